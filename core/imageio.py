@@ -1,0 +1,95 @@
+"""Reading and writing pictures under any path, in memory, with atomic writes."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from core.errors import FormatError, UserError
+from core.paths import atomic_write
+
+
+def read_image(path):
+    """Decode a picture unchanged: alpha, 16 bit and grey are kept, Exif rotation is ignored.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W) or (H, W, C), BGR channel order, dtype as stored.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read or decoded.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
+    return decode_image(data, path)
+
+
+def decode_image(data, name="image data"):
+    """Decode an encoded picture from ``bytes``; as :func:`read_image`. ``name`` is used in the error."""
+    image = None
+    if len(data):
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+        except cv2.error:
+            image = None
+    if image is None:
+        raise FormatError(name, "is not a readable image")
+    return image
+
+
+def to_bgr8(image):
+    """Bring any decoded picture to (H, W, 3) uint8: grey is repeated, alpha dropped, 16 bit and float scaled down."""
+    if image.dtype == np.uint16:
+        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif image.dtype != np.uint8:
+        image = np.clip(image.astype(np.float32) * 255.0 + 0.5, 0, 255).astype(np.uint8)
+    if image.ndim == 2:
+        image = image[:, :, None]
+    channels = image.shape[2]
+    if channels in (1, 2):
+        image = np.repeat(image[:, :, :1], 3, axis=2)
+    return np.ascontiguousarray(image[:, :, :3])
+
+
+def read_bgr(path):
+    """Read a picture as (H, W, 3) uint8 BGR; see :func:`read_image` and :func:`to_bgr8`."""
+    return to_bgr8(read_image(path))
+
+
+def encode_image(image, suffix, quality=None):
+    """Encode a uint8 or uint16 picture.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), BGR.
+    suffix : str
+        ``".jpg"``, ``".png"``, ``".tif"`` …; picks the encoder.
+    quality : int, optional
+        JPEG quality 0…100 (OpenCV's default 95), ignored for other kinds.
+
+    Returns
+    -------
+    bytes
+    """
+    suffix = suffix.lower()
+    parameters = []
+    if quality is not None and suffix in (".jpg", ".jpeg"):
+        parameters = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
+    try:
+        done, data = cv2.imencode(suffix, image, parameters)
+    except cv2.error as error:
+        raise UserError(f"cannot encode a picture of shape {image.shape} as {suffix}: {error.err}") from None
+    if not done:
+        raise UserError(f"cannot encode a picture of shape {image.shape} as {suffix}")
+    return data.tobytes()
+
+
+def write_image(path, image, quality=None):
+    """Encode by the suffix of ``path`` and write atomically; see :func:`encode_image`."""
+    atomic_write(path, encode_image(image, Path(path).suffix, quality))

@@ -1,0 +1,173 @@
+"""Listing folders in natural order, and writing files so that a crash never leaves half of one."""
+
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import NothingToDo, UserError
+
+IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+VIDEO_EXTENSIONS = (
+    ".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv",
+)  # fmt: skip
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_key(path):
+    """Sort key under which ``9.png`` comes before ``10.png`` and 99999 before 100000.
+
+    Equal-width numbers sort exactly as plain text does. The text itself breaks ties.
+    """
+    text = str(path)
+    parts = tuple((1, int(part), "") if part.isascii() and part.isdigit() else (0, 0, part) for part in _DIGITS.split(text))
+    return parts, text
+
+
+def list_files(folder, extensions=None):
+    """Files directly in ``folder`` in natural order, only those whose suffix (any case) is in ``extensions`` if given.
+
+    Raises
+    ------
+    UserError
+        When the folder does not exist or cannot be read.
+    """
+    folder = Path(folder)
+    try:
+        entries = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no such folder. Check the path, or run the step that makes it first.") from None
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed ({error.strerror}).") from None
+    if extensions is not None:
+        entries = [name for name in entries if os.path.splitext(name)[1].lower() in extensions]
+    return [folder / name for name in sorted(entries, key=natural_key)]
+
+
+def list_images(folder, required=False):
+    """Images directly in ``folder`` (jpg, jpeg, png, tif, tiff in any case), in natural order.
+
+    With ``required`` an empty folder raises :class:`~core.errors.NothingToDo`.
+    """
+    images = list_files(folder, IMAGE_EXTENSIONS)
+    if required and not images:
+        raise NothingToDo(f"{folder}: no images ({', '.join(IMAGE_EXTENSIONS)}) found in this folder.")
+    return images
+
+
+def resolve_input_file(path):
+    """Path of an existing file. ``name.*`` stands for a file with that stem (any case), videos before others.
+
+    Raises
+    ------
+    UserError
+        When there is no such file.
+    """
+    path = Path(path).expanduser()
+    if path.suffix == ".*":
+        if path.parent.is_dir():
+            matches = [file for file in list_files(path.parent) if file.stem.lower() == path.stem.lower()]
+            matches.sort(key=lambda file: file.suffix.lower() not in VIDEO_EXTENSIONS)
+            if matches:
+                return matches[0].absolute()
+        raise UserError(f"{path}: no file of that name with any extension. Put the video there, or give its path.")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file.")
+    return path.absolute()
+
+
+def absolute_path(text):
+    """``argparse`` type for paths: expands ``~`` and makes the path absolute."""
+    return Path(os.path.abspath(os.path.expanduser(text)))
+
+
+@contextmanager
+def replacing(path):
+    """Yield a temporary path in the same folder; on success it replaces ``path``, on any error it is removed.
+
+    The content is flushed to disk before the rename, so ``path`` holds either its old bytes or all the new ones.
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=f".tmp{path.suffix}", dir=path.parent)
+    os.close(handle)
+    try:
+        os.chmod(temporary, _mode_for(path))
+        yield Path(temporary)
+        _flush(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        remove_if_present(temporary)
+        raise
+
+
+def atomic_write(path, data):
+    """Write ``data`` (bytes-like, or an iterable of them) to ``path`` in one step; see :func:`replacing`.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be written (full disk, no permission); the old file is untouched.
+    """
+    chunks = (data,) if isinstance(data, (bytes, bytearray, memoryview)) else data
+    try:
+        with replacing(path) as temporary, open(temporary, "wb") as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
+def remove_if_present(path):
+    """Remove a file if it is there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def free_name(path):
+    """``path``, or with ``_1``, ``_2`` … before the suffix when a file of that name exists."""
+    path = Path(path)
+    candidate, number = path, 0
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}_{number}{path.suffix}")
+    return candidate
+
+
+def move_to_trash(files, trash_folder):
+    """Move files into ``trash_folder`` (made if needed), never over a file that is already there.
+
+    Returns
+    -------
+    list of Path
+        The new places, in the order of ``files``.
+    """
+    trash_folder = Path(trash_folder)
+    trash_folder.mkdir(parents=True, exist_ok=True)
+    places = []
+    for file in files:
+        place = free_name(trash_folder / Path(file).name)
+        shutil.move(str(file), str(place))
+        places.append(place)
+    return places
+
+
+def _mode_for(path):
+    try:
+        return os.stat(path).st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _flush(path):
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
