@@ -1,0 +1,428 @@
+"""Layers that compute what DeepFaceLab's layers compute, channels last, with weights named as in its files.
+
+A layer creates its weights in the constructor. The public attribute names of layers and weights, joined by
+``/``, are the keys of the weight files (:mod:`core.nn.weights`), so renaming an attribute changes a file format.
+"""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from core.nn import initializers
+from core.nn.operations import bilinear_sampler, pixel_norm
+
+NORM_EPSILON = 1e-5
+
+
+class Layer(keras.layers.Layer):
+    """Base of all layers: weights are made in the constructor and nothing is left to build."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.built = True
+
+    def weight_value(self, variable):
+        """The variable as a tensor in the layer's compute type."""
+        return tf.cast(tf.convert_to_tensor(variable), self.compute_dtype)
+
+
+class Conv2D(Layer):
+    """Convolution that pads the same number of zeros on all four sides, whatever stride and size.
+
+    Keras' ``same`` pads unevenly when the stride is 2, so the two are not interchangeable.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size : int
+    strides : int
+    padding : 'SAME', 'VALID' or int
+        Zeros on each side. 'SAME' is ((kernel_size - 1) * dilation + 1) // 2.
+    use_bias : bool
+    dilation : int
+    use_wscale : bool
+        Multiply the kernel at run time by gain / sqrt(fan_in), gain 1 for 1x1 and sqrt(2) for larger kernels.
+    kernel_initializer : keras.initializers.Initializer, optional
+        Glorot uniform by default, N(0, 1) with ``use_wscale``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        strides: int = 1,
+        padding: str | int = "SAME",
+        use_bias: bool = True,
+        dilation: int = 1,
+        use_wscale: bool = False,
+        kernel_initializer=None,
+        **arguments,
+    ):
+        super().__init__(**arguments)
+        self._strides = strides
+        self._dilation = dilation
+        self._padding = _padding_argument(padding, kernel_size, strides, dilation)
+        self._scale = _wscale(kernel_size, in_channels) if use_wscale else None
+        self.weight = self.add_weight(
+            shape=(kernel_size, kernel_size, in_channels, out_channels),
+            initializer=_kernel_initializer(kernel_initializer, use_wscale),
+            name="weight",
+        )
+        self.bias = self.add_weight(shape=(out_channels,), initializer="zeros", name="bias") if use_bias else None
+
+    def call(self, x):
+        """(N, H, W, in) to (N, H', W', out)."""
+        return convolution(
+            x,
+            self.scaled_kernel(),
+            None if self.bias is None else self.weight_value(self.bias),
+            self._strides,
+            self._padding,
+            self._dilation,
+        )
+
+    def scaled_kernel(self):
+        """The kernel as it is applied."""
+        kernel = self.weight_value(self.weight)
+        return kernel if self._scale is None else kernel * self._scale
+
+
+class Conv2DTranspose(Layer):
+    """Transposed convolution with TensorFlow's 'SAME' (size * strides) or 'VALID' padding.
+
+    The kernel has the shape (kernel_size, kernel_size, out_channels, in_channels).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        strides: int = 2,
+        padding: str = "SAME",
+        use_bias: bool = True,
+        use_wscale: bool = False,
+        kernel_initializer=None,
+        **arguments,
+    ):
+        super().__init__(**arguments)
+        self._out_channels = out_channels
+        self._strides = strides
+        self._padding = padding
+        self._growth = max(kernel_size - strides, 0) if padding == "VALID" else 0
+        self._scale = _wscale(kernel_size, in_channels) if use_wscale else None
+        self.weight = self.add_weight(
+            shape=(kernel_size, kernel_size, out_channels, in_channels),
+            initializer=_kernel_initializer(kernel_initializer, use_wscale),
+            name="weight",
+        )
+        self.bias = self.add_weight(shape=(out_channels,), initializer="zeros", name="bias") if use_bias else None
+
+    def call(self, x):
+        """(N, H, W, in) to (N, H', W', out)."""
+        kernel = self.weight_value(self.weight)
+        if self._scale is not None:
+            kernel = kernel * self._scale
+        height, width = (size * self._strides + self._growth for size in x.shape[1:3])
+        shape = (tf.shape(x)[0], height, width, self._out_channels)
+        y = tf.nn.conv2d_transpose(x, kernel, shape, self._strides, self._padding)
+        return y if self.bias is None else tf.nn.bias_add(y, self.weight_value(self.bias))
+
+
+class DepthwiseConv2D(Layer):
+    """One filter bank per channel; output channel = input channel * multiplier + index."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        kernel_size: int,
+        strides: int = 1,
+        depth_multiplier: int = 1,
+        padding: str | int = "SAME",
+        use_bias: bool = True,
+        dilation: int = 1,
+        use_wscale: bool = False,
+        kernel_initializer=None,
+        **arguments,
+    ):
+        super().__init__(**arguments)
+        self._strides = strides
+        self._dilation = dilation
+        self._padding = _padding_argument(padding, kernel_size, strides, dilation)
+        self._scale = _wscale(kernel_size, in_channels) if use_wscale else None
+        self.weight = self.add_weight(
+            shape=(kernel_size, kernel_size, in_channels, depth_multiplier),
+            initializer=_kernel_initializer(kernel_initializer, use_wscale),
+            name="weight",
+        )
+        channels = in_channels * depth_multiplier
+        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias") if use_bias else None
+
+    def call(self, x):
+        """(N, H, W, in) to (N, H', W', in * multiplier)."""
+        kernel = self.weight_value(self.weight)
+        if self._scale is not None:
+            kernel = kernel * self._scale
+        padding = self._padding
+        strides = (1, self._strides, self._strides, 1)
+        y = tf.nn.depthwise_conv2d(x, kernel, strides, padding, dilations=(self._dilation, self._dilation))
+        return y if self.bias is None else tf.nn.bias_add(y, self.weight_value(self.bias))
+
+
+class Dense(Layer):
+    """x @ weight + bias, always in float32: codes lose too much in half precision.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    use_bias : bool
+    maxout_channels : int
+        Above 1: that many candidates per output, of which the largest counts (Goodfellow et al., 2013).
+    use_wscale : bool
+        Divide the kernel by sqrt(in_channels) at run time.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        use_bias: bool = True,
+        maxout_channels: int = 0,
+        use_wscale: bool = False,
+        kernel_initializer=None,
+        **arguments,
+    ):
+        arguments.setdefault("dtype", "float32")
+        super().__init__(**arguments)
+        self._out_channels = out_channels
+        self._maxout_channels = max(1, maxout_channels)
+        self._scale = 1 / math.sqrt(in_channels) if use_wscale else None
+        self.weight = self.add_weight(
+            shape=(in_channels, out_channels * self._maxout_channels),
+            initializer=_kernel_initializer(kernel_initializer, use_wscale),
+            name="weight",
+        )
+        self.bias = self.add_weight(shape=(out_channels,), initializer="zeros", name="bias") if use_bias else None
+
+    def call(self, x):
+        """(N, in) to (N, out)."""
+        kernel = self.weight_value(self.weight)
+        if self._scale is not None:
+            kernel = kernel * self._scale
+        y = tf.matmul(tf.cast(x, self.compute_dtype), kernel)
+        if self._maxout_channels > 1:
+            y = tf.reduce_max(tf.reshape(y, (-1, self._out_channels, self._maxout_channels)), axis=-1)
+        return y if self.bias is None else y + self.weight_value(self.bias)
+
+
+class DenseNorm(Layer):
+    """Pixel normalisation of the last axis."""
+
+    def call(self, x):
+        """(..., C) to the same shape."""
+        return pixel_norm(x, -1)
+
+
+class BlurPool(Layer):
+    """Anti-aliased shrinking by ``strides`` with a binomial filter (Zhang, 2019); output size ceil(n / strides)."""
+
+    def __init__(self, filter_size: int = 3, strides: int = 2, **arguments):
+        super().__init__(**arguments)
+        row = np.array([math.comb(filter_size - 1, index) for index in range(filter_size)], np.float32)
+        self._filter = np.outer(row, row) / row.sum() ** 2
+        self._strides = strides
+        before, after = (filter_size - 1) // 2, filter_size // 2
+        self._padding = ((0, 0), (before, after), (before, after), (0, 0))
+
+    def call(self, x):
+        """(N, H, W, C) to (N, ceil(H / strides), ceil(W / strides), C)."""
+        kernel = np.repeat(self._filter[:, :, None, None], x.shape[-1], axis=2)
+        strides = (1, self._strides, self._strides, 1)
+        return tf.nn.depthwise_conv2d(tf.pad(x, self._padding), tf.constant(kernel, x.dtype), strides, "VALID")
+
+
+class FRNorm2D(Layer):
+    """Filter response normalisation with a learned epsilon (Singh and Krishnan, 2020), computed in float32."""
+
+    def __init__(self, channels: int, **arguments):
+        super().__init__(**arguments)
+        self.weight = self.add_weight(shape=(channels,), initializer="ones", name="weight")
+        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
+        self.eps = self.add_weight(shape=(1,), initializer=keras.initializers.Constant(1e-6), name="eps")
+
+    def call(self, x):
+        """(N, H, W, C) to the same shape."""
+        wide = tf.cast(x, tf.float32)
+        power = tf.reduce_mean(tf.square(wide), axis=(1, 2), keepdims=True)
+        scale = tf.math.rsqrt(power + tf.abs(tf.convert_to_tensor(self.eps)))
+        y = x * tf.cast(scale * tf.convert_to_tensor(self.weight), x.dtype)
+        return y + self.weight_value(self.bias)
+
+
+class TLU(Layer):
+    """Thresholded linear unit, max(x, tau); the activation that belongs to :class:`FRNorm2D`."""
+
+    def __init__(self, channels: int, **arguments):
+        super().__init__(**arguments)
+        self.tau = self.add_weight(shape=(channels,), initializer="zeros", name="tau")
+
+    def call(self, x):
+        """(N, H, W, C) to the same shape."""
+        return tf.maximum(x, self.weight_value(self.tau))
+
+
+class InstanceNorm2D(Layer):
+    """(x - mean) / (std + 1e-5) per sample and channel, then scale and shift."""
+
+    def __init__(self, channels: int, **arguments):
+        super().__init__(**arguments)
+        self.weight = self.add_weight(shape=(channels,), initializer=initializers.glorot_uniform(), name="weight")
+        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
+
+    def call(self, x):
+        """(N, H, W, C) to the same shape."""
+        return _instance_norm(x) * self.weight_value(self.weight) + self.weight_value(self.bias)
+
+
+class AdaIN(Layer):
+    """Instance normalisation whose scale and shift come from a code (Huang and Belongie, 2017)."""
+
+    def __init__(self, channels: int, code_channels: int, **arguments):
+        super().__init__(**arguments)
+        shape = (code_channels, channels)
+        self.weight1 = self.add_weight(shape=shape, initializer=initializers.he_normal(), name="weight1")
+        self.bias1 = self.add_weight(shape=(channels,), initializer="zeros", name="bias1")
+        self.weight2 = self.add_weight(shape=shape, initializer=initializers.he_normal(), name="weight2")
+        self.bias2 = self.add_weight(shape=(channels,), initializer="zeros", name="bias2")
+
+    def call(self, x, code):
+        """``x`` (N, H, W, C) and ``code`` (N, code_channels) to (N, H, W, C)."""
+        gamma = tf.matmul(code, self.weight_value(self.weight1)) + self.weight_value(self.bias1)
+        beta = tf.matmul(code, self.weight_value(self.weight2)) + self.weight_value(self.bias2)
+        return _instance_norm(x) * gamma[:, None, None] + beta[:, None, None]
+
+
+class BatchNorm2D(Layer):
+    """Batch normalisation with fixed statistics: they come from a file and are never updated."""
+
+    def __init__(self, channels: int, **arguments):
+        super().__init__(**arguments)
+        self.weight = self.add_weight(shape=(channels,), initializer="ones", name="weight")
+        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
+        self.running_mean = self.add_weight(
+            shape=(channels,), initializer="zeros", name="running_mean", trainable=False
+        )
+        self.running_var = self.add_weight(shape=(channels,), initializer="zeros", name="running_var", trainable=False)
+
+    def call(self, x):
+        """(N, H, W, C) to the same shape."""
+        variance = self.weight_value(self.running_var)
+        scale = self.weight_value(self.weight) * tf.math.rsqrt(variance + NORM_EPSILON)
+        return x * scale + (self.weight_value(self.bias) - self.weight_value(self.running_mean) * scale)
+
+
+class ScaleAdd(Layer):
+    """x0 + x1 * weight."""
+
+    def __init__(self, channels: int, **arguments):
+        super().__init__(**arguments)
+        self.weight = self.add_weight(shape=(channels,), initializer="zeros", name="weight")
+
+    def call(self, x0, x1):
+        """Two maps (N, H, W, C) to one."""
+        return x0 + x1 * self.weight_value(self.weight)
+
+
+class L2Norm(Layer):
+    """Scale every pixel's channel vector to unit length, then by a learned weight (Liu et al., ParseNet, 2015)."""
+
+    def __init__(self, channels: int, **arguments):
+        super().__init__(**arguments)
+        self.weight = self.add_weight(shape=(1, 1, 1, channels), initializer="ones", name="weight")
+
+    def call(self, x):
+        """(N, H, W, C) to the same shape."""
+        length = tf.sqrt(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True)) + 1e-10
+        return x / length * self.weight_value(self.weight)
+
+
+class TanhPolar(Layer):
+    """Resample between the plane and a polar grid whose radius runs through tanh (Lin et al., RoI Tanh-polar, 2021)."""
+
+    def __init__(self, width: int, height: int, angular_offset_degrees: float = 270.0, **arguments):
+        super().__init__(**arguments)
+        self._warp_grid = _tanh_polar_warp_grid(width, height, math.radians(angular_offset_degrees))
+        self._restore_grid = _tanh_polar_restore_grid(width, height, math.radians(angular_offset_degrees))
+
+    def warp(self, x):
+        """(N, H, W, C) picture to the polar grid of the same size."""
+        return _sample_grid(x, self._warp_grid)
+
+    def restore(self, x):
+        """(N, H, W, C) polar grid to the picture."""
+        return _sample_grid(tf.pad(x, ((0, 0), (1, 1), (1, 0), (0, 0)), "SYMMETRIC"), self._restore_grid)
+
+
+def convolution(x, kernel, bias=None, strides: int = 1, padding="SAME", dilation: int = 1):
+    """Convolve and add the bias; ``padding`` is a TensorFlow padding argument."""
+    y = tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
+    return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+def _padding_argument(padding, kernel_size, strides, dilation):
+    """The padding rule as an argument for ``tf.nn.conv2d``."""
+    if padding == "SAME":
+        if strides == 1 and kernel_size % 2 == 1:
+            return "SAME"
+        padding = ((kernel_size - 1) * dilation + 1) // 2
+    if padding in ("VALID", 0):
+        return "VALID"
+    return ((0, 0), (padding, padding), (padding, padding), (0, 0))
+
+
+def _wscale(kernel_size, in_channels):
+    gain = 1.0 if kernel_size == 1 else math.sqrt(2)
+    return gain / math.sqrt(kernel_size * kernel_size * in_channels)
+
+
+def _kernel_initializer(initializer, use_wscale):
+    if initializer is not None:
+        return initializer
+    return initializers.standard_normal() if use_wscale else initializers.glorot_uniform()
+
+
+def _instance_norm(x):
+    mean, variance = tf.nn.moments(x, (1, 2), keepdims=True)
+    return (x - mean) / (tf.sqrt(variance) + NORM_EPSILON)
+
+
+def _sample_grid(x, grid):
+    grid_x, grid_y = (tf.repeat(tf.constant(axis[None], x.dtype), tf.shape(x)[0], axis=0) for axis in grid)
+    return bilinear_sampler(x, grid_x, grid_y)
+
+
+def _tanh_polar_warp_grid(width, height, offset):
+    a, b = width / math.sqrt(math.pi), height / math.sqrt(math.pi)
+    theta = 2 * math.pi * np.arange(height)[:, None] / height
+    radius = np.arctanh(np.arange(width)[None] / width)
+    radius = radius * a * b / np.sqrt((b * np.cos(theta)) ** 2 + (a * np.sin(theta)) ** 2)
+    u, v = radius * np.cos(theta), radius * np.sin(theta)
+    x = width // 2 + u * math.cos(offset) - v * math.sin(offset)
+    y = height // 2 + v * math.cos(offset) + u * math.sin(offset)
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+def _tanh_polar_restore_grid(width, height, offset):
+    a, b = width / math.sqrt(math.pi), height / math.sqrt(math.pi)
+    dx = np.arange(width)[None] - width // 2
+    dy = np.arange(height)[:, None] - height // 2
+    u = dx * math.cos(offset) + dy * math.sin(offset)
+    v = dy * math.cos(offset) - dx * math.sin(offset)
+    radius = np.hypot(u, v)
+    unit_u, unit_v = (axis / np.maximum(radius, 1e-9) for axis in (u, v))
+    x = width * np.tanh(radius * np.sqrt((b * unit_u) ** 2 + (a * unit_v) ** 2) / (a * b)) + 1
+    y = np.mod(height * np.arctan2(unit_v, unit_u) / (2 * math.pi), height) + 1
+    return x.astype(np.float32), y.astype(np.float32)
