@@ -23,7 +23,9 @@ def natural_key(path):
     Equal-width numbers sort exactly as plain text does. The text itself breaks ties.
     """
     text = str(path)
-    parts = tuple((1, int(part), "") if part.isascii() and part.isdigit() else (0, 0, part) for part in _DIGITS.split(text))
+    parts = tuple(
+        (1, int(part), "") if part.isascii() and part.isdigit() else (0, 0, part) for part in _DIGITS.split(text)
+    )
     return parts, text
 
 

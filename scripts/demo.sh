@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Swaps a face from beginning to end on two sample clips, with the same commands as the numbered scripts.
+#   DFL_DEMO_WORKSPACE    where (default: workspace_demo beside main.py); put your own data_src.mp4 and data_dst.mp4
+#                         there first to use them instead of the sample clips
+#   DFL_DEMO_ITERATIONS   training iterations (default 500)
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export DFL_WORKSPACE=${DFL_DEMO_WORKSPACE:-$here/../workspace_demo}
+mkdir -p "$DFL_WORKSPACE"
+DFL_WORKSPACE=$(cd "$DFL_WORKSPACE" && pwd)
+. "$here/env.sh"
+iterations=${DFL_DEMO_ITERATIONS:-500}
+W=$DFL_WORKSPACE
+started=$SECONDS
+
+step() { printf '\n=== %s\n' "$1"; }
+
+step "Sample clips"
+if [ ! -f "$W/data_src.mp4" ] || [ ! -f "$W/data_dst.mp4" ]; then
+    "$DFL_VENV/bin/python" "$here/make_demo_clips.py" "$W"
+fi
+ls "$W"/data_*.mp4
+# A fresh start each time; the clips stay.
+rm -rf "$W/data_src" "$W/data_dst" "$W/model"
+
+step "2) extract images from video data_src"
+dfl videoed extract-video --input-file "$W/data_src.*" --output-dir "$W/data_src" --fps 0 --output-ext png
+
+step "3) extract images from video data_dst FULL FPS"
+dfl videoed extract-video --input-file "$W/data_dst.*" --output-dir "$W/data_dst" --fps 0 --output-ext png
+
+step "4) data_src faceset extract"
+dfl extract --input-dir "$W/data_src" --output-dir "$W/data_src/aligned" --detector s3fd \
+    --face-type whole_face --max-faces-from-image 1 --image-size 256 --jpeg-quality 90 --no-output-debug
+
+step "5) data_dst faceset extract"
+dfl extract --input-dir "$W/data_dst" --output-dir "$W/data_dst/aligned" --detector s3fd \
+    --max-faces-from-image 0 --output-debug --face-type whole_face --image-size 256 --jpeg-quality 90
+
+step "6) train SAEHD, $iterations iterations at a small size"
+echo "This demo trains SAEHD df-ud at 64 px with few dimensions, so that it ends in minutes on a processor."
+echo "It shows that every step works; a film needs 128 px and more, and 100,000 iterations and more on a GPU."
+dfl train --training-data-src-dir "$W/data_src/aligned" --training-data-dst-dir "$W/data_dst/aligned" \
+    --pretraining-data-dir "$DFL_PRETRAIN_FACES" --model-dir "$W/model" --model SAEHD --force-model-name demo \
+    --no-preview --set resolution=64 --set face_type=f --set archi=df-ud --set ae_dims=64 --set e_dims=32 \
+    --set d_dims=32 --set d_mask_dims=16 --set batch_size=8 --set random_dst_flip=n --set target_iter="$iterations"
+
+step "7) merge SAEHD"
+dfl merge --input-dir "$W/data_dst" --output-dir "$W/data_dst/merged" --output-mask-dir "$W/data_dst/merged_mask" \
+    --aligned-dir "$W/data_dst/aligned" --model-dir "$W/model" --model SAEHD --force-model-name demo \
+    --non-interactive --mode overlay --mask-mode dst --erode-mask-modifier 10 --blur-mask-modifier 40 \
+    --color-transfer-mode rct
+
+step "8) merged to mp4"
+dfl videoed video-from-sequence --input-dir "$W/data_dst/merged" --output-file "$W/result.mp4" \
+    --reference-file "$W/data_dst.*" --include-audio --bitrate 16
+dfl videoed video-from-sequence --input-dir "$W/data_dst/merged_mask" --output-file "$W/result_mask.mp4" \
+    --reference-file "$W/data_dst.*" --lossless
+
+step "Result"
+"$DFL_VENV/bin/python" "$here/demo_report.py" "$W" --model demo_SAEHD
+echo "Time: $((SECONDS - started)) s"

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Makes the environment that all other scripts use: .venv with everything in requirements.txt.
+# Does nothing when it is already there. "setup.sh --tests" adds what the test suite needs.
+#   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12); found by itself when not set
+#   DFL_VENV     where the environment goes (default: .venv beside main.py)
+#   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=${DFL_VENV:-$root/.venv}
+with_tests=no
+[ "${1:-}" = --tests ] && with_tests=yes
+
+# System libraries: OpenCV's and Qt's windows need these; the last two are for the window tests.
+libraries=(libgl1 libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0
+    libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
+[ $with_tests = yes ] && libraries+=(xvfb xdotool)
+
+install_libraries() {
+    command -v dpkg-query >/dev/null 2>&1 || return 0
+    local missing=() name
+    for name in "${libraries[@]}"; do
+        # Newer Debian and Ubuntu call some of them <name>t64.
+        dpkg-query -W -f='${Status}\n' "$name" "${name}t64" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "Installing system libraries: ${missing[*]}"
+        apt-get update -qq || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+            echo "Could not install all of them; windows may not open: ${missing[*]}" >&2
+    else
+        echo "These system libraries are missing: ${missing[*]}" >&2
+        echo "Install them with: sudo apt-get install ${missing[*]}" >&2
+    fi
+}
+
+is_supported() {
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
+}
+
+find_python() {
+    if [ -n "${DFL_PYTHON:-}" ]; then
+        is_supported "$DFL_PYTHON" && { echo "$DFL_PYTHON"; return; }
+        echo "DFL_PYTHON=$DFL_PYTHON is not a working Python 3.10, 3.11 or 3.12 with the venv module." >&2
+        return 1
+    fi
+    local candidate
+    for candidate in python3 python3.11 python3.12 python3.10 python; do
+        command -v "$candidate" >/dev/null 2>&1 && is_supported "$candidate" && { echo "$candidate"; return; }
+    done
+    echo "No Python 3.10, 3.11 or 3.12 with the venv module found. Install one (Debian, Ubuntu:" >&2
+    echo "sudo apt-get install python3 python3-venv), or set DFL_PYTHON to its path." >&2
+    return 1
+}
+
+stamp() { cat "$root/requirements.txt" "$1" 2>/dev/null | cksum; echo "${DFL_CUDA:-0}"; }
+
+is_current() { [ -x "$venv/bin/python" ] && [ -f "$venv/.installed-$1" ] && [ "$(cat "$venv/.installed-$1")" = "$2" ]; }
+
+install_libraries
+run_stamp=$(stamp /dev/null)
+test_stamp=$(stamp "$root/tests/requirements.txt")
+if ! is_current run "$run_stamp"; then
+    python=$(find_python)
+    echo "Making the environment in $venv with $("$python" --version). The first time this takes some minutes."
+    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+    requirements=(-r "$root/requirements.txt")
+    [ "${DFL_CUDA:-0}" = 1 ] && requirements+=("tensorflow[and-cuda]")
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${requirements[@]}"
+    echo "$run_stamp" >"$venv/.installed-run"
+fi
+if [ $with_tests = yes ] && ! is_current tests "$test_stamp"; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt"
+    echo "$test_stamp" >"$venv/.installed-tests"
+fi
