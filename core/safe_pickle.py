@@ -1,0 +1,510 @@
+"""Reads and writes the pickles inside DeepFaceLab's files without ever running anything that they name.
+
+The reader is an own small stack machine, not Python's: it knows only the opcodes and the names that such files need,
+turns every name into a stand-in of :mod:`core.pickle_objects`, and gives up with one
+:class:`~core.errors.FormatError` on everything else. The writer is in :mod:`core.pickle_emitter`.
+"""
+
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import FormatError
+from core.pickle_emitter import dumps
+from core.pickle_objects import ARRAYS, PACK_CLASSES, SESSION_CLASSES, Holder, Pending, Refused, StandIn, StoredPath
+
+__all__ = [
+    "PACK_CLASSES", "SESSION_CLASSES", "Holder", "StoredPath", "UnsafePickle", "dumps", "load", "loads", "loads_many", "read_limited",
+]  # fmt: skip
+
+MEBIBYTE = 1 << 20
+GREATEST_FILE = 4096 * MEBIBYTE
+_MOST_DEPTH = 24
+_LEAST_BUDGET = 100_000
+_BYTES_PER_OPERATION = 4
+_BYTES_PER_CONTAINER = 24
+_BYTES_PER_SHARED_VALUE = 4
+_LONGEST_INTEGER = 16
+_SHORTEST_RUN = 8
+_HIGHEST_PROTOCOL = 5
+
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
+_KEY_TYPES = _PLAIN_TYPES
+
+_u16, _u32, _u64 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q"))
+_i32 = struct.Struct("<i").unpack_from
+_f64 = struct.Struct(">d").unpack_from
+
+
+class UnsafePickle(FormatError):
+    """The file asks for something that is not allowed; ``wanted`` names it."""
+
+    def __init__(self, path, wanted):
+        super().__init__(path, f"refused, because it asks for {wanted}, which no DeepFaceLab file needs")
+        self.wanted = wanted
+
+
+def loads(data: bytes, name: Any, classes: dict | None = None, compact: bool = False) -> Any:
+    """Read one pickle.
+
+    Parameters
+    ----------
+    data : bytes
+        The pickle; bytes after its end are ignored.
+    name
+        Path or text that names the file in errors.
+    classes : dict, optional
+        Names allowed besides numpy's: :data:`PACK_CLASSES` or :data:`SESSION_CLASSES`.
+    compact : bool
+        Store each long run of ``[x, y]`` float pairs in a list as **one** (n, 2) float64 array element. Saves most of
+        the memory of a packed faceset; read such lists with ``numpy.concatenate``.
+
+    Returns
+    -------
+    object
+        Plain Python values, read-only arrays in native byte order, numpy scalars,
+        :class:`~core.pickle_objects.Holder` and :class:`~core.pickle_objects.StoredPath`.
+
+    Raises
+    ------
+    UnsafePickle
+        When it names anything else.
+    FormatError
+        When it is damaged, too deep, or would take far more memory than its size justifies.
+    """
+    return _load_at(data, 0, name, classes, compact)[0]
+
+
+def loads_many(data: bytes, name: Any, most: int = 1_000_000) -> list:
+    """Read pickles that follow each other directly, at most ``most`` of them."""
+    values, at = [], 0
+    while at < len(data):
+        value, at = _load_at(data, at, name, None, False)
+        values.append(value)
+        if len(values) > most:
+            raise FormatError(name, "holds too many pickles")
+    return values
+
+
+def load(path: Any, classes: dict | None = None, most_bytes: int = GREATEST_FILE, compact: bool = False) -> Any:
+    """Read a file that is one pickle; see :func:`loads`. Files over ``most_bytes`` are refused unread."""
+    return loads(read_limited(path, most_bytes), path, classes, compact)
+
+
+def read_limited(path: Any, most_bytes: int = GREATEST_FILE) -> bytes:
+    """The bytes of a file, or a :class:`~core.errors.FormatError` when it is missing, unreadable or too large."""
+    path = Path(path)
+    try:
+        with open(path, "rb") as stream:
+            size = stream.seek(0, 2)
+            if size > most_bytes:
+                raise FormatError(path, f"is too large ({size} bytes, at most {most_bytes} make sense here)")
+            stream.seek(0)
+            return stream.read()
+    except FileNotFoundError:
+        raise FormatError(path, "no such file") from None
+    except OSError as error:
+        raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
+
+
+def _load_at(data, at, name, classes, compact):
+    machine = _Machine(data, at, classes, compact)
+    try:
+        value = machine.run()
+        _check_values(value, _LEAST_BUDGET + (len(data) - at) // _BYTES_PER_SHARED_VALUE)
+    except Refused as error:
+        raise UnsafePickle(name, error) from None
+    except _Damaged as error:
+        raise FormatError(name, str(error)) from None
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error) as error:
+        raise FormatError(name, f"is damaged ({type(error).__name__} near byte {machine.at})") from None
+    except (MemoryError, RecursionError):
+        raise FormatError(name, "does not fit in memory") from None
+    return value, machine.at
+
+
+class _Damaged(Exception):
+    pass
+
+
+class _Machine:
+    """State of one reading: position, stack, the stacks below each open mark, memo."""
+
+    __slots__ = ("at", "classes", "compact", "containers", "data", "done", "marks", "memo", "operations", "stack")
+
+    def __init__(self, data, at, classes, compact):
+        self.data, self.at, self.compact = data, at, compact
+        self.classes = ARRAYS if not classes else {**ARRAYS, **classes}
+        self.stack, self.marks, self.memo = [], [], {}
+        self.done = False
+        size = len(data) - at
+        self.operations = _LEAST_BUDGET + size // _BYTES_PER_OPERATION
+        self.containers = _LEAST_BUDGET + size // _BYTES_PER_CONTAINER
+
+    def run(self):
+        """Work through the opcodes up to STOP and return the one value left."""
+        data, table = self.data, _OPERATIONS
+        for _ in range(self.operations):
+            operation = data[self.at]
+            self.at += 1
+            table[operation](self)
+            if self.done:
+                if self.marks or len(self.stack) != 1:
+                    raise _Damaged("is damaged (it ends in the middle of a value)")
+                return self.stack[0]
+        raise _Damaged("has far more parts than its size justifies")
+
+    def take(self, count):
+        """The next ``count`` bytes."""
+        start = self.at
+        if count > len(self.data) - start:
+            raise _Damaged("is cut off")
+        self.at = start + count
+        return self.data[start : self.at]
+
+    def number(self, unpack, size):
+        value = unpack(self.data, self.at)[0]
+        self.at += size
+        return value
+
+    def count_container(self):
+        self.containers -= 1
+        if self.containers < 0:
+            raise _Damaged("has far more lists than its size justifies")
+
+    def pop_mark(self):
+        items = self.stack
+        if len(self.marks) == 0:
+            raise _Damaged("is damaged (a list ends that never began)")
+        self.stack = self.marks.pop()
+        return items
+
+    def set_items(self, target, items):
+        if type(target) is not dict or len(items) % 2:
+            raise _Damaged("is damaged (entries for something that is no dictionary)")
+        for key in items[::2]:
+            if type(key) not in _KEY_TYPES:
+                raise _Damaged(f"has a dictionary key of type {type(key).__name__}")
+        target.update(zip(items[::2], items[1::2]))
+
+    def find(self, module, name):
+        stand_in = self.classes.get((module, name)) if type(module) is type(name) is str else None
+        if stand_in is None:
+            raise Refused(f"{str(module)[:60]}.{str(name)[:60]}")
+        return stand_in
+
+
+def _refuse(machine):
+    raise Refused(f"the pickle operation 0x{machine.data[machine.at - 1]:02x}")
+
+
+def _stop(machine):
+    machine.done = True
+
+
+def _protocol(machine):
+    if machine.take(1)[0] > _HIGHEST_PROTOCOL:
+        raise _Damaged("uses a pickle protocol newer than 5")
+
+
+def _frame(machine):
+    machine.take(8)
+
+
+def _mark(machine):
+    if len(machine.marks) > 2 * _MOST_DEPTH:
+        raise _Damaged("is nested too deeply")
+    machine.marks.append(machine.stack)
+    machine.stack = []
+
+
+def _constant(value):
+    return lambda machine: machine.stack.append(value)
+
+
+def _unpacked(unpack, size):
+    def push(machine):
+        machine.stack.append(unpack(machine.data, machine.at)[0])
+        machine.at += size
+
+    return push
+
+
+def _one_byte(machine):
+    machine.stack.append(machine.data[machine.at])
+    machine.at += 1
+
+
+def _long(unpack, size):
+    def push(machine):
+        count = machine.number(unpack, size)
+        if count > _LONGEST_INTEGER or count < 0:
+            raise _Damaged("holds an absurdly long number")
+        machine.stack.append(int.from_bytes(machine.take(count), "little", signed=True))
+
+    return push
+
+
+def _length_byte(data, at):
+    return (data[at],)
+
+
+def _text(unpack, size):
+    def push(machine):
+        machine.stack.append(str(machine.take(machine.number(unpack, size)), "utf-8", "surrogatepass"))
+
+    return push
+
+
+def _bytes(unpack, size):
+    def push(machine):
+        machine.stack.append(bytes(machine.take(machine.number(unpack, size))))
+
+    return push
+
+
+def _empty_dict(machine):
+    machine.count_container()
+    machine.stack.append({})
+
+
+def _empty_list(machine):
+    run = _PAIR_RUNS.get(machine.data[machine.at])
+    if run is None or not _pair_run(machine, *run):
+        machine.count_container()
+        machine.stack.append([])
+
+
+def _append(machine):
+    value = machine.stack.pop()
+    target = machine.stack[-1]
+    if type(target) is not list:
+        raise _Damaged("is damaged (an element for something that is no list)")
+    target.append(value)
+
+
+def _appends(machine):
+    items = machine.pop_mark()
+    target = machine.stack[-1]
+    if type(target) is not list:
+        raise _Damaged("is damaged (elements for something that is no list)")
+    target.extend(items)
+
+
+def _tuple(machine):
+    machine.count_container()
+    items = machine.pop_mark()
+    machine.stack.append(tuple(items))
+
+
+def _short_tuple(count):
+    def push(machine):
+        machine.count_container()
+        stack = machine.stack
+        if len(stack) < count:
+            raise _Damaged("is damaged (a tuple of missing values)")
+        items = tuple(stack[-count:])
+        del stack[-count:]
+        stack.append(items)
+
+    return push
+
+
+def _set_item(machine):
+    stack = machine.stack
+    items = stack[-2:]
+    del stack[-2:]
+    machine.set_items(stack[-1], items)
+
+
+def _set_items(machine):
+    items = machine.pop_mark()
+    machine.set_items(machine.stack[-1], items)
+
+
+def _memoize(machine):
+    machine.memo[len(machine.memo)] = machine.stack[-1]
+
+
+def _put(unpack, size):
+    def put(machine):
+        machine.memo[machine.number(unpack, size)] = machine.stack[-1]
+
+    return put
+
+
+def _get(unpack, size):
+    def get(machine):
+        value = machine.memo[machine.number(unpack, size)]
+        if type(value) is Pending:
+            if value.value is None:
+                raise _Damaged("uses an array before it is complete")
+            value = value.value
+        machine.stack.append(value)
+
+    return get
+
+
+def _global(machine):
+    end = machine.data.index(b"\n", machine.at, machine.at + 300)
+    module = machine.take(end - machine.at).decode("utf-8")
+    machine.at += 1
+    end = machine.data.index(b"\n", machine.at, machine.at + 300)
+    name = machine.take(end - machine.at).decode("utf-8")
+    machine.at += 1
+    machine.stack.append(machine.find(module, name))
+
+
+def _stack_global(machine):
+    name = machine.stack.pop()
+    machine.stack.append(machine.find(machine.stack.pop(), name))
+
+
+def _reduce(machine):
+    arguments = machine.stack.pop()
+    called = machine.stack.pop()
+    if type(called) is not StandIn or called.call is None or type(arguments) is not tuple:
+        raise Refused(f"a call of {called.name if type(called) is StandIn else type(called).__name__}")
+    machine.count_container()
+    machine.stack.append(called.call(*arguments))
+
+
+def _new_object(machine):
+    arguments = machine.stack.pop()
+    made = machine.stack.pop()
+    if type(made) is not StandIn or made.make is None or arguments != ():
+        raise Refused(f"an object of {made.name if type(made) is StandIn else type(made).__name__}")
+    machine.count_container()
+    machine.stack.append(made.make())
+
+
+def _build(machine):
+    state = machine.stack.pop()
+    target = machine.stack[-1]
+    if type(target) is Pending and target.value is None:
+        machine.stack[-1] = target.value = target.fill(state)
+    elif type(target) is Holder and type(state) is dict:
+        target.attributes.update(state)
+    else:
+        raise Refused(f"a state for a {type(target).__name__}")
+
+
+def _pair_run(machine, pattern, dtype, index_size):
+    """Read many lists of two floats at once; False when there are not enough of them here."""
+    start = machine.at - 1
+    match = pattern.match(machine.data, start)
+    if match is None or match.end() - start < _SHORTEST_RUN * dtype.itemsize or not machine.marks:
+        return False
+    count = (match.end() - start) // dtype.itemsize
+    records = np.frombuffer(machine.data, dtype, count, start)
+    block = np.empty((count, 2))
+    block[:, 0] = records["x"]
+    block[:, 1] = records["y"]
+    pairs = [block] if machine.compact else block.tolist()
+    if index_size is None:
+        pass
+    elif machine.compact:
+        _remember_compact(machine, records, index_size)
+    else:
+        indices = records["index"].tolist() if index_size else range(len(machine.memo), len(machine.memo) + count)
+        machine.memo.update(zip(indices, pairs))
+    machine.stack.extend(pairs)
+    machine.at = match.end()
+    return True
+
+
+def _remember_compact(machine, records, index_size):
+    """Keep the numbering of the memo right; nothing of DeepFaceLab's refers to a single pair again."""
+    indices = records["index"].tolist() if index_size else range(len(machine.memo), len(machine.memo) + len(records))
+    machine.memo.update(dict.fromkeys(indices, _LOST_PAIR))
+
+
+_LOST_PAIR = Pending(None)
+
+
+def _pair_layout(between, index_size):
+    """Pattern and record type of ``] <memo> ( G x G y e``."""
+    pattern = re.compile(rb"(?:\]" + between + rb"\(G.{8}G.{8}e)+", re.DOTALL)
+    fields = [("x", ">f8"), ("g", "u1"), ("y", ">f8"), ("e", "u1")]
+    if index_size:
+        fields = [("put", "V2"), ("index", f"<u{index_size}"), ("open", "V2"), *fields]
+    else:
+        fields = [("open", "V3" if index_size is None else "V4"), *fields]
+    return pattern, np.dtype(fields), index_size
+
+
+_PAIR_RUNS = {
+    ord("("): _pair_layout(rb"", None),
+    0x94: _pair_layout(rb"\x94", 0),
+    ord("q"): _pair_layout(rb"q.", 1),
+    ord("r"): _pair_layout(rb"r.{4}", 4),
+}
+
+
+def _operations():
+    table = [_refuse] * 256
+    table[0x80], table[0x95], table[ord(".")], table[ord("(")] = _protocol, _frame, _stop, _mark
+    table[ord("N")], table[0x88], table[0x89] = _constant(None), _constant(True), _constant(False)
+    table[ord("K")], table[ord("M")], table[ord("J")] = _one_byte, _unpacked(_u16, 2), _unpacked(_i32, 4)
+    table[ord("G")], table[0x8A], table[0x8B] = _unpacked(_f64, 8), _long(_length_byte, 1), _long(_i32, 4)
+    table[0x8C], table[ord("X")], table[0x8D] = _text(_length_byte, 1), _text(_u32, 4), _text(_u64, 8)
+    table[ord("C")], table[ord("B")], table[0x8E] = _bytes(_length_byte, 1), _bytes(_u32, 4), _bytes(_u64, 8)
+    table[0x96] = _bytes(_u64, 8)
+    table[ord("]")], table[ord("}")], table[ord(")")] = _empty_list, _empty_dict, _constant(())
+    table[ord("a")], table[ord("e")], table[ord("s")], table[ord("u")] = _append, _appends, _set_item, _set_items
+    table[ord("t")], table[0x85], table[0x86], table[0x87] = _tuple, *map(_short_tuple, (1, 2, 3))
+    table[0x94], table[ord("q")], table[ord("r")] = _memoize, _put(_length_byte, 1), _put(_u32, 4)
+    table[ord("h")], table[ord("j")] = _get(_length_byte, 1), _get(_u32, 4)
+    table[ord("c")], table[0x93] = _global, _stack_global
+    table[ord("R")], table[0x81], table[ord("b")] = _reduce, _new_object, _build
+    return table
+
+
+_OPERATIONS = _operations()
+
+
+def _check_values(root, budget):
+    """Refuse cycles, deep nesting, and structures that sharing makes far larger than they are stored."""
+    sizes = {}
+
+    def size_of(value, depth):
+        kind = type(value)
+        if kind in _PLAIN_TYPES:
+            return 1
+        if kind is np.ndarray or isinstance(value, np.generic) or kind is StoredPath:
+            return 1
+        if depth > _MOST_DEPTH:
+            raise _Damaged("is nested too deeply")
+        known = sizes.get(id(value))
+        if known is not None:
+            if known == 0:
+                raise _Damaged("contains itself")
+            return known
+        sizes[id(value)] = 0
+        total = 1
+        for part in _parts(kind, value):
+            if type(part) in _PLAIN_TYPES:
+                total += 1
+            elif type(part) is list and len(part) == 2 and type(part[0]) is float and type(part[1]) is float:
+                total += 3
+            else:
+                total += size_of(part, depth + 1)
+        if total > budget:
+            raise _Damaged("unfolds to far more values than its size justifies")
+        sizes[id(value)] = total
+        return total
+
+    size_of(root, 0)
+
+
+def _parts(kind, value):
+    if kind is list or kind is tuple:
+        return value
+    if kind is dict:
+        return value.values()
+    if kind is Holder:
+        return value.attributes.values()
+    raise Refused(f"a bare {value.name if kind is StandIn else kind.__name__}")

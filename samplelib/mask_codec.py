@@ -1,0 +1,98 @@
+"""Encodes the applied mask of a face into few bytes, decodes it again, and refuses pictures of absurd size."""
+
+import struct
+from typing import Any
+
+import cv2
+import numpy as np
+
+from core.errors import FormatError
+from core.imageio import decode_image, encode_image
+from samplelib import jpeg_segments
+
+LARGEST_PNG = 50_000
+_LARGEST_SIDE = 8192
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def encode_mask(mask: np.ndarray, limit: int = LARGEST_PNG) -> bytes:
+    """Mask as PNG, or as JPEG of the best quality that fits into ``limit`` bytes.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray
+        (H, W) or (H, W, C) float 0…1; the first channel counts.
+
+    Returns
+    -------
+    bytes
+        At quality 0 possibly more than ``limit``.
+    """
+    mask = np.asarray(mask, np.float32)
+    if mask.ndim == 3:
+        mask = mask[:, :, 0]
+    pixels = np.clip(np.nan_to_num(mask) * 255, 0, 255).astype(np.uint8)
+    data = encode_image(pixels, ".png")
+    if len(data) <= limit:
+        return data
+    return _encode_jpeg(pixels, limit)
+
+
+def _encode_jpeg(pixels, limit):
+    """Best quality that fits; sizes grow with the quality, nearly always, so halve first and then step."""
+    low, high = 0, 100
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(encode_image(pixels, ".jpg", middle)) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    for quality in range(min(100, low + 3), -1, -1):
+        data = encode_image(pixels, ".jpg", quality)
+        if len(data) <= limit:
+            return data
+    return data
+
+
+def decode_mask(data: bytes, name: Any = "mask") -> np.ndarray:
+    """Mask stored in ``data``: (H, W, 1) float32 0…1.
+
+    Raises
+    ------
+    FormatError
+        When it is no picture, or an absurdly large one.
+    """
+    size = picture_size(data)
+    if size is None or max(size) > _LARGEST_SIDE:
+        raise FormatError(name, "its mask is not a readable picture" if size is None else "its mask is absurdly large")
+    pixels = decode_image(data, f"{name} (mask)")
+    if pixels.ndim == 3:
+        pixels = pixels[:, :, 0]
+    scale = 65535.0 if pixels.dtype == np.uint16 else 255.0
+    return (pixels.astype(np.float32) / scale)[:, :, None]
+
+
+def shrink_mask(data: bytes, limit: int, name: Any = "mask") -> bytes | None:
+    """Encode a stored mask again in at most ``limit`` bytes: worse quality first, then half the size, and so on.
+
+    Returns None when even a tiny one does not fit.
+    """
+    mask = decode_mask(data, name)[:, :, 0]
+    while min(mask.shape) >= 16:
+        data = encode_mask(mask, limit)
+        if len(data) <= limit:
+            return data
+        mask = cv2.resize(mask, (mask.shape[1] // 2, mask.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return None
+
+
+def picture_size(data: bytes) -> tuple[int, int] | None:
+    """(height, width) that the header of a PNG or JPEG names, or None."""
+    if data[:8] == _PNG_SIGNATURE and len(data) >= 24:
+        width, height = struct.unpack_from(">II", data, 16)
+        return height, width
+    try:
+        shape = jpeg_segments.image_shape(data, jpeg_segments.scan_header(data))
+    except jpeg_segments.NotJpeg:
+        return None
+    return shape and shape[:2]
