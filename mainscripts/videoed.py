@@ -1,7 +1,224 @@
-"""The ``videoed`` step."""
+"""The ``videoed`` steps: frames out of a video, cutting, denoising, and frames into a video."""
+
+import re
+
+from core import interact
+from core.errors import UsageError, UserError
+from core.paths import absolute_path, resolve_input_file
+
+_START = "00:00:00.000"
+_FPS_HELP = "How many frames are taken from each second of video. 0 takes all of them."
+_FORMAT_HELP = (
+    "png keeps every value but needs about ten times the space and is slower; jpg is small and slightly lossy."
+)
 
 
 def add_parser(subparsers):
-    """Add ``videoed`` to the command line."""
-    parser = subparsers.add_parser("videoed")
+    """Add ``videoed`` and its subcommands to the command line."""
+    parser = subparsers.add_parser("videoed", help="frames out of a video, cut, denoise, frames into a video")
     parser.set_defaults(group=parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_extract(commands)
+    _add_cut(commands)
+    _add_denoise(commands)
+    _add_encode(commands)
+
+
+def _add_extract(commands):
+    parser = commands.add_parser("extract-video", help="write the frames of a video as images")
+    parser.add_argument("--input-file", required=True, type=absolute_path, help="video; NAME.* takes any extension")
+    parser.add_argument(
+        "--output-dir", required=True, type=absolute_path, help="folder for the frames, made if missing"
+    )
+    parser.add_argument("--output-ext", choices=("png", "jpg"), help="kind of image (asked)")
+    parser.add_argument("--fps", type=int, help="frames per second, 0 = all (asked)")
+    parser.add_argument("--allow-damaged", action="store_true", help="take what can be read of a damaged video")
+    parser.set_defaults(run=extract)
+
+
+def _add_cut(commands):
+    parser = commands.add_parser("cut-video", help="cut a part out of a video, as NAME_cut beside it")
+    parser.add_argument("--input-file", required=True, type=absolute_path, help="video; NAME.* takes any extension")
+    parser.add_argument("--from-time", help="where the part begins, HH:MM:SS.mmm or seconds (asked)")
+    parser.add_argument("--to-time", help="where it ends; 00:00:00.000 = end of the video (asked)")
+    parser.add_argument("--audio-track-id", type=int, help="number of the audio track, from 0 (asked)")
+    parser.add_argument("--bitrate", type=int, help="megabits per second (asked)")
+    _add_encoder_flags(parser)
+    parser.set_defaults(run=cut)
+
+
+def _add_denoise(commands):
+    parser = commands.add_parser("denoise-image-sequence", help="denoise the images of a folder as one film")
+    parser.add_argument("--input-dir", required=True, type=absolute_path, help="folder with the images")
+    parser.add_argument("--factor", type=int, help="strength 1-20 (asked)")
+    parser.set_defaults(run=denoise)
+
+
+def _add_encode(commands):
+    parser = commands.add_parser("video-from-sequence", help="make a video of the images of a folder")
+    parser.add_argument("--input-dir", required=True, type=absolute_path, help="folder with the images")
+    parser.add_argument(
+        "--output-file", required=True, type=absolute_path, help="video; its suffix picks the container"
+    )
+    parser.add_argument("--reference-file", type=absolute_path, help="video that gives frame rate, colours and sound")
+    parser.add_argument("--ext", default="png", help="has no effect: all images of the folder are used")
+    parser.add_argument("--fps", type=int, help="frames per second without a reference (asked)")
+    parser.add_argument("--bitrate", type=int, help="megabits per second (asked unless lossless)")
+    parser.add_argument("--include-audio", action="store_true", help="take the sound of the reference")
+    parser.add_argument("--lossless", action="store_true", help="keep every value of the video's pixel format")
+    _add_encoder_flags(parser)
+    parser.set_defaults(run=encode)
+
+
+def _add_encoder_flags(parser):
+    parser.add_argument("--encoder", help="ffmpeg's name of the video encoder, for example h264_nvenc or libx265")
+    parser.add_argument("--ten-bit", action="store_true", help="ten bits a value (HEVC)")
+
+
+def extract(options):
+    """Run ``extract-video``."""
+    from core.video_steps import extract_frames, numbered_frames
+
+    video = resolve_input_file(options.input_file)
+    fps = options.fps
+    if fps is None:
+        fps = interact.ask_int("Enter FPS", 0, help_text=_FPS_HELP)
+    if fps < 0:
+        raise UsageError(f"--fps {fps}: give 0 for all frames, or a positive number.")
+    kind = options.output_ext or interact.ask_text("Output image format", "png", ["png", "jpg"], _FORMAT_HELP)
+    folder = options.output_dir
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file, not a folder. Give another --output-dir.")
+    old = numbered_frames(folder, f".{kind}")
+    if old and interact.has_terminal() and not interact.confirm(f"Replace the {len(old)} frames in {folder} ?"):
+        raise UserError("Stopped; the frames were left as they are.")
+    if old:
+        interact.info(f"Replacing {len(old)} frames of an earlier extraction.")
+
+    def allow_damaged(extraction):
+        question = f"Only {extraction.count} of about {extraction.expected} frames could be read. Keep them?"
+        return options.allow_damaged or interact.confirm(question, "--allow-damaged")
+
+    result = extract_frames(video, folder, f".{kind}", fps, allow_damaged)
+    interact.info(f"{result.count} frames written to {folder}")
+    _mention_other_images(folder, kind)
+
+
+def _mention_other_images(folder, kind):
+    """Say when images that did not come from this video lie in the folder; later steps would use them too."""
+    from core.paths import list_images
+    from core.video_steps import numbered_frames
+
+    others = len(list_images(folder)) - len(numbered_frames(folder, f".{kind}"))
+    if others:
+        interact.warning(f"{folder} holds {others} other images, left as they are. Later steps will use them too.")
+
+
+def cut(options):
+    """Run ``cut-video``."""
+    from core.video_probe import probe
+    from core.video_steps import cut_video
+
+    video = resolve_input_file(options.input_file)
+    info = probe(video)
+    duration = _time_text(info.duration)
+    begin = options.from_time or interact.ask_text("From time", _START)
+    end = options.to_time or interact.ask_text("To time", duration)
+    begin_seconds, end_seconds = _seconds(begin, "--from-time"), _seconds(end, "--to-time")
+    track = _audio_track(options, info)
+    bitrate = _bitrate(options, 25)
+    if end_seconds == 0 or end == duration:
+        end_seconds = None
+    if end_seconds is not None and end_seconds <= begin_seconds:
+        raise UsageError(f"The end {end} is not after the beginning {begin}.")
+    if info.duration and begin_seconds >= info.duration:
+        raise UsageError(f"The beginning {begin} lies behind the end of {video.name} ({duration}).")
+    output = video.with_name(f"{video.stem}_cut{video.suffix}")
+    if output.exists() and not interact.confirm(f"Replace {output.name} ?", "--yes"):
+        raise UserError(f"{output}: exists already. Rename it, or give --yes to replace it.")
+    cut_video(video, output, begin_seconds, end_seconds, track, _settings(options, output, bitrate, False))
+    interact.info(f"Written to {output}")
+
+
+def _audio_track(options, info):
+    for track in info.audio:
+        notes = ", ".join(str(note) for note in (track.language, track.title) if note)
+        interact.info(f"Audio track {track.number}: {track.codec}, {track.channels}{f' ({notes})' if notes else ''}")
+    number = options.audio_track_id
+    if number is None:
+        number = interact.ask_int("Specify audio track id.", 0)
+    if not info.audio and number == 0:
+        return 0
+    if not 0 <= number < len(info.audio):
+        raise UsageError(f"Audio track {number} does not exist; the file has {len(info.audio)}, counted from 0.")
+    return number
+
+
+def denoise(options):
+    """Run ``denoise-image-sequence``."""
+    from core.paths import list_images
+    from core.video_steps import denoise_images
+
+    list_images(options.input_dir, required=True)
+    factor = options.factor
+    if factor is None:
+        factor = interact.ask_int("Denoise factor?", 7, 1, 20)
+    count = denoise_images(options.input_dir, min(20, max(1, factor)))
+    interact.info(f"{count} images denoised. Transparency and other data inside the images are not kept.")
+
+
+def encode(options):
+    """Run ``video-from-sequence``."""
+    from core.paths import list_images
+    from core.video_steps import encode_images, read_reference
+
+    output = options.output_file
+    list_images(options.input_dir, required=True)
+    reference = None
+    if options.reference_file is not None:
+        path = resolve_input_file(options.reference_file)
+        if output.exists() and output.samefile(path):
+            raise UsageError(f"{output}: is the reference itself. Give another --output-file.")
+        reference = read_reference(path)
+    fps = options.fps
+    if reference is None and fps is None:
+        fps = interact.ask_int("Enter FPS", 25, low=1)
+    if fps is not None and fps < 1:
+        raise UsageError(f"--fps {fps}: give a positive number.")
+    bitrate = 16 if options.lossless else _bitrate(options, 16)
+    if options.include_audio and (reference is None or not reference.info.audio):
+        interact.info("The reference has no sound." if reference else "No --reference-file, so there is no sound.")
+    settings = _settings(options, output, bitrate, options.lossless)
+    count = encode_images(options.input_dir, output, fps or 25, settings, reference, options.include_audio)
+    interact.info(f"{count} frames written to {output}")
+
+
+def _bitrate(options, default):
+    """Megabits per second from the flag or by asking. The label says MB/s because users know it so."""
+    bitrate = options.bitrate
+    if bitrate is None:
+        bitrate = interact.ask_int("Bitrate of output file in MB/s", default, low=1)
+    return max(1, bitrate)
+
+
+def _settings(options, output, bitrate, lossless):
+    from core.video_encoders import EncoderSettings, check_container, check_encoder, default_encoder
+
+    suffix = output.suffix.lower()
+    check_container(suffix)
+    encoder = options.encoder or default_encoder(suffix, options.ten_bit)
+    check_encoder(encoder, options.ten_bit)
+    return EncoderSettings(encoder, bitrate, lossless, options.ten_bit)
+
+
+def _seconds(text, name):
+    """Seconds of ``HH:MM:SS.mmm``, ``MM:SS`` or a plain number."""
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", text.strip())
+    if not match:
+        raise UsageError(f"{name} {text}: not a time. Write it as 00:01:30.500, or in seconds.")
+    return int(match[1] or 0) * 3600 + int(match[2] or 0) * 60 + float(match[3])
+
+
+def _time_text(seconds):
+    whole = int(seconds * 1000)
+    return f"{whole // 3600000:02d}:{whole // 60000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"

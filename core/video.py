@@ -1,0 +1,271 @@
+"""Reading and writing videos frame by frame as arrays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from core import ffmpeg
+from core.errors import FormatError, UserError
+from core.paths import replacing
+from core.timed_frames import TimedFrames
+from core.video_encoders import (
+    SCALER,
+    EncoderSettings,
+    audio_arguments,
+    check_container,
+    check_writable_folder,
+    default_encoder,
+    known_tags,
+    matrix_of,
+    to_rgb_filter,
+)
+from core.video_probe import AudioTrack, ColourTags, VideoInfo, constant_rate, frame_times, probe
+
+__all__ = [
+    "ColourTags", "EncoderSettings", "FrameReader", "FrameWriter", "Sound", "VideoInfo", "constant_rate", "frame_times",
+    "open_reader", "open_writer", "probe", "read_frames",
+]  # fmt: skip
+
+
+_TICKS_A_SECOND = 90000
+
+
+class FrameReader:
+    """The frames of a video, each once, upright, in order; an iterator and a context manager.
+
+    Attributes
+    ----------
+    info : VideoInfo
+    size : tuple of int
+        (width, height) of the frames.
+    """
+
+    def __init__(self, path: Path, start: float = 0.0, deep: bool = False):
+        self.info = probe(path)
+        self.size = self.info.display_size
+        self._dtype = np.dtype("<u2" if deep else np.uint8)
+        arguments = ["-ss", str(start)] if start else []
+        arguments += ["-i", str(path), "-map", "0:V:0", "-vf", to_rgb_filter(self.info)]
+        arguments += [
+            "-pix_fmt",
+            "bgr48le" if deep else "bgr24",
+            *ffmpeg.every_frame_once(),
+            "-f",
+            "rawvideo",
+            "pipe:1",
+        ]
+        self._command = [ffmpeg.ffmpeg_program(), "-v", "error", "-nostdin", *arguments]
+        self._process = ffmpeg.start(self._command)
+        self._lines = ffmpeg.LineCollector(self._process.stderr)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        width, height = self.size
+        length = width * height * 3 * self._dtype.itemsize
+        while True:
+            data = self._process.stdout.read(length)
+            if len(data) < length:
+                break
+            yield np.frombuffer(data, self._dtype).reshape(height, width, 3)
+        code = self._process.wait()
+        self._lines.join()
+        if code != 0:
+            raise ffmpeg.failure(self._command, code, self._lines.texts)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """End ffmpeg if it still runs."""
+        self._process.stdout.close()
+        ffmpeg.stop(self._process)
+        self._lines.join(timeout=10)
+
+
+def open_reader(path: Path, start: float = 0.0, deep: bool = False) -> FrameReader:
+    """Open a video for reading.
+
+    Parameters
+    ----------
+    path : Path
+    start : float
+        Seconds to skip.
+    deep : bool
+        Frames as uint16 (0…65535) instead of uint8.
+    """
+    return FrameReader(path, start, deep)
+
+
+def read_frames(path: Path, count: int | None = None, start: float = 0.0, deep: bool = False) -> Iterator[np.ndarray]:
+    """Iterate over the frames (H, W, 3) BGR of a video, at most ``count`` of them; see :func:`open_reader`."""
+    with open_reader(path, start, deep) as reader:
+        for number, frame in enumerate(reader):
+            if number == count:
+                return
+            yield frame
+
+
+class FrameWriter:
+    """Encodes frames to a video file; a context manager. The file appears under its name when all is written.
+
+    See :func:`open_writer` for the parameters.
+    """
+
+    def __init__(self, path, fps, size, settings, colour, pixel_aspect, sound, times, metadata, total, description):
+        self.path, self.size, self.settings = Path(path), tuple(size), settings
+        check_container(self.path.suffix.lower())
+        check_writable_folder(self.path)
+        self._fps, self._colour, self._aspect = Fraction(fps), colour, pixel_aspect
+        self._sound, self._times, self._metadata = sound, times, metadata
+        self._total, self._description = total, description
+        self._target = replacing(self.path)
+        self._job, self._count, self._shape, self._stream = None, 0, None, None
+        self._temporary = None
+
+    def __enter__(self):
+        self._temporary = self._target.__enter__()
+        return self
+
+    def write(self, frame: np.ndarray) -> None:
+        """Add a frame (H, W, 3) uint8 or uint16 BGR. Odd sizes are made even by repeating the last row or column."""
+        height, width = frame.shape[:2]
+        if (width, height) != self.size:
+            raise UserError(f"frame {self._count + 1} is {width}x{height}, the video is {self.size[0]}x{self.size[1]}.")
+        frame = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if self._job is None:
+            self._start(frame)
+        if (frame.shape, frame.dtype) != self._shape:
+            raise UserError(f"frame {self._count + 1} is {frame.dtype}, the frames before are {self._shape[1]}.")
+        data = np.ascontiguousarray(frame).data
+        if self._stream is None:
+            self._job.write(data)
+        else:
+            for part in self._stream.frame(data, self._times[self._count]):
+                self._job.write(part)
+        self._count += 1
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is None:
+                if self._job is None:
+                    raise FormatError(self.path, "cannot be made of no frames")
+                self._job.finish()
+            elif self._job is not None:
+                self._job.stop()
+        except BaseException as failure:
+            if self._job is not None:
+                self._job.stop()
+            self._target.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        return self._target.__exit__(kind, error, trace)
+
+    def _start(self, frame):
+        self._shape = (frame.shape, frame.dtype)
+        height, width = frame.shape[:2]
+        deep = frame.dtype == np.uint16
+        source = {"f": "rawvideo", "pix_fmt": "bgr48le" if deep else "bgr24", "s": f"{width}x{height}"}
+        source["framerate"] = str(self._fps)
+        if self._times is not None:
+            self._stream = TimedFrames(width, height, deep)
+            source = {"f": "matroska"}
+        elif self._sound is not None and self._sound.start:
+            source["itsoffset"] = f"{float(self._sound.start):.6f}"
+        arguments = self._arguments(source)
+        self._job = ffmpeg.Job(arguments, True, self._total, self._description)
+        if self._stream is not None:
+            self._job.write(self._stream.header())
+
+    def _arguments(self, source):
+        import ffmpeg as graph
+
+        suffix = self.path.suffix.lower()
+        tags = known_tags(self._colour)
+        full = self._colour.range == "pc"
+        picture = graph.input("pipe:", **source).video
+        picture = picture.filter(
+            "scale", flags=SCALER, out_color_matrix=matrix_of(self._colour), out_range="pc" if full else "tv"
+        )
+        picture = picture.filter("format", self.settings.pixel_format).filter("setsar", str(self._aspect))
+        if tags:
+            names = {"color_range": "range"}
+            picture = picture.filter("setparams", **{names.get(key, key): value for key, value in tags.items()})
+        streams, options = [picture], {**self.settings.arguments(suffix), **tags}
+        if self._sound is not None:
+            streams.append(graph.input(str(self._sound.path))[f"a:{self._sound.track.number}"])
+            options.update(audio_arguments(self._sound.track.codec, suffix))
+        if suffix in (".mp4", ".mov", ".m4v"):
+            options["movflags"] = "+faststart+use_metadata_tags" if self._metadata else "+faststart"
+        if self._times is not None:
+            options["enc_time_base"] = f"1:{_TICKS_A_SECOND}"
+            if suffix in (".mp4", ".mov", ".m4v"):
+                options["video_track_timescale"] = str(_TICKS_A_SECOND)
+        if self._metadata:
+            options["metadata"] = [f"{key}={value}" for key, value in self._metadata.items()]
+        every_frame = ffmpeg.every_frame_once()
+        options[every_frame[0].lstrip("-")] = every_frame[1]
+        return graph.output(*streams, str(self._temporary), **options).get_args()
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The audio track of another file that goes into a new video.
+
+    Attributes
+    ----------
+    path : Path
+    track : AudioTrack
+    start : Fraction
+        Seconds from the start of that file to its first frame, so that sound and pictures stay in step.
+    """
+
+    path: Path
+    track: AudioTrack
+    start: Fraction = Fraction(0)
+
+
+def open_writer(
+    path: Path,
+    fps: Fraction | float,
+    size: tuple[int, int],
+    settings: EncoderSettings | None = None,
+    colour: ColourTags | None = None,
+    pixel_aspect: Fraction = Fraction(1),
+    sound: Sound | None = None,
+    times: list[Fraction] | None = None,
+    metadata: dict[str, str] | None = None,
+    total: int | None = None,
+    description: str | None = None,
+) -> FrameWriter:
+    """Open a video for writing.
+
+    Parameters
+    ----------
+    path : Path
+        The suffix picks the container. An existing file is replaced when the new one is complete.
+    fps : Fraction or float
+        Constant frame rate, used unless ``times`` is given.
+    size : tuple of int
+        (width, height) of the frames that will be written.
+    settings : EncoderSettings, optional
+        By default H.264 with 16 Mbit/s.
+    colour : ColourTags, optional
+        Matrix and range used for the coding, and tags written to the file.
+    pixel_aspect : Fraction
+        Width of a pixel divided by its height.
+    sound : Sound, optional
+    times : list of Fraction, optional
+        Time of each frame in seconds, for a variable frame rate.
+    metadata : dict, optional
+        Tags of the container: title, comment …
+    total, description
+        For the progress bar; none without ``description``.
+    """
+    settings = settings or EncoderSettings(default_encoder(Path(path).suffix.lower()))
+    return FrameWriter(
+        path, fps, size, settings, colour or ColourTags(), pixel_aspect, sound, times, metadata, total, description
+    )

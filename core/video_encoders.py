@@ -1,0 +1,185 @@
+"""Encoder, colour and container settings for ffmpeg: which codec goes where and with which arguments."""
+
+import functools
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import ffmpeg
+from core.errors import UsageError, UserError
+from core.video_probe import ColourTags, VideoInfo
+
+SCALER = "bicubic+accurate_rnd+full_chroma_int"
+
+# ffmpeg's name of a matrix in streams → the scale filter's name for it.
+_MATRIX_OF_SCALER = {
+    "bt709": "bt709",
+    "fcc": "fcc",
+    "bt470bg": "bt470",
+    "smpte170m": "smpte170m",
+    "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020",
+}
+_PRIMARIES = ("bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "bt2020", "smpte431", "smpte432")
+_TRANSFERS = (
+    "bt709", "smpte170m", "smpte240m", "linear", "iec61966-2-1", "bt2020-10", "bt2020-12", "smpte2084", "arib-std-b67",
+)  # fmt: skip
+
+# Audio codecs that a container takes unchanged, and the encoder used for all others.
+_AUDIO = {
+    ".mp4": ({"aac", "mp3", "ac3", "eac3", "alac"}, "aac"),
+    ".m4v": ({"aac", "mp3", "ac3", "eac3", "alac"}, "aac"),
+    ".mov": ({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"}, "aac"),
+    ".avi": ({"mp3", "ac3", "pcm_s16le"}, "libmp3lame"),
+    ".mkv": ({"aac", "mp3", "ac3", "eac3", "alac", "opus", "vorbis", "flac", "pcm_s16le", "pcm_s24le", "dts"}, "aac"),
+    ".webm": ({"opus", "vorbis"}, "libopus"),
+}
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How the pictures of a video are coded.
+
+    Attributes
+    ----------
+    encoder : str
+        ffmpeg's name of the encoder.
+    bitrate : int
+        Megabits per second; not used when ``lossless``.
+    lossless : bool
+        Every value of the encoder's pixel format is kept exactly.
+    ten_bit : bool
+        Ten instead of eight bits a value.
+    """
+
+    encoder: str = "libx264"
+    bitrate: int = 16
+    lossless: bool = False
+    ten_bit: bool = False
+
+    @property
+    def pixel_format(self) -> str:
+        if self.encoder.endswith(("_nvenc", "_qsv", "_vaapi", "_amf", "_videotoolbox")):
+            return "p010le" if self.ten_bit else "nv12"
+        return "yuv420p10le" if self.ten_bit else "yuv420p"
+
+    def arguments(self, suffix: str) -> dict[str, str]:
+        """Output options of ffmpeg for a file with this suffix; UsageError for what the encoder cannot do."""
+        options = {"c:v": self.encoder}
+        if self.lossless:
+            options.update(_lossless(self.encoder))
+        else:
+            options["b:v"] = f"{self.bitrate}M"
+        if self.ten_bit and ("264" in self.encoder and self.encoder != "libx264" or self.encoder == "mpeg4"):
+            raise UsageError(f"--encoder {self.encoder} cannot make ten-bit video. Use libx265 or a hevc encoder.")
+        if _is_hevc(self.encoder) and suffix in (".mp4", ".mov", ".m4v"):
+            options["tag:v"] = "hvc1"
+        if suffix == ".avi":
+            options["bf"] = "0"
+        return options
+
+
+def default_encoder(suffix: str, ten_bit: bool = False) -> str:
+    """The software encoder for a container: VP9 for webm, HEVC for ten bits, else H.264."""
+    if suffix == ".webm":
+        return "libvpx-vp9"
+    return "libx265" if ten_bit else "libx264"
+
+
+def check_encoder(encoder: str, ten_bit: bool = False) -> None:
+    """Raise UsageError unless this ffmpeg on this machine can really encode with ``encoder`` (tries one frame)."""
+    problem = _try_encoder(encoder, ten_bit)
+    if problem is not None:
+        names = ", ".join(name for name in _ENCODERS_TO_OFFER if _try_encoder(name, False) is None)
+        raise UsageError(f"--encoder {encoder} does not work here ({problem}). Encoders that do: {names}.")
+
+
+_ENCODERS_TO_OFFER = (
+    "libx264", "libx265", "h264_nvenc", "hevc_nvenc", "h264_qsv", "hevc_qsv", "h264_amf", "hevc_amf",
+    "h264_videotoolbox", "hevc_videotoolbox",
+)  # fmt: skip
+
+
+@functools.cache
+def _try_encoder(encoder, ten_bit):
+    pixel_format = EncoderSettings(encoder, ten_bit=ten_bit).pixel_format
+    command = [ffmpeg.ffmpeg_program(), "-v", "error", "-nostdin", "-f", "lavfi", "-i", "color=s=256x256:r=25:d=0.08"]
+    command += ["-vf", f"format={pixel_format}", "-c:v", encoder, "-f", "null", "-"]
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+    return lines[0].strip() if lines else "no message"
+
+
+def _is_hevc(encoder):
+    return "265" in encoder or "hevc" in encoder
+
+
+def _lossless(encoder):
+    known = {
+        "libx264": {"crf": "0"},
+        "libx265": {"x265-params": "lossless=1:log-level=error"},
+        "h264_nvenc": {"preset": "p4", "tune": "lossless"},
+        "hevc_nvenc": {"preset": "p4", "tune": "lossless"},
+        "libvpx-vp9": {"lossless": "1"},
+        "ffv1": {},
+    }
+    if encoder not in known:
+        raise UsageError(f"--encoder {encoder} has no lossless mode. Use one of {', '.join(known)}, or no --lossless.")
+    return known[encoder]
+
+
+def audio_arguments(codec: str, suffix: str) -> dict[str, str]:
+    """Output options for the sound: copied where the container allows it, else coded anew at 192 kbit/s, 48 kHz."""
+    copied, encoder = _AUDIO.get(suffix, (set(), "aac"))
+    if codec in copied:
+        return {"c:a": "copy"}
+    return {"c:a": encoder, "b:a": "192k", "ar": "48000"}
+
+
+def check_container(suffix: str) -> None:
+    """Raise UsageError for a suffix that is no video container that we write."""
+    known = (*_AUDIO, ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".flv", ".wmv")
+    if suffix not in known:
+        raise UsageError(
+            f"{suffix or 'no suffix'}: unknown kind of video. Give a name that ends in {', '.join(known)}."
+        )
+
+
+def to_rgb_filter(info: VideoInfo) -> str:
+    """The scale filter that turns decoded pictures into RGB with the matrix and range that the file states.
+
+    Files that state no matrix are read as BT.601, and :func:`from_rgb_filters` writes them back the same way.
+    """
+    matrix = "" if info.colour.matrix in _MATRIX_OF_SCALER else ":in_color_matrix=bt601"
+    if info.pixel_format.startswith(("rgb", "bgr", "gbr", "pal8", "gray")):
+        matrix = ""
+    return f"scale=flags={SCALER}{matrix}"
+
+
+def matrix_of(colour: ColourTags) -> str:
+    """The scale filter's name for the matrix of ``colour``; BT.601 when unknown."""
+    return _MATRIX_OF_SCALER.get(colour.matrix, "bt601")
+
+
+def known_tags(colour: ColourTags) -> dict[str, str]:
+    """Those tags of ``colour`` that a YUV stream can carry on, under ffmpeg's encoder option names."""
+    tags = {}
+    if colour.matrix in _MATRIX_OF_SCALER:
+        tags["colorspace"] = colour.matrix
+    if colour.primaries in _PRIMARIES:
+        tags["color_primaries"] = colour.primaries
+    if colour.transfer in _TRANSFERS:
+        tags["color_trc"] = colour.transfer
+    if tags or colour.range == "pc":
+        tags["color_range"] = "pc" if colour.range == "pc" else "tv"
+    return tags
+
+
+def check_writable_folder(path: Path) -> None:
+    """Make the folder of an output file; UserError when that is not possible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path.parent}: cannot be made ({error.strerror or error}).") from None

@@ -1,0 +1,293 @@
+"""The four video steps of the workflow: frames out of a video, cut, denoise, and frames into a video."""
+
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from core import ffmpeg, interact
+from core.errors import FormatError, UsageError, UserError
+from core.imageio import read_image, to_bgr8
+from core.parallel import ordered_map
+from core.paths import list_images, replacing
+from core.video import Sound, open_writer
+from core.video_encoders import SCALER, EncoderSettings, audio_arguments, check_container, known_tags, to_rgb_filter
+from core.video_probe import ColourTags, VideoInfo, constant_rate, frame_times, probe
+
+_FRAME_NAME = re.compile(r"\d{5,}")
+_STAGING = ".unfinished."
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What an extraction did: frames written, frames the file should have, and ffmpeg's complaints."""
+
+    count: int
+    expected: int | None
+    complaints: tuple[str, ...]
+
+
+def numbered_frames(folder: Path, suffix: str) -> list[Path]:
+    """Frames that an extraction wrote: files called ``00001.png``, five or more digits, of one suffix."""
+    if not Path(folder).is_dir():
+        return []
+    return [file for file in list_images(folder) if file.suffix.lower() == suffix and _FRAME_NAME.fullmatch(file.stem)]
+
+
+def extract_frames(video: Path, folder: Path, suffix: str = ".png", fps: int = 0, allow_damaged=None) -> Extraction:
+    """Write the frames of a video as ``00001.png``, ``00002.png`` …; those of an earlier extraction are replaced.
+
+    The new frames are made in a hidden folder first, so that an error leaves the old ones as they were.
+
+    Parameters
+    ----------
+    video : Path
+    folder : Path
+        Made when missing.
+    suffix : str
+        ``".png"`` or ``".jpg"``.
+    fps : int
+        Frames per second to take; 0 for each frame once, also at a variable frame rate.
+    allow_damaged : callable, optional
+        Called with an :class:`Extraction` that has fewer frames than the file should have; False ends in an error.
+    """
+    info = probe(video)
+    if fps and fps >= info.fps:
+        interact.info(f"The video has {float(info.fps):g} frames per second; taking each of them once.")
+        fps = 0
+    expected = round(info.duration * fps) if fps else info.expected_frames
+    filters = [f"fps={fps}"] if fps else []
+    filters.append(to_rgb_filter(info) + ("" if suffix == ".png" else ":out_color_matrix=bt601:out_range=pc"))
+    arguments = ["-i", str(video), "-map", "0:V:0", "-vf", ",".join(filters)]
+    arguments += ["-pix_fmt", "rgb24"] if suffix == ".png" else ["-pix_fmt", "yuvj444p", "-q:v", "2"]
+    arguments += ffmpeg.every_frame_once()
+    with _staging(folder) as staging:
+        complaints = ffmpeg.run([*arguments, f"%05d{suffix}"], expected, "Extracting frames", staging)
+        frames = list_images(staging)
+        extraction = Extraction(len(frames), expected, tuple(complaints))
+        _check_complete(video, info, extraction, allow_damaged)
+        for old in numbered_frames(folder, suffix):
+            old.unlink()
+        for frame in frames:
+            os.replace(frame, Path(folder) / frame.name)
+    return extraction
+
+
+def _check_complete(video, info, extraction, allow_damaged):
+    """Raise FormatError when clearly fewer frames came out than the header promises, unless that is allowed."""
+    if extraction.count == 0:
+        raise FormatError(video, "has no frame that can be decoded" + _because(extraction.complaints))
+    if extraction.expected is None:
+        return
+    tolerance = 2 if info.frame_count else max(2, extraction.expected // 50)
+    if extraction.count >= extraction.expected - tolerance or (allow_damaged and allow_damaged(extraction)):
+        return
+    raise FormatError(
+        video,
+        f"is damaged or cut short: {extraction.count} of about {extraction.expected} frames could be read"
+        f"{_because(extraction.complaints)}. Get the whole file, or give --allow-damaged to take what is there",
+    )
+
+
+def _because(complaints):
+    return f" ({complaints[-1]})" if complaints else ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a new video takes over from the video that its frames came from."""
+
+    info: VideoInfo
+    times: list[Fraction]
+    rate: Fraction | None
+
+    @property
+    def start(self) -> Fraction:
+        return self.times[0] if self.times else Fraction(0)
+
+
+def read_reference(video: Path) -> Reference:
+    """Probe a reference video and the times of its frames."""
+    info = probe(video)
+    times = frame_times(video)
+    return Reference(info, times, constant_rate(times, info))
+
+
+def encode_images(
+    folder: Path,
+    output: Path,
+    fps: Fraction | int,
+    settings: EncoderSettings,
+    reference: Reference | None = None,
+    include_audio: bool = False,
+    metadata: dict[str, str] | None = None,
+) -> int:
+    """Make a video of the images of a folder in natural order, and return their number.
+
+    With a reference its frame rate, colour tags, pixel shape and, on request, its sound are taken over. When its frame
+    rate varies and there are as many images as it has frames, each image gets the time of its frame.
+    """
+    images = list_images(folder, required=True)
+    times, colour, aspect, sound = None, ColourTags(), Fraction(1), None
+    if reference is not None:
+        colour, aspect = reference.info.colour, reference.info.display_pixel_aspect
+        fps, times = _pace(reference, len(images), output.suffix.lower())
+        if include_audio and reference.info.audio:
+            sound = Sound(reference.info.path, reference.info.audio[0], reference.start)
+    first = _bgr(images[0])
+    size = (first.shape[1], first.shape[0])
+    if size[0] % 2 or size[1] % 2:
+        even = f"{size[0] + size[0] % 2}x{size[1] + size[1] % 2}"
+        interact.info(f"The images are {size[0]}x{size[1]}; video needs even sizes, so it becomes {even}.")
+    writer = open_writer(
+        output, fps, size, settings, colour, aspect, sound, times, metadata, len(images), f"Writing {output.name}"
+    )
+    with writer:
+        for outcome in ordered_map(_bgr, images):
+            if outcome.error is not None:
+                raise outcome.error
+            frame = outcome.value
+            if (frame.shape[1], frame.shape[0]) != size:
+                raise FormatError(
+                    outcome.item, f"is {frame.shape[1]}x{frame.shape[0]}, but {images[0].name} is {size[0]}x{size[1]}"
+                )
+            writer.write(frame if frame.dtype == first.dtype else to_bgr8(frame))
+    return len(images)
+
+
+def _bgr(path):
+    """(H, W, 3) uint8, or uint16 when the file holds 16 bits."""
+    image = read_image(path)
+    if image.dtype == np.uint16 and image.ndim == 3 and image.shape[2] >= 3:
+        return np.ascontiguousarray(image[:, :, :3])
+    return to_bgr8(image)
+
+
+def _pace(reference, count, suffix):
+    """Frame rate, and times where the rate of the reference varies."""
+    frames = len(reference.times)
+    if frames != count:
+        interact.warning(
+            f"{count} images, but {reference.info.path.name} has {frames} frames; sound and pictures may not fit."
+        )
+    if reference.rate is not None:
+        return reference.rate, None
+    if frames != count:
+        return reference.info.fps, None
+    if suffix == ".avi":
+        interact.warning("avi has no variable frame rate, so sound may drift; choose mp4, mov or mkv for this video.")
+        return reference.info.average_fps, None
+    return reference.info.fps, reference.times
+
+
+def cut_video(
+    video: Path, output: Path, begin: float, end: float | None, track: int, settings: EncoderSettings
+) -> None:
+    """Cut out the part from ``begin`` to ``end`` (seconds; None for the rest), coded anew so that it is exact."""
+    import ffmpeg as graph
+
+    info = probe(video)
+    suffix = output.suffix.lower()
+    check_container(suffix)
+    times = {"ss": f"{begin:.6f}"} if begin else {}
+    if end is not None:
+        times["to"] = f"{end:.6f}"
+    source = graph.input(str(video), **times)
+    picture = source["V:0"]
+    width, height = info.display_size
+    if width % 2 or height % 2:
+        picture = picture.filter("pad", width + width % 2, height + height % 2)
+        picture = picture.filter("fillborders", right=width % 2, bottom=height % 2, mode="smear")
+    picture = picture.filter("scale", flags=SCALER).filter("format", settings.pixel_format)
+    streams, options = [picture], {**settings.arguments(suffix), **known_tags(info.colour)}
+    if info.audio:
+        streams.append(source[f"a:{track}"])
+        options.update({key: value for key, value in audio_arguments("", suffix).items() if key != "ar"})
+    passthrough = ffmpeg.every_frame_once()
+    options[passthrough[0].lstrip("-")] = passthrough[1]
+    seconds = (end if end is not None else info.duration) - begin
+    with replacing(output) as temporary:
+        arguments = graph.output(*streams, str(temporary), **options).get_args()
+        job = ffmpeg.Job(arguments, total=round(seconds * info.average_fps), description="Cutting")
+        try:
+            job.finish()
+        except BaseException:
+            job.stop()
+            raise
+        if job.frames == 0:
+            raise UserError(f"{video}: there is no frame between the two times; nothing was cut.")
+
+
+def denoise_images(folder: Path, factor: int) -> int:
+    """Denoise the images of a folder in place as one film (hqdn3d, in space and time); returns their number.
+
+    All images must be of one kind and size. They are replaced only when all new ones are there.
+    """
+    import ffmpeg as graph
+
+    images = list_images(folder, required=True)
+    suffixes = sorted({image.suffix for image in images})
+    if len(suffixes) > 1:
+        raise UsageError(f"{folder}: all images must be of one kind, here are {', '.join(suffixes)}. Convert some.")
+    suffix = suffixes[0]
+    with _staging(folder) as staging:
+        (staging / "in").mkdir()
+        (staging / "out").mkdir()
+        for number, image in enumerate(images, 1):
+            _link(image, staging / "in" / f"{number:06d}{suffix}")
+        picture = graph.input(f"in/%06d{suffix}", f="image2").filter("hqdn3d", factor, factor, 5, 5)
+        options = {"q:v": "2"} if suffix.lower() in (".jpg", ".jpeg") else {}
+        arguments = graph.output(picture, f"out/%06d{suffix}", f="image2", **options).get_args()
+        complaints = ffmpeg.run(arguments, len(images), "Denoising", staging)
+        results = list_images(staging / "out")
+        if len(results) != len(images):
+            raise UserError(
+                f"{folder}: {len(results)} of {len(images)} images came back{_because(complaints)}. "
+                "They may differ in size or be damaged; nothing was changed."
+            )
+        for result, image in zip(results, images):
+            os.replace(result, image)
+    return len(images)
+
+
+def _link(source, target):
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+@contextmanager
+def _staging(folder):
+    """A hidden folder inside ``folder`` (made if missing) that is gone afterwards, as are those of ended programs."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob(f"{_STAGING}*"):
+            if not _alive(old.name.split(".")[2]):
+                shutil.rmtree(old, ignore_errors=True)
+        staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}.", dir=folder))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror or error}).") from None
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _alive(process_number):
+    if os.name == "nt" or not process_number.isdigit():
+        return False
+    try:
+        os.kill(int(process_number), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
