@@ -1,0 +1,139 @@
+"""Choose the devices, the precision and the compilation that networks run with."""
+
+import contextlib
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from core.errors import UsageError
+
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A graphics card.
+
+    Parameters
+    ----------
+    index : int
+        Number by which the user names it.
+    name : str
+    memory_gib : float
+        Total memory; 0 when unknown.
+    compute_capability : tuple of int
+        (0, 0) when unknown.
+    """
+
+    index: int
+    name: str
+    memory_gib: float
+    compute_capability: tuple[int, int] = (0, 0)
+
+
+def list_gpus() -> list[Gpu]:
+    """The graphics cards that TensorFlow sees."""
+    cards = tf.config.list_physical_devices("GPU")
+    memory = _memory_by_index() if cards else {}
+    found = []
+    for index, card in enumerate(cards):
+        details = tf.config.experimental.get_device_details(card)
+        capability = tuple(details.get("compute_capability") or (0, 0))
+        found.append(Gpu(index, details.get("device_name", card.name), memory.get(index, 0.0), capability))
+    return found
+
+
+def configure(cpu_only: bool = False, gpu_indexes: list[int] | None = None, threads: int | None = None) -> list[Gpu]:
+    """Select devices before anything runs on them.
+
+    Parameters
+    ----------
+    cpu_only : bool
+    gpu_indexes : list of int, optional
+        Cards to use; all of them if left out.
+    threads : int, optional
+        Cores for the processor's operations.
+
+    Returns
+    -------
+    list of Gpu
+        The cards in use; memory is taken from them as needed.
+    """
+    gpus = list_gpus()
+    known = {gpu.index for gpu in gpus}
+    unknown = [] if gpu_indexes is None or cpu_only else sorted(set(gpu_indexes) - known)
+    if unknown:
+        have = ", ".join(f"{gpu.index} ({gpu.name})" for gpu in gpus) or "none"
+        raise UsageError(f"There is no GPU {', '.join(map(str, unknown))}; available: {have}")
+    chosen = [] if cpu_only else [gpu for gpu in gpus if gpu_indexes is None or gpu.index in gpu_indexes]
+    cards = tf.config.list_physical_devices("GPU")
+    with _before_start():
+        tf.config.set_visible_devices([cards[gpu.index] for gpu in chosen], "GPU")
+        for gpu in chosen:
+            tf.config.experimental.set_memory_growth(cards[gpu.index], True)
+        if threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+    return chosen
+
+
+def make_deterministic(seed: int) -> None:
+    """Seed everything and let TensorFlow use only operations that repeat bit by bit. Slower."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def precision(name: str):
+    """Build networks inside of the block that compute in float32, bfloat16 or float16.
+
+    Weights, codes and losses stay float32 in every case.
+    """
+    if name not in PRECISIONS:
+        raise UsageError(f"precision is {name!r}: use one of {', '.join(PRECISIONS)}")
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(PRECISIONS[name])
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(previous)
+
+
+def default_precision() -> str:
+    """float32 always: half precision changes the training result, so that it has to be asked for."""
+    return "float32"
+
+
+def default_compile_step() -> bool:
+    """Whole steps are not compiled with XLA: on processors that is slower."""
+    return False
+
+
+def default_fuse_update() -> bool:
+    """Whether optimizers compile their update with XLA: yes, they are bound by memory traffic on every device."""
+    return True
+
+
+def _memory_by_index():
+    """Total memory of each card in GiB, as its driver tells it."""
+    program = shutil.which("nvidia-smi")
+    if not program:
+        return {}
+    command = [program, "--query-gpu=index,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    pairs = [line.split(",") for line in lines if line.count(",") == 1]
+    return {int(index): float(mebibytes) / 1024 for index, mebibytes in pairs if mebibytes.strip().isdigit()}
+
+
+@contextlib.contextmanager
+def _before_start():
+    try:
+        yield
+    except RuntimeError as error:
+        raise UsageError(f"Devices were chosen too late, TensorFlow already runs: {error}") from error

@@ -1,0 +1,160 @@
+"""DeepFaceLab's two optimizers, with learning-rate dropout, a cosine cycle and clipping by the global norm.
+
+They differ from the optimizers of Keras of the same name: no bias correction, epsilon outside of the root, no
+decay. Gradients are those of the sum of the losses over the batch.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+EPSILON = 1e-6
+
+
+class Optimizer:
+    """Base: counter, slots by name, clipping, learning-rate dropout.
+
+    Parameters
+    ----------
+    variables : dict
+        Full name ``<net name>/<key>`` to variable, in the order of the optimizer file.
+    learning_rate : float
+    keep_share : float
+        Share of the weights, drawn anew for every step, that a step changes (learning-rate dropout; Lin et al.,
+        2019). 1 changes all. Slots are always updated in full.
+    cosine_period : int
+        Above 0: the rate is learning_rate * (cos(2 pi t / period) + 1) / 2 at step t, largest at t = 0.
+    clip_norm : float
+        Above 0: scale all gradients so that their common norm is at most this.
+    seed : int, optional
+        Makes the dropout masks repeatable.
+    fuse_update : bool
+        Compile the update with XLA: one pass over memory in place of about ten.
+    """
+
+    slot_prefixes: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        variables: dict,
+        learning_rate: float = 0.001,
+        keep_share: float = 1.0,
+        cosine_period: int = 0,
+        clip_norm: float = 0.0,
+        seed: int | None = None,
+        fuse_update: bool = False,
+    ):
+        self.learning_rate = learning_rate
+        self.keep_share = keep_share
+        self.cosine_period = cosine_period
+        self.clip_norm = clip_norm
+        self.fuse_update = fuse_update
+        self.variables = dict(variables)
+        self.iterations = tf.Variable(0, dtype=tf.int64, trainable=False, name="iters")
+        self._mask_seed = int(np.random.default_rng(seed).integers(2**31))
+        self._slots = {
+            name: tuple(
+                tf.Variable(tf.zeros(variable.shape, tf.float32), trainable=False, name=f"{prefix}_{name}")
+                for prefix in self.slot_prefixes
+            )
+            for name, variable in self.variables.items()
+        }
+
+    def named_slots(self) -> dict:
+        """Slot variables by their key in the optimizer file: first all of one kind, then all of the next."""
+        return {
+            f"{prefix}_{name.removesuffix(':0')}_0:0": self._slots[name][index]
+            for index, prefix in enumerate(self.slot_prefixes)
+            for name in self.variables
+        }
+
+    def apply(self, gradients: dict) -> None:
+        """Make one step.
+
+        Parameters
+        ----------
+        gradients : dict
+            Full name to gradient. Variables that are left out keep their value and their slots.
+        """
+        names = list(gradients)
+        missing = [name for name in names if gradients[name] is None]
+        if missing:
+            raise ValueError(f"no gradient reaches {', '.join(missing)}")
+        variables = [self.variables[name] for name in names]
+        slots = [self._slots[name] for name in names]
+        step = self.iterations.read_value()
+        update = tf.function(self._updated, jit_compile=True) if self.fuse_update else self._updated
+        new_values, new_slots = update(
+            [tf.convert_to_tensor(variable) for variable in variables],
+            [[slot.read_value() for slot in of_variable] for of_variable in slots],
+            [tf.convert_to_tensor(gradients[name]) for name in names],
+            step,
+        )
+        for variable, value in zip(variables, new_values):
+            variable.assign(value)
+        for of_variable, values in zip(slots, new_slots):
+            for slot, value in zip(of_variable, values):
+                slot.assign(value)
+        self.iterations.assign_add(1)
+
+    def _updated(self, values, slots, gradients, step):
+        """New values and new slots from old ones; pure, so that it can be compiled."""
+        gradients = self._clipped([tf.cast(gradient, tf.float32) for gradient in gradients])
+        rate = self._rate(step)
+        new_values, new_slots = [], []
+        for index, (value, old_slots, gradient) in enumerate(zip(values, slots, gradients)):
+            direction, changed_slots = self._direction(gradient, old_slots)
+            difference = rate * direction
+            if self.keep_share < 1:
+                difference *= self._mask(index, step, value.shape)
+            new_values.append(value - difference)
+            new_slots.append(changed_slots)
+        return new_values, new_slots
+
+    def _direction(self, gradient, slots):
+        """The step before the learning rate, and the new slots."""
+        raise NotImplementedError
+
+    def _clipped(self, gradients):
+        if not self.clip_norm:
+            return gradients
+        norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
+        factor = tf.where(norm >= self.clip_norm, self.clip_norm / norm, tf.ones_like(norm))
+        return [gradient * factor for gradient in gradients]
+
+    def _rate(self, step):
+        if not self.cosine_period:
+            return tf.constant(self.learning_rate, tf.float32)
+        angle = tf.cast(step, tf.float32) * (2 * math.pi / self.cosine_period)
+        return self.learning_rate * (tf.cos(angle) + 1) / 2
+
+    def _mask(self, index, step, shape):
+        """0/1 of the variable's shape, drawn anew for every step and variable."""
+        seed = tf.stack((tf.constant(self._mask_seed + index, tf.int64), step))
+        return tf.cast(tf.random.stateless_uniform(shape, seed) < self.keep_share, tf.float32)
+
+
+class RMSprop(Optimizer):
+    """Gradient over the root of its running mean square (Hinton, 2012)."""
+
+    slot_prefixes = ("acc",)
+    rho = 0.9
+
+    def _direction(self, gradient, slots):
+        (accumulator,) = slots
+        accumulator = self.rho * accumulator + (1 - self.rho) * tf.square(gradient)
+        return gradient / (tf.sqrt(accumulator) + EPSILON), (accumulator,)
+
+
+class AdaBelief(Optimizer):
+    """Running mean of the gradient over the running deviation from it (Zhuang et al., 2020), uncorrected."""
+
+    slot_prefixes = ("ms", "vs")
+    beta_1, beta_2 = 0.9, 0.999
+
+    def _direction(self, gradient, slots):
+        mean, variance = slots
+        mean = self.beta_1 * mean + (1 - self.beta_1) * gradient
+        variance = self.beta_2 * variance + (1 - self.beta_2) * tf.square(gradient - mean)
+        return mean / (tf.sqrt(variance) + EPSILON), (mean, variance)

@@ -1,0 +1,68 @@
+"""Quick96: a small fixed ``df-ud`` autoencoder for a first look at a pair of facesets."""
+
+import tensorflow as tf
+
+from core.nn import losses
+from core.nn.optimizers import RMSprop
+from models.architectures.deepfake import DeepfakeAutoencoder
+from models.swap_model import SwapModel
+from models.trainable import both_masks, both_sides, full_names, gradients_by_name
+
+RESOLUTION = 96
+LEARNING_RATE = 2e-4
+KEEP_SHARE = 0.3
+MASK_BLUR = RESOLUTION // 32
+UNWARPED_EVERY = 3
+
+
+class Quick96(SwapModel):
+    """Trains with warped faces; every third iteration shows the previous batch again, unwarped."""
+
+    def __init__(self, options, batch_size=None, training=True, seed=None, iteration: int = 0):
+        super().__init__(options, batch_size, training, seed)
+        self.iteration = iteration
+        self._previous_batch = None
+
+    def train_one_iteration(self, batch):
+        """One step; see :class:`models.trainable.TrainableModel`. ``batch`` waits for its turn in vain on every
+        third iteration, which trains on the one before."""
+        if self.reuses_previous_batch():
+            batch = dict(self._previous_batch)
+            batch["warped_src"], batch["warped_dst"] = batch["target_src"], batch["target_dst"]
+        else:
+            self._previous_batch = dict(batch)
+        result = super().train_one_iteration(batch)
+        self.iteration += 1
+        return result
+
+    def reuses_previous_batch(self) -> bool:
+        """Whether the next iteration will not look at the batch that it is given."""
+        return self.iteration % UNWARPED_EVERY == 0 and self._previous_batch is not None
+
+    def input_names(self):
+        """Names of the arrays that a training step reads."""
+        return tuple(f"{kind}_{side}" for side in ("src", "dst") for kind in ("warped", "target")) + (
+            "target_srcm",
+            "target_dstm",
+        )
+
+    def _build(self):
+        self.resolution = RESOLUTION
+        self.autoencoder = DeepfakeAutoencoder(RESOLUTION, "df-ud", ae_dims=128, e_dims=64, d_dims=64, d_mask_dims=16)
+        self.networks = dict(self.autoencoder.networks)
+        if self.training:
+            self._trained = full_names(self.networks.values())
+            self.optimizers["src_dst_opt"] = self._optimizer(
+                self.networks.values(), RMSprop, learning_rate=LEARNING_RATE, keep_share=KEEP_SHARE
+            )
+
+    def _train(self, tensors):
+        target, mask = both_sides(tensors, "target_"), both_masks(tensors, "m")
+        soft = losses.gaussian_blur(mask, MASK_BLUR)
+        warped = both_sides(tensors, "warped_")
+        with tf.GradientTape() as tape:
+            output = self.autoencoder.reconstruct(*tf.split(warped, 2))
+            sample_losses = self._side_losses(target * soft, output.pictures * soft, mask, output.masks)
+        gradients = gradients_by_name(tape, sample_losses, self._trained)
+        self.optimizers["src_dst_opt"].apply(gradients)
+        return tf.reshape(sample_losses, (2, -1))

@@ -1,0 +1,169 @@
+"""What the trainable models share: batches in, losses out, networks and optimizers by file name."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from core.nn import devices, initializers, losses
+from core.nn.optimizers import AdaBelief, Optimizer, RMSprop
+from core.nn.weights import named_variables
+
+LR_DROPOUT_KEEP_SHARE = 0.3
+LR_DROPOUT_COSINE_PERIOD = 500
+CLIP_NORM = 1.0
+
+
+class TrainableModel:
+    """Networks, optimizers and one training step.
+
+    Parameters
+    ----------
+    options : dict
+        The model's options, complete.
+    batch_size : int, optional
+        Samples per side in a step; ``options["batch_size"]`` if left out.
+    training : bool
+        False builds only what prediction needs.
+    seed : int, optional
+        Makes initial weights and random draws repeatable.
+
+    Attributes
+    ----------
+    networks : dict
+        Weight file stem to Keras model.
+    optimizers : dict
+        Weight file stem to optimizer. Empty unless training.
+    resolution : int
+    last_sample_losses : np.ndarray
+        Losses of the latest step, one row per side, one column per sample.
+    """
+
+    networks: dict[str, keras.Model]
+    optimizers: dict[str, Optimizer]
+    resolution: int
+
+    def __init__(self, options: dict, batch_size: int | None = None, training: bool = True, seed: int | None = None):
+        self.options = dict(options)
+        self.batch_size = batch_size or options.get("batch_size")
+        self.training = training
+        self.optimizers = {}
+        self.last_sample_losses = np.zeros((0, 0), np.float32)
+        self._seeds = np.random.SeedSequence(seed)
+        with initializers.seeded(self._next_seed()):
+            self._build()
+        compile_step = self.options.get("compile_step", devices.default_compile_step())
+        self._train_function = tf.function(self._train, jit_compile=compile_step)
+        self._predict_function = tf.function(self._predict)
+        self._preview_function = tf.function(self._preview)
+
+    def train_one_iteration(self, batch: dict) -> np.ndarray:
+        """Make one step on a batch.
+
+        Parameters
+        ----------
+        batch : dict
+            Input name to array (N, R, R, C), uint8 or float32 in 0..1.
+
+        Returns
+        -------
+        np.ndarray
+            Mean loss of each side before the step, float64.
+        """
+        sample_losses = self._train_function(self._tensors(batch, self.input_names()))
+        self.last_sample_losses = np.array(sample_losses, np.float64)
+        return self.last_sample_losses.mean(axis=1)
+
+    def preview_tensors(self, batch: dict) -> dict[str, np.ndarray]:
+        """Pictures and masks of the networks for the targets of a batch, float32 in 0..1."""
+        outputs = self._preview_function(self._tensors(batch, self.preview_names()))
+        return {name: np.array(value) for name, value in outputs.items()}
+
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the arrays that a training step reads."""
+        raise NotImplementedError
+
+    def preview_names(self) -> tuple[str, ...]:
+        """Names of the arrays that a preview reads."""
+        return ("target_src", "target_dst")
+
+    def _build(self):
+        raise NotImplementedError
+
+    def _train(self, tensors):
+        raise NotImplementedError
+
+    def _predict(self, *inputs):
+        raise NotImplementedError
+
+    def _preview(self, tensors):
+        raise NotImplementedError
+
+    def _next_seed(self):
+        return int(self._seeds.spawn(1)[0].generate_state(1)[0])
+
+    def _optimizer(self, networks, kind=AdaBelief, **arguments):
+        """An optimizer with slots for all weights of ``networks``."""
+        arguments.setdefault("fuse_update", self.options.get("fuse_update", devices.default_fuse_update()))
+        return kind(full_names(networks), seed=self._next_seed(), **arguments)
+
+    def _swap_optimizer_arguments(self):
+        """Kind and settings that the options of SAEHD and AMP ask for."""
+        dropout = self.options.get("lr_dropout", "n") in ("y", "cpu")
+        return {
+            "kind": AdaBelief if self.options.get("adabelief", True) else RMSprop,
+            "learning_rate": self.options.get("learning_rate", 5e-5),
+            "keep_share": LR_DROPOUT_KEEP_SHARE if dropout else 1.0,
+            "cosine_period": LR_DROPOUT_COSINE_PERIOD if dropout else 0,
+            "clip_norm": CLIP_NORM if self.options.get("clipgrad", False) else 0.0,
+        }
+
+    @staticmethod
+    def _tensors(batch, names):
+        missing = [name for name in names if name not in batch]
+        if missing:
+            raise KeyError(f"the batch lacks {', '.join(missing)}")
+        return {name: tf.convert_to_tensor(batch[name]) for name in names}
+
+
+def full_names(networks) -> dict:
+    """Weights of several networks by ``<net name>/<key>``."""
+    return {
+        f"{network.name}/{key}": variable for network in networks for key, variable in named_variables(network).items()
+    }
+
+
+def gradients_by_name(tape, loss, variables: dict) -> dict:
+    """Gradients of the sum of ``loss`` over the batch by the variables' full names."""
+    gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
+    return dict(zip(variables, gradients))
+
+
+def to_unit_range(tensor):
+    """uint8 0..255 or float 0..1 to float32 0..1."""
+    if tensor.dtype == tf.uint8:
+        return tf.cast(tensor, tf.float32) / 255
+    return tf.cast(tensor, tf.float32)
+
+
+def both_sides(tensors, name):
+    """``<name>src`` followed by ``<name>dst`` as one batch of float32 0..1."""
+    return to_unit_range(tf.concat((tensors[f"{name}src"], tensors[f"{name}dst"]), axis=0))
+
+
+def both_masks(tensors, suffix):
+    """``target_srcm`` followed by ``target_dstm``, with ``suffix`` ``m`` or ``m_em``."""
+    return to_unit_range(tf.concat((tensors[f"target_src{suffix}"], tensors[f"target_dst{suffix}"]), axis=0))
+
+
+def image_loss(target, prediction, resolution: int):
+    """10 dssim + 10 mean square; from 256 pixels on with two windows of weight 5. (N,)"""
+    window = int(resolution / 11.6)
+    loss = 10 * losses.mean_square(target, prediction)
+    if resolution < 256:
+        return loss + 10 * losses.dssim(target, prediction, filter_size=window)
+    return loss + two_window_dssim(target, prediction, resolution)
+
+
+def two_window_dssim(target, prediction, resolution: int):
+    """5 dssim with the window R / 11.6 and 5 with R / 23.2. (N,)"""
+    return sum(5 * losses.dssim(target, prediction, filter_size=int(resolution / part)) for part in (11.6, 23.2))
