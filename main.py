@@ -5,11 +5,15 @@ import importlib
 import sys
 import traceback
 
-from core import interact
+from core import events, interact
 from core.errors import UserError
+from core.paths import absolute_path
 from core.version import NAME, VERSION
 
-COMMANDS = ("extract", "sort", "util", "xseg", "train", "merge", "videoed", "exportdfm", "facesettool")
+COMMANDS = (
+    "extract", "sort", "util", "xseg", "train", "merge", "videoed", "exportdfm", "facesettool",
+    "workspace", "run", "doctor",
+)  # fmt: skip
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
@@ -24,6 +28,9 @@ def build_parser():
     for command in _leaves(parser):
         command.add_argument("--yes", action="store_true", help="take every default and confirm every question")
         command.add_argument("--debug-errors", action="store_true", help="show the traceback of an error")
+        command.add_argument("--log-file", type=absolute_path, metavar="FILE", help="also append all lines to FILE")
+        command.add_argument("--json-events", type=absolute_path, metavar="FILE",
+                             help="append what happens to FILE, one JSON object a line")  # fmt: skip
     return parser
 
 
@@ -36,24 +43,44 @@ def main(arguments=None):
         return EXIT_DONE
     interact.configure(assume_yes=options.yes)
     try:
-        code = options.run(options)
+        events.open_files(options.json_events, options.log_file)
+        events.emit("start", command=_words(arguments), version=VERSION)
+        code = _run(options)
+        events.emit("result", exit_code=code)
     except UserError as error:
-        if options.debug_errors:
-            traceback.print_exc()
         interact.error(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        interact.error("Interrupted.")
-        return EXIT_INTERRUPTED
+        code = error.exit_code
+    finally:
+        events.close_files()
+    return code
+
+
+def _run(options):
+    """Run the chosen step; errors become one line and an exit code."""
+    try:
+        code = options.run(options) or EXIT_DONE
+    except UserError as error:
+        return _fail(error, error.exit_code, str(error), options.debug_errors)
+    except KeyboardInterrupt as error:
+        return _fail(error, EXIT_INTERRUPTED, "Interrupted.", False)
     except Exception as error:
-        if options.debug_errors:
-            traceback.print_exc()
-        interact.error(f"{type(error).__name__}: {error} (run again with --debug-errors for the traceback)")
-        return EXIT_FAILED
-    if code:
-        return code
-    interact.info("Done.")
-    return EXIT_DONE
+        hint = "" if options.debug_errors else " (run again with --debug-errors for the traceback)"
+        return _fail(error, EXIT_FAILED, f"{type(error).__name__}: {error}{hint}", options.debug_errors)
+    if code == EXIT_DONE:
+        interact.info("Done.")
+    return code
+
+
+def _fail(error, code, text, with_traceback):
+    if with_traceback:
+        traceback.print_exception(error)
+    interact.error(text)
+    events.emit("error", text=text, kind=type(error).__name__, exit_code=code)
+    return code
+
+
+def _words(arguments):
+    return list(sys.argv[1:] if arguments is None else arguments)
 
 
 def _leaves(parser):

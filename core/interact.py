@@ -5,10 +5,13 @@ import sys
 import time
 from contextlib import contextmanager
 
+from core import events
+
 _state = {"assume_yes": False, "pending": b"", "bar": None}
 
 _PIPE_PATIENCE_SECONDS = 0.3
 _PLAIN_PROGRESS_SECONDS = 5.0
+_EVENT_SECONDS = 0.5
 
 
 def configure(assume_yes=False):
@@ -23,16 +26,19 @@ def has_terminal():
 
 def info(text=""):
     """Print a line to standard output, above any progress bar."""
+    events.log("info", str(text))
     _print(str(text), sys.stdout)
 
 
 def warning(text):
     """Print a warning line to standard error."""
+    events.log("warning", str(text))
     _print(f"Warning: {text}", sys.stderr)
 
 
 def error(text):
     """Print an error line to standard error, with the prefix that users of DeepFaceLab know."""
+    events.log("error", str(text))
     _print(f"/!\\ {text}", sys.stderr)
 
 
@@ -166,7 +172,8 @@ class Progress:
 
     def __init__(self, total, description, initial=0):
         self.total, self.count, self._description = total, initial, description
-        self._bar, self._shown_at, self._start = None, time.monotonic(), time.monotonic()
+        self._bar, self._start = None, time.monotonic()
+        self._shown_at = self._told_at = self._start
         if _is_terminal(sys.stdout):
             from tqdm import tqdm
 
@@ -174,6 +181,8 @@ class Progress:
 
     def update(self, count=1):
         self.count += count
+        if time.monotonic() - self._told_at > _EVENT_SECONDS:
+            self._tell()
         if self._bar is not None:
             self._bar.update(count)
         elif time.monotonic() - self._shown_at > _PLAIN_PROGRESS_SECONDS:
@@ -186,10 +195,15 @@ class Progress:
             self._bar.set_description(description)
 
     def close(self):
+        self._tell()
         if self._bar is not None:
             self._bar.close()
         else:
             self._line()
+
+    def _tell(self):
+        self._told_at = time.monotonic()
+        events.emit("progress", step=self._description, done=self.count, total=self.total)
 
     def _line(self):
         seconds = time.monotonic() - self._start

@@ -24,38 +24,31 @@ ls "$W"/data_*.mp4
 rm -rf "$W/data_src" "$W/data_dst" "$W/model"
 
 step "2) extract images from video data_src"
-dfl videoed extract-video --input-file "$W/data_src.*" --output-dir "$W/data_src" --fps 0 --output-ext png
+bash "$here/2_extract_images_from_video_data_src.sh" --fps 0 --output-ext png
 
 step "3) extract images from video data_dst FULL FPS"
-dfl videoed extract-video --input-file "$W/data_dst.*" --output-dir "$W/data_dst" --fps 0 --output-ext png
+bash "$here/3_extract_images_from_video_data_dst_FULL_FPS.sh" --output-ext png
 
 step "4) data_src faceset extract"
-dfl extract --input-dir "$W/data_src" --output-dir "$W/data_src/aligned" --detector s3fd \
-    --face-type whole_face --max-faces-from-image 1 --image-size 256 --jpeg-quality 90 --no-output-debug
+bash "$here/4_data_src_faceset_extract.sh" --face-type whole_face --max-faces-from-image 1 --image-size 256 \
+    --jpeg-quality 90 --no-output-debug
 
 step "5) data_dst faceset extract"
-dfl extract --input-dir "$W/data_dst" --output-dir "$W/data_dst/aligned" --detector s3fd \
-    --max-faces-from-image 0 --output-debug --face-type whole_face --image-size 256 --jpeg-quality 90
+bash "$here/5_data_dst_faceset_extract.sh" --face-type whole_face --image-size 256 --jpeg-quality 90
 
 step "6) train SAEHD, $iterations iterations at a small size"
 echo "This demo trains SAEHD df-ud at 64 px with few dimensions, so that it ends in minutes on a processor."
 echo "It shows that every step works; a film needs 128 px and more, and 100,000 iterations and more on a GPU."
-dfl train --training-data-src-dir "$W/data_src/aligned" --training-data-dst-dir "$W/data_dst/aligned" \
-    --pretraining-data-dir "$DFL_PRETRAIN_FACES" --model-dir "$W/model" --model SAEHD --force-model-name demo \
-    --no-preview --set resolution=64 --set face_type=f --set archi=df-ud --set ae_dims=64 --set e_dims=32 \
-    --set d_dims=32 --set d_mask_dims=16 --set batch_size=8 --set random_dst_flip=n --set target_iter="$iterations"
+bash "$here/6_train_SAEHD_no_preview.sh" --force-model-name demo --set resolution=64 --set face_type=f \
+    --set archi=df-ud --set ae_dims=64 --set e_dims=32 --set d_dims=32 --set d_mask_dims=16 --set batch_size=8 \
+    --set random_dst_flip=n --set target_iter="$iterations"
 
 step "7) merge SAEHD"
-dfl merge --input-dir "$W/data_dst" --output-dir "$W/data_dst/merged" --output-mask-dir "$W/data_dst/merged_mask" \
-    --aligned-dir "$W/data_dst/aligned" --model-dir "$W/model" --model SAEHD --force-model-name demo \
-    --non-interactive --mode overlay --mask-mode dst --erode-mask-modifier 10 --blur-mask-modifier 40 \
-    --color-transfer-mode rct
+bash "$here/7_merge_SAEHD.sh" --force-model-name demo --non-interactive --mode overlay --mask-mode dst \
+    --erode-mask-modifier 10 --blur-mask-modifier 40 --color-transfer-mode rct
 
 step "8) merged to mp4"
-dfl videoed video-from-sequence --input-dir "$W/data_dst/merged" --output-file "$W/result.mp4" \
-    --reference-file "$W/data_dst.*" --include-audio --bitrate 16
-dfl videoed video-from-sequence --input-dir "$W/data_dst/merged_mask" --output-file "$W/result_mask.mp4" \
-    --reference-file "$W/data_dst.*" --lossless
+bash "$here/8_merged_to_mp4.sh" --bitrate 16
 
 step "Result"
 "$DFL_VENV/bin/python" "$here/demo_report.py" "$W" --model demo_SAEHD

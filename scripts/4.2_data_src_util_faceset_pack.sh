@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# 4.2) data_src util faceset pack (written by make_launchers.py)
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+dfl util --input-dir "$DFL_WORKSPACE/data_src/aligned" --pack-faceset "$@"

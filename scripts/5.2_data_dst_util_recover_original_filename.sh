@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# 5.2) data_dst util recover original filename (written by make_launchers.py)
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+dfl util --input-dir "$DFL_WORKSPACE/data_dst/aligned" --recover-original-aligned-filename "$@"

@@ -1,0 +1,162 @@
+"""A job runs each step once, again only when something changed, and can be stopped and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.errors import FormatError, UsageError
+from core.jobs import STATE_NAME, JobState, load_jobs, overlap
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SAMPLE = """
+name: sample
+workspace: space with blank
+steps:
+  - command: [videoed, extract-video, --input-file, "{W}/data_src.*", --output-dir, "{S}", --fps, 0, --output-ext, jpg]
+    reads: ["{W}/data_src.*"]
+    writes: ["{S}"]
+  - command: [videoed, video-from-sequence, --input-dir, "{S}", --output-file, "{W}/result.mp4",
+              --reference-file, "{W}/data_src.*", --lossless]
+    reads: ["{S}", "{W}/data_src.*"]
+    writes: ["{W}/result.mp4"]
+"""
+
+
+def write_clip(path, frames=12, color="blue"):
+    from core.ffmpeg import ffmpeg_program
+
+    source = f"color={color}:s=64x48:r=12:d={frames / 12}"
+    command = [ffmpeg_program(), "-y", "-loglevel", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", path]
+    subprocess.run(command, check=True)
+
+
+@pytest.fixture
+def job_file(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(SAMPLE)
+    (tmp_path / "space with blank").mkdir()
+    write_clip(tmp_path / "space with blank" / "data_src.mp4")
+    return path
+
+
+def run_job(job_file, *arguments):
+    command = [sys.executable, str(ROOT / "main.py"), "run", str(job_file), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+
+
+def test_steps_run_once_and_again_only_when_something_changed(job_file):
+    workspace = job_file.parent / "space with blank"
+    dry = run_job(job_file, "--dry-run")
+    assert dry.returncode == 0 and dry.stdout.count("would run") == 2 and "12 frames" in dry.stdout
+    assert not (workspace / "data_src").exists()
+
+    first = run_job(job_file)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "up to date" not in first.stdout
+    assert len(list((workspace / "data_src").glob("*.jpg"))) == 12
+
+    again = run_job(job_file)
+    assert again.stdout.count("up to date") == 2
+
+    (workspace / "result.mp4").unlink()
+    lost_result = run_job(job_file)
+    assert lost_result.stdout.count("up to date") == 1 and (workspace / "result.mp4").is_file()
+
+    (workspace / "data_src" / "00012.jpg").unlink()
+    fewer_frames = run_job(job_file)
+    assert fewer_frames.stdout.count("up to date") == 1
+
+    write_clip(workspace / "data_src.mp4", frames=6, color="red")
+    new_clip = run_job(job_file)
+    assert "up to date" not in new_clip.stdout and new_clip.returncode == 0
+    assert len(list((workspace / "data_src").glob("*.jpg"))) == 6
+
+
+def test_a_failing_step_ends_the_job_with_its_code(job_file):
+    (job_file.parent / "space with blank" / "data_src.mp4").write_text("no video")
+    done = run_job(job_file)
+    assert done.returncode == 1
+    assert "step 1 of 2" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_events_and_log_of_a_job(job_file, tmp_path):
+    events, log = tmp_path / "events.jsonl", tmp_path / "run.log"
+    assert run_job(job_file, "--json-events", str(events), "--log-file", str(log)).returncode == 0
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    assert {"start", "job_step", "result", "message"} <= {line["event"] for line in lines}
+    assert lines[-1] == {"time": lines[-1]["time"], "event": "result", "exit_code": 0}
+    assert "step 2 of 2" in log.read_text()
+    schema = json.loads((ROOT / "docs" / "events.schema.json").read_text())
+    kinds = {option["properties"]["event"]["const"]: option for option in schema["oneOf"]}
+    for line in lines:
+        kind = kinds[line["event"]]
+        assert set(kind["required"]) <= set(line) <= set(kind["properties"]), line
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("steps: [extract-srcc]", "Did you mean extract-src"),
+        ("steps: []", "needs a list of 'steps'"),
+        ("- 1", "expected a mapping"),
+        ("steps: [{extract-src: 5}]", "must be a mapping of flags"),
+        ("stepz: [extract-src]", "unknown keys: stepz"),
+        ("a: [", "not a readable YAML file"),
+        ("steps: [{extract-src: {no-such-flag: 1}}]", "unrecognized arguments: --no-such-flag"),
+        ("jobs: [{steps: [doctor-x]}]", "no step is called"),
+    ],
+)
+def test_mistakes_in_a_job_file_are_found_before_anything_runs(tmp_path, text, problem):
+    path = tmp_path / "job.yaml"
+    path.write_text(text)
+    done = run_job(path)
+    assert done.returncode == 2 and problem in done.stderr and "Traceback" not in done.stderr
+
+
+def test_flags_become_words(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text("steps: [{train-saehd: {set: [a=1, b=2], no-preview: true, debug: false}}]\nyes: true")
+    (job,) = load_jobs(path)
+    assert job.steps[0].commands[0][-6:] == ("--set", "a=1", "--set", "b=2", "--no-preview", "--yes")
+    assert job.workspace == tmp_path / "workspace"
+
+
+def test_damaged_state_is_named(tmp_path):
+    (tmp_path / STATE_NAME).write_text("{")
+    with pytest.raises(FormatError, match="delete it to run all steps again"):
+        JobState.load(tmp_path)
+
+
+def test_missing_job_file(tmp_path):
+    with pytest.raises(UsageError, match="no such job file"):
+        load_jobs(tmp_path / "none.yaml")
+
+
+def test_overlapping_paths():
+    assert overlap("/m/*_SAEHD_data.dat", "/m/*_SAEHD_*")
+    assert overlap("/m/a", "/m/a")
+    assert not overlap("/m/a", "/m/ab")
+
+
+def test_sigterm_reaches_the_step_and_the_job_resumes(job_file):
+    workspace = job_file.parent / "space with blank"
+    write_clip(workspace / "data_src.mp4", frames=2000)
+    process = subprocess.Popen([sys.executable, str(ROOT / "main.py"), "run", str(job_file)],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    for _ in range(200):
+        if (workspace / "data_src").exists():
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    write_clip(workspace / "data_src.mp4", frames=12)
+    assert run_job(job_file).returncode == 0
+    assert len([name for name in os.listdir(workspace / "data_src") if name.endswith(".jpg")]) == 12
