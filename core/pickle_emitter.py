@@ -1,7 +1,8 @@
 """Writes pickles that every version of DeepFaceLab reads: protocol 4, numpy's old module names, plain numbers."""
 
 import struct
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -32,6 +33,21 @@ def dumps(value: Any) -> bytes:
     emitter = _Emitter()
     emitter.value(value)
     return b"\x80\x04" + b"".join(emitter.chunks) + b"."
+
+
+def dump_list(items: Iterable[Any], stream: BinaryIO) -> int:
+    """Write the pickle of a list of ``items`` to ``stream`` piece by piece; returns the number of items."""
+    emitter, count = _Emitter(), 0
+    stream.write(b"\x80\x04](")
+    for item in items:
+        emitter.value(item)
+        count += 1
+        if count % _BATCH == 0:
+            emitter.chunks.append(b"e(")
+        stream.write(b"".join(emitter.chunks))
+        emitter.chunks.clear()
+    stream.write(b"e.")
+    return count
 
 
 class _Emitter:

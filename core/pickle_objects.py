@@ -81,7 +81,7 @@ def make_array(shape: Any, dtype: Any, data: Any, order: str) -> np.ndarray:
     """Array over ``data`` (read-only, native byte order) after checking that the three fit together."""
     if type(shape) is not tuple or len(shape) > _MOST_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
         raise Refused("an array of an impossible shape")
-    if not isinstance(dtype, np.dtype) or type(data) is not bytes:
+    if not isinstance(dtype, np.dtype) or type(data) not in (bytes, memoryview):
         raise Refused("an array whose content is not plain bytes")
     if math.prod(shape) * dtype.itemsize != len(data) or any(n >= 1 << 31 for n in shape):
         raise Refused(f"an array of shape {shape} with {len(data)} bytes")

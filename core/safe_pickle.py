@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from core.errors import FormatError
-from core.pickle_emitter import dumps
+from core.pickle_emitter import dump_list, dumps
 from core.pickle_objects import ARRAYS, PACK_CLASSES, SESSION_CLASSES, Holder, Pending, Refused, StandIn, StoredPath
 
 __all__ = [
-    "PACK_CLASSES", "SESSION_CLASSES", "Holder", "StoredPath", "UnsafePickle", "dumps", "load", "loads", "loads_many", "read_limited",
+    "PACK_CLASSES", "SESSION_CLASSES", "Holder", "StoredPath", "UnsafePickle", "dump_list", "dumps", "load", "loads", "loads_many", "read_limited",
 ]  # fmt: skip
 
 MEBIBYTE = 1 << 20
@@ -29,6 +29,8 @@ _BYTES_PER_CONTAINER = 24
 _BYTES_PER_SHARED_VALUE = 4
 _LONGEST_INTEGER = 16
 _SHORTEST_RUN = 8
+_LONGEST_GLOBAL = 300
+_LEAST_VIEW = 1024
 _HIGHEST_PROTOCOL = 5
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
@@ -52,8 +54,8 @@ def loads(data: bytes, name: Any, classes: dict | None = None, compact: bool = F
 
     Parameters
     ----------
-    data : bytes
-        The pickle; bytes after its end are ignored.
+    data : bytes or memoryview
+        The pickle; bytes after its end are ignored. Larger arrays are views of it, not copies, if it is a view.
     name
         Path or text that names the file in errors.
     classes : dict, optional
@@ -261,7 +263,8 @@ def _text(unpack, size):
 
 def _bytes(unpack, size):
     def push(machine):
-        machine.stack.append(bytes(machine.take(machine.number(unpack, size))))
+        data = machine.take(machine.number(unpack, size))
+        machine.stack.append(data if len(data) >= _LEAST_VIEW else bytes(data))
 
     return push
 
@@ -349,13 +352,11 @@ def _get(unpack, size):
 
 
 def _global(machine):
-    end = machine.data.index(b"\n", machine.at, machine.at + 300)
-    module = machine.take(end - machine.at).decode("utf-8")
-    machine.at += 1
-    end = machine.data.index(b"\n", machine.at, machine.at + 300)
-    name = machine.take(end - machine.at).decode("utf-8")
-    machine.at += 1
-    machine.stack.append(machine.find(module, name))
+    lines = bytes(machine.data[machine.at : machine.at + _LONGEST_GLOBAL]).split(b"\n", 2)
+    if len(lines) < 3:
+        raise _Damaged("is damaged (a name without an end)")
+    machine.at += len(lines[0]) + len(lines[1]) + 2
+    machine.stack.append(machine.find(lines[0].decode("utf-8"), lines[1].decode("utf-8")))
 
 
 def _stack_global(machine):
@@ -474,6 +475,8 @@ def _check_values(root, budget):
         kind = type(value)
         if kind in _PLAIN_TYPES:
             return 1
+        if kind is memoryview:
+            raise _Damaged("holds loose bytes")
         if kind is np.ndarray or isinstance(value, np.generic) or kind is StoredPath:
             return 1
         if depth > _MOST_DEPTH:
