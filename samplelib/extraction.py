@@ -99,7 +99,7 @@ def frames_of_files(paths: Iterable[Path]) -> Iterator[SourceFrame]:
 def even_sized(image: np.ndarray) -> np.ndarray:
     """The picture without its last column or row where width or height is odd."""
     height, width = image.shape[:2]
-    return np.ascontiguousarray(image[: height - height % 2, : width - width % 2])
+    return np.ascontiguousarray(image[: max(1, height - height % 2), : max(1, width - width % 2)])
 
 
 def extract_frames(
