@@ -17,10 +17,11 @@ libraries=(libgl1 libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 lib
 
 install_libraries() {
     command -v dpkg-query >/dev/null 2>&1 || return 0
-    local missing=() name
+    local missing=() name status
     for name in "${libraries[@]}"; do
         # Newer Debian and Ubuntu call some of them <name>t64.
-        dpkg-query -W -f='${Status}\n' "$name" "${name}t64" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+        status=$(dpkg-query -W -f='${Status}\n' "$name" "${name}t64" 2>/dev/null || true)
+        [[ $status == *"ok installed"* ]] || missing+=("$name")
     done
     [ ${#missing[@]} -eq 0 ] && return 0
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
