@@ -5,6 +5,7 @@ turns every name into a stand-in of :mod:`core.pickle_objects`, and gives up wit
 :class:`~core.errors.FormatError` on everything else. The writer is in :mod:`core.pickle_emitter`.
 """
 
+import gc
 import re
 import struct
 from pathlib import Path
@@ -34,7 +35,9 @@ _LEAST_VIEW = 1024
 _HIGHEST_PROTOCOL = 5
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
-_KEY_TYPES = _PLAIN_TYPES
+_NUMPY_TYPES = frozenset(np.dtype(code).type for code in ("?", *"bhilqBHILQefd"))
+_LEAF_TYPES = _PLAIN_TYPES | _NUMPY_TYPES | {np.ndarray, StoredPath}
+_FLOAT = ord("G")
 
 _u16, _u32, _u64 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q"))
 _i32 = struct.Struct("<i").unpack_from
@@ -114,6 +117,8 @@ def read_limited(path: Any, most_bytes: int = GREATEST_FILE) -> bytes:
 
 def _load_at(data, at, name, classes, compact):
     machine = _Machine(data, at, classes, compact)
+    collecting = gc.isenabled()
+    gc.disable()  # nothing below makes cycles, and collecting takes most of the time of a large index
     try:
         value = machine.run()
         _check_values(value, _LEAST_BUDGET + (len(data) - at) // _BYTES_PER_SHARED_VALUE)
@@ -125,6 +130,9 @@ def _load_at(data, at, name, classes, compact):
         raise FormatError(name, f"is damaged ({type(error).__name__} near byte {machine.at})") from None
     except (MemoryError, RecursionError):
         raise FormatError(name, "does not fit in memory") from None
+    finally:
+        if collecting:
+            gc.enable()
     return value, machine.at
 
 
@@ -135,12 +143,25 @@ class _Damaged(Exception):
 class _Machine:
     """State of one reading: position, stack, the stacks below each open mark, memo."""
 
-    __slots__ = ("at", "classes", "compact", "containers", "data", "done", "marks", "memo", "operations", "stack")
+    __slots__ = (
+        "at",
+        "classes",
+        "compact",
+        "containers",
+        "data",
+        "done",
+        "marks",
+        "memo",
+        "memo_size",
+        "operations",
+        "stack",
+    )
 
     def __init__(self, data, at, classes, compact):
         self.data, self.at, self.compact = data, at, compact
         self.classes = ARRAYS if not classes else {**ARRAYS, **classes}
         self.stack, self.marks, self.memo = [], [], {}
+        self.memo_size = 0
         self.done = False
         size = len(data) - at
         self.operations = _LEAST_BUDGET + size // _BYTES_PER_OPERATION
@@ -188,7 +209,7 @@ class _Machine:
         if type(target) is not dict or len(items) % 2:
             raise _Damaged("is damaged (entries for something that is no dictionary)")
         for key in items[::2]:
-            if type(key) not in _KEY_TYPES:
+            if type(key) not in _PLAIN_TYPES:
                 raise _Damaged(f"has a dictionary key of type {type(key).__name__}")
         target.update(zip(items[::2], items[1::2]))
 
@@ -261,6 +282,15 @@ def _text(unpack, size):
     return push
 
 
+def _short_text(machine):
+    start = machine.at + 1
+    machine.at = end = start + machine.data[machine.at]
+    text = machine.data[start:end]
+    if len(text) != end - start:
+        raise _Damaged("is cut off")
+    machine.stack.append(str(text, "utf-8", "surrogatepass"))
+
+
 def _bytes(unpack, size):
     def push(machine):
         data = machine.take(machine.number(unpack, size))
@@ -276,9 +306,10 @@ def _empty_dict(machine):
 
 def _empty_list(machine):
     run = _PAIR_RUNS.get(machine.data[machine.at])
-    if run is None or not _pair_run(machine, *run):
-        machine.count_container()
-        machine.stack.append([])
+    if run is not None and machine.data[machine.at + run[0]] == _FLOAT and _pair_run(machine, *run[1:]):
+        return
+    machine.count_container()
+    machine.stack.append([])
 
 
 def _append(machine):
@@ -329,26 +360,33 @@ def _set_items(machine):
 
 
 def _memoize(machine):
-    machine.memo[len(machine.memo)] = machine.stack[-1]
+    machine.memo[machine.memo_size] = machine.stack[-1]
+    machine.memo_size += 1
 
 
 def _put(unpack, size):
     def put(machine):
         machine.memo[machine.number(unpack, size)] = machine.stack[-1]
+        machine.memo_size += 1
 
     return put
 
 
-def _get(unpack, size):
-    def get(machine):
-        value = machine.memo[machine.number(unpack, size)]
-        if type(value) is Pending:
-            if value.value is None:
-                raise _Damaged("uses an array before it is complete")
-            value = value.value
-        machine.stack.append(value)
+def _get_short(machine):
+    value = machine.memo[machine.data[machine.at]]
+    machine.at += 1
+    machine.stack.append(value if type(value) is not Pending else _completed(value))
 
-    return get
+
+def _get_long(machine):
+    value = machine.memo[machine.number(_u32, 4)]
+    machine.stack.append(value if type(value) is not Pending else _completed(value))
+
+
+def _completed(pending):
+    if pending.value is None:
+        raise _Damaged("uses an array before it is complete")
+    return pending.value
 
 
 def _global(machine):
@@ -405,36 +443,26 @@ def _pair_run(machine, pattern, dtype, index_size):
     block[:, 0] = records["x"]
     block[:, 1] = records["y"]
     pairs = [block] if machine.compact else block.tolist()
-    if index_size is None:
-        pass
-    elif machine.compact:
-        _remember_compact(machine, records, index_size)
-    else:
-        indices = records["index"].tolist() if index_size else range(len(machine.memo), len(machine.memo) + count)
-        machine.memo.update(zip(indices, pairs))
+    if index_size is not None:
+        if not machine.compact:  # else nothing keeps single pairs, and DeepFaceLab never refers to one again
+            first = machine.memo_size
+            machine.memo.update(zip(records["index"].tolist() if index_size else range(first, first + count), pairs))
+        machine.memo_size += count
     machine.stack.extend(pairs)
     machine.at = match.end()
     return True
 
 
-def _remember_compact(machine, records, index_size):
-    """Keep the numbering of the memo right; nothing of DeepFaceLab's refers to a single pair again."""
-    indices = records["index"].tolist() if index_size else range(len(machine.memo), len(machine.memo) + len(records))
-    machine.memo.update(dict.fromkeys(indices, _LOST_PAIR))
-
-
-_LOST_PAIR = Pending(None)
-
-
 def _pair_layout(between, index_size):
-    """Pattern and record type of ``] <memo> ( G x G y e``."""
+    """Where the first float follows, pattern and record type of ``] <memo> ( G x G y e``."""
     pattern = re.compile(rb"(?:\]" + between + rb"\(G.{8}G.{8}e)+", re.DOTALL)
     fields = [("x", ">f8"), ("g", "u1"), ("y", ">f8"), ("e", "u1")]
     if index_size:
         fields = [("put", "V2"), ("index", f"<u{index_size}"), ("open", "V2"), *fields]
     else:
         fields = [("open", "V3" if index_size is None else "V4"), *fields]
-    return pattern, np.dtype(fields), index_size
+    dtype = np.dtype(fields)
+    return dtype.fields["x"][1] - 2, pattern, dtype, index_size
 
 
 _PAIR_RUNS = {
@@ -451,14 +479,14 @@ def _operations():
     table[ord("N")], table[0x88], table[0x89] = _constant(None), _constant(True), _constant(False)
     table[ord("K")], table[ord("M")], table[ord("J")] = _one_byte, _unpacked(_u16, 2), _unpacked(_i32, 4)
     table[ord("G")], table[0x8A], table[0x8B] = _unpacked(_f64, 8), _long(_length_byte, 1), _long(_i32, 4)
-    table[0x8C], table[ord("X")], table[0x8D] = _text(_length_byte, 1), _text(_u32, 4), _text(_u64, 8)
+    table[0x8C], table[ord("X")], table[0x8D] = _short_text, _text(_u32, 4), _text(_u64, 8)
     table[ord("C")], table[ord("B")], table[0x8E] = _bytes(_length_byte, 1), _bytes(_u32, 4), _bytes(_u64, 8)
     table[0x96] = _bytes(_u64, 8)
     table[ord("]")], table[ord("}")], table[ord(")")] = _empty_list, _empty_dict, _constant(())
     table[ord("a")], table[ord("e")], table[ord("s")], table[ord("u")] = _append, _appends, _set_item, _set_items
     table[ord("t")], table[0x85], table[0x86], table[0x87] = _tuple, *map(_short_tuple, (1, 2, 3))
     table[0x94], table[ord("q")], table[ord("r")] = _memoize, _put(_length_byte, 1), _put(_u32, 4)
-    table[ord("h")], table[ord("j")] = _get(_length_byte, 1), _get(_u32, 4)
+    table[ord("h")], table[ord("j")] = _get_short, _get_long
     table[ord("c")], table[0x93] = _global, _stack_global
     table[ord("R")], table[0x81], table[ord("b")] = _reduce, _new_object, _build
     return table
@@ -473,12 +501,10 @@ def _check_values(root, budget):
 
     def size_of(value, depth):
         kind = type(value)
-        if kind in _PLAIN_TYPES:
+        if kind in _LEAF_TYPES:
             return 1
         if kind is memoryview:
             raise _Damaged("holds loose bytes")
-        if kind is np.ndarray or isinstance(value, np.generic) or kind is StoredPath:
-            return 1
         if depth > _MOST_DEPTH:
             raise _Damaged("is nested too deeply")
         known = sizes.get(id(value))
@@ -489,7 +515,7 @@ def _check_values(root, budget):
         sizes[id(value)] = 0
         total = 1
         for part in _parts(kind, value):
-            if type(part) in _PLAIN_TYPES:
+            if type(part) in _LEAF_TYPES:
                 total += 1
             elif type(part) is list and len(part) == 2 and type(part[0]) is float and type(part[1]) is float:
                 total += 3
