@@ -65,6 +65,8 @@ def _tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import tensorflow as tf
+
+        import core.nn  # noqa: F401 - loads TensorFlow without its messages
     except Exception as error:
         return _report(False, "TensorFlow", f"cannot be imported ({error})", "Run scripts/setup.sh again.")
     good = _convolution_works(tf, "/CPU:0", "Processor")
