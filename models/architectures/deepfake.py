@@ -174,9 +174,17 @@ class Inter(keras.Model):
 
 
 class Decoder(keras.Model):
-    """Code to picture and mask. The two branches share nothing but the code."""
+    """Code to picture and mask. The two branches share nothing but the code.
 
-    def __init__(self, in_channels, d_dims, d_mask_dims, archi: ArchitectureText, name="decoder"):
+    Parameters
+    ----------
+    in_channels, d_dims, d_mask_dims : int
+    archi : ArchitectureText
+    mask_output_first : bool
+        Order of the weights in files: AMP stores the mask's output before the picture's.
+    """
+
+    def __init__(self, in_channels, d_dims, d_mask_dims, archi, name="decoder", mask_output_first=False):
         super().__init__(name=name)
         activation = activation_of(archi)
         self._double, self._deep = archi.double, archi.deep
@@ -189,16 +197,19 @@ class Decoder(keras.Model):
             setattr(self, f"upscale{index}", Upscale(widths[index], widths[index + 1], activation))
         for index in range(self._stages):
             setattr(self, f"res{index}", ResidualBlock(widths[index + 1], activation))
-        for index in range(self._stages):
+        for index in range(self._mask_stages if mask_output_first else self._stages):
             setattr(self, f"upscalem{index}", Upscale(mask_widths[index], mask_widths[index + 1], activation))
+        if mask_output_first:
+            self.out_convm = Conv2D(mask_widths[-1], 1, 1)
         self.out_conv = Conv2D(widths[-1], 3, 1)
         if archi.double:
             self.out_conv1 = Conv2D(widths[-1], 3, 3)
             self.out_conv2 = Conv2D(widths[-1], 3, 3)
             self.out_conv3 = Conv2D(widths[-1], 3, 3)
-            last = self._stages
-            setattr(self, f"upscalem{last}", Upscale(mask_widths[last], mask_widths[last + 1], activation))
-        self.out_convm = Conv2D(mask_widths[-1], 1, 1)
+        if not mask_output_first:
+            for index in range(self._stages, self._mask_stages):
+                setattr(self, f"upscalem{index}", Upscale(mask_widths[index], mask_widths[index + 1], activation))
+            self.out_convm = Conv2D(mask_widths[-1], 1, 1)
         self.built = True
 
     def call(self, code):

@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 from core.nn.weights import named_variables
+from models.architectures.amp import AmpAutoencoder
 from models.architectures.deepfake import DeepfakeAutoencoder
+from models.architectures.xseg import XSegNetwork
 
 DEEPFAKE = [name for name in golden.shapes() if name.startswith(("df", "liae", "quick96"))]
 
@@ -50,3 +52,35 @@ def test_deepfake(config):
     np.testing.assert_allclose(face, result["src"], atol=1e-4)
     np.testing.assert_allclose(mask, result["srcm"], atol=1e-4)
     np.testing.assert_allclose(destination_mask, result["dstm"], atol=1e-4)
+
+
+def test_amp():
+    entry = golden.index()["networks"]["amp"]
+    model = AmpAutoencoder(**entry["params"])
+    check_shapes("amp", model.networks)
+    for name, network in model.networks.items():
+        golden.fill(network, name, entry["gain"])
+    x = golden.array(entry["inputs"]["x"])
+    stored = golden.load(entry["file"])
+    vector = model.encoder(x)
+    result = {"enc": vector, "inter_src": model.inter_src(vector), "inter_dst": model.inter_dst(vector)}
+    for morph in ("0.0", "0.37", "1.0"):
+        face, mask, destination_mask = model.swap(x, tf.constant(float(morph), tf.float32))
+        result |= {f"src_dst_{morph}": face, f"src_dstm_{morph}": mask, "dstm_0.0": destination_mask}
+    assert set(stored) <= set(result)
+    for name, expected in stored.items():
+        np.testing.assert_allclose(result[name], expected, atol=entry["tolerance"], err_msg=name)
+
+
+def test_xseg():
+    entry = golden.index()["networks"]["xseg256"]
+    network = XSegNetwork()
+    check_shapes("xseg256", {"XSeg": network})
+    golden.fill(network, "XSeg", entry["gain"])
+    x = golden.array(entry["inputs"]["x"])
+    stored = golden.load(entry["file"])
+    logits, mask = network(x)
+    np.testing.assert_allclose(logits, stored["logits"], atol=entry["tolerance"])
+    np.testing.assert_allclose(mask, 1 / (1 + np.exp(-stored["logits"])), atol=entry["tolerance"])
+    logits, _ = network(x, without_skips=True)
+    np.testing.assert_allclose(logits[:, ::2, 1::2], stored["logits_pretrain_s2"], atol=entry["tolerance"])

@@ -1,0 +1,3 @@
+"""Settings of TensorFlow have to be made before a test imports it."""
+
+import core  # noqa: F401
