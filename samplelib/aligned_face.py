@@ -22,6 +22,7 @@ LANDMARK_COUNT = 68
 
 _EXCLUDE, _INCLUDE = 0, 1
 _FIRST_READ = 16384
+_GREATEST_COORDINATE = 1e9
 _MOST_POLYGONS = 10_000
 
 
@@ -243,7 +244,7 @@ def metadata_from_dict(values: Any, name: Any) -> FaceMetadata:
             polygons=polygons_from_stored(rest.pop("seg_ie_polys", None)),
             xseg_mask=mask_bytes(rest.pop("xseg_mask", None)),
             eyebrows_expand_mod=_number(rest.pop("eyebrows_expand_mod", 1.0), "eyebrows_expand_mod"),
-            extra=rest,
+            extra=safe_pickle.expanded(rest),
         )
     except _Unusable as error:
         raise FormatError(name, f"its face data cannot be used: {error}") from None
@@ -315,7 +316,7 @@ def _metadata_of(data, segments, name):
     if last is None:
         return None
     try:
-        values = safe_pickle.loads(data[last.body : last.end], name)
+        values = safe_pickle.loads(data[last.body : last.end], name, compact=True)
         return metadata_from_dict(values, name) if values != {} else None
     except FormatError as error:
         interact.warning(f"{error}. It is treated as a picture without face data.")
@@ -355,12 +356,12 @@ def _numbers(value, key, shape, required=False):
             raise _Unusable(f"{key} are missing")
         return None
     try:
-        array = np.asarray(value, np.float64)
+        array = np.asarray(safe_pickle.joined_pairs(value), np.float64)
     except (TypeError, ValueError, OverflowError):
         raise _Unusable(f"{key} are not numbers") from None
     if array.size == 0 and not required:
         return None
-    if array.shape != shape or not np.isfinite(array).all() or np.abs(array).max() > 1e9:
+    if array.shape != shape or not abs(array).max() <= _GREATEST_COORDINATE:  # also refuses what is not a number
         raise _Unusable(f"{key} are not {shape} finite numbers")
     return array
 
@@ -379,7 +380,7 @@ def _polygon(item):
     if kind not in (_EXCLUDE, _INCLUDE):
         raise _Unusable("a polygon is neither of kind include nor exclude")
     try:
-        points = np.array(() if points is None else points, np.float32).reshape(-1, 2)
+        points = np.array(() if points is None else safe_pickle.joined_pairs(points), np.float32).reshape(-1, 2)
     except (TypeError, ValueError, OverflowError):
         raise _Unusable("the points of a polygon are not pairs of numbers") from None
     if not np.isfinite(points).all():

@@ -286,19 +286,12 @@ def _stored_form(config, path):
         mask = mask_codec.encode_mask(raw)
     return {
         "face_type": face_type,
-        "landmarks": _joined(config.get("landmarks")),
+        "landmarks": config.get("landmarks"),
         "source_filename": config.get("source_filename"),
         "seg_ie_polys": config.get("seg_ie_polys"),
         "xseg_mask": mask,
         "eyebrows_expand_mod": config.get("eyebrows_expand_mod"),
     }
-
-
-def _joined(points):
-    """Points from a list that may hold whole blocks of them (see ``safe_pickle.loads``, ``compact``)."""
-    if isinstance(points, list) and any(isinstance(item, np.ndarray) for item in points):
-        return np.concatenate([np.reshape(item, (-1, 2)) for item in points])
-    return points
 
 
 def _config_of(file, person):

@@ -1,0 +1,252 @@
+"""One training sample of a swap model from a decoded face: face-type step, colours, geometry, uint8 arrays."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from core.imagelib.warp import SampleGeometry, draw_geometry, transform_mask, transform_picture, warp_picture
+from facelib import alignment, landmarks
+from facelib.face_type import FaceType
+from samplelib.aligned_face import FaceMetadata
+
+
+@dataclass(frozen=True)
+class PreparedFace:
+    """A face as the model sees it before any random change, ready to be cached.
+
+    Parameters
+    ----------
+    picture : numpy.ndarray
+        (R, R, 3) uint8 BGR.
+    mask : numpy.ndarray
+        (R, R) uint8, full face mask times 255.
+    eyes_mouth : numpy.ndarray or None
+        (R, R) uint8, eyes and mouth mask times 255.
+    """
+
+    picture: np.ndarray
+    mask: np.ndarray
+    eyes_mouth: np.ndarray | None
+
+    @property
+    def nbytes(self) -> int:
+        return self.picture.nbytes + self.mask.nbytes + (0 if self.eyes_mouth is None else self.eyes_mouth.nbytes)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How one side's samples are changed at random.
+
+    Parameters
+    ----------
+    warp : bool
+        Warp the network's input.
+    independent_warp : bool
+        See :func:`core.imagelib.warp.warp_maps`.
+    flip : bool
+        Mirror 40 % of the samples.
+    scale : float
+        Scale factors 1/(1+scale) … 1+scale.
+    hsv_power : float
+        Strength of the colour change of the network's input, 0 = none.
+    ct_mode : str
+        Colour transfer from a partner face, ``"none"`` or a mode of :mod:`core.imagelib.color_transfer`.
+    ct_shared : bool
+        Random transfers (idt, sot) give input and target the same colours.
+    """
+
+    warp: bool = True
+    independent_warp: bool = False
+    flip: bool = False
+    scale: float = 0.15
+    hsv_power: float = 0.0
+    ct_mode: str = "none"
+    ct_shared: bool = False
+
+
+def prepare_face(
+    picture: np.ndarray, metadata: FaceMetadata, face_type: FaceType, resolution: int, with_eyes_mouth: bool = True
+) -> PreparedFace:
+    """Crop a decoded face and its masks to the model's face type and resolution.
+
+    Parameters
+    ----------
+    picture : numpy.ndarray
+        (H, W, 3) uint8 BGR, the aligned face as stored.
+    metadata : FaceMetadata
+    face_type : FaceType
+        Of the model.
+    resolution : int
+    with_eyes_mouth : bool
+        Make the eyes and mouth mask as well.
+    """
+    full = full_mask(picture.shape, metadata)
+    parts = None
+    if with_eyes_mouth:
+        parts = landmarks.eyes_mouth_mask(picture.shape, metadata.landmarks)[..., 0] * (full != 0)
+    convert = face_type_converter(picture.shape, metadata, face_type, resolution)
+    to_uint8 = lambda mask: np.clip(convert(mask, True) * 255.0 + 0.5, 0, 255).astype(np.uint8)  # noqa: E731
+    return PreparedFace(convert(picture, False), to_uint8(full), None if parts is None else to_uint8(parts))
+
+
+def full_mask(shape: tuple[int, ...], metadata: FaceMetadata) -> np.ndarray:
+    """Mask of a face at picture size: the applied XSeg mask if there is one, else the hull of the landmarks.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W) float32, 0…1, soft where an XSeg mask is.
+    """
+    height, width = shape[:2]
+    mask = metadata.decode_xseg_mask()
+    if mask is None:
+        hull = landmarks.hull_mask((height, width, 3), metadata.landmarks, metadata.eyebrows_expand_mod)
+        return np.ascontiguousarray(hull[..., 0])
+    mask = mask[..., 0]
+    if mask.shape != (height, width):
+        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(mask, 0.0, 1.0)
+
+
+def face_type_converter(shape: tuple[int, ...], metadata: FaceMetadata, face_type: FaceType, resolution: int):
+    """Function ``convert(picture, is_mask)`` that brings a picture of a face to the model's type and size.
+
+    Another type: cut out by the alignment of the face's landmarks (pictures cubic with replicated border, masks linear
+    with zeros). The same type: resized if needed.
+    """
+    own_type = FaceType.from_text(metadata.face_type)
+    if own_type != face_type:
+        matrix = alignment.face_matrix(metadata.landmarks, resolution, face_type)
+
+        def convert(picture, is_mask):
+            flags, border = (
+                (cv2.INTER_LINEAR, cv2.BORDER_CONSTANT) if is_mask else (cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+            )
+            return cv2.warpAffine(picture, matrix, (resolution, resolution), flags=flags, borderMode=border)
+
+        return convert
+
+    def resize(picture, is_mask):
+        if picture.shape[:2] == (resolution, resolution):
+            return picture
+        interpolation = cv2.INTER_LINEAR if is_mask else cv2.INTER_CUBIC
+        return cv2.resize(picture, (resolution, resolution), interpolation=interpolation)
+
+    return resize
+
+
+def make_sample(
+    face: PreparedFace,
+    augmentation: Augmentation,
+    random: np.random.Generator,
+    warp_random: np.random.Generator,
+    partner: np.ndarray | None = None,
+) -> tuple[np.ndarray, ...]:
+    """One random sample.
+
+    Parameters
+    ----------
+    face : PreparedFace
+    augmentation : Augmentation
+    random, warp_random : numpy.random.Generator
+        First stream (geometry, flip, colour) and second stream (warp) of this sample.
+    partner : numpy.ndarray, optional
+        (R, R, 3) uint8 face whose colours are taken over.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Network input, target (R, R, 3), full mask and, if prepared, eyes and mouth mask (R, R, 1); all uint8.
+    """
+    geometry = draw_geometry(
+        face.picture.shape[0],
+        random,
+        augmentation.scale,
+        augmentation.flip,
+        warp_random if augmentation.warp else None,
+        augmentation.independent_warp,
+    )
+    target = net_input = face.picture
+    if partner is not None and augmentation.ct_mode != "none":
+        net_input, target = _transferred(face.picture, partner, augmentation, random)
+    if augmentation.hsv_power:
+        net_input = shift_hsv(_as_float(net_input), augmentation.hsv_power, random)
+    moved_target = transform_picture(target, geometry)
+    if augmentation.warp:
+        moved_input = warp_picture(net_input, geometry)
+    elif net_input is target:
+        moved_input = moved_target
+    else:
+        moved_input = transform_picture(net_input, geometry)
+    arrays = [_as_uint8(moved_input), _as_uint8(moved_target), transform_mask(face.mask, geometry)[..., None]]
+    if face.eyes_mouth is not None:
+        arrays.append(_stretched(transform_mask(face.eyes_mouth, geometry))[..., None])
+    return tuple(arrays)
+
+
+def shift_hsv(picture: np.ndarray, amount: float, random: np.random.Generator) -> np.ndarray:
+    """Random hue, saturation and value shift.
+
+    Parameters
+    ----------
+    picture : numpy.ndarray
+        (H, W, 3) float32 BGR, 0…1.
+    amount : float
+        Hue moves by up to 180·amount degrees, saturation and value by up to amount / 2.
+    """
+    reach = max(1, int(180 * amount))
+    hue = random.integers(-reach, reach + 1)
+    saturation, value = (random.uniform() - 0.5) * amount, (random.uniform() - 0.5) * amount
+    return _moved_hsv(picture, hue, saturation, value)
+
+
+def _moved_hsv(picture, hue, saturation, value):
+    channels = cv2.cvtColor(np.clip(picture, 0.0, 1.0), cv2.COLOR_BGR2HSV)
+    channels[..., 0] = (channels[..., 0] + hue) % 360
+    channels[..., 1:] = np.clip(channels[..., 1:] + np.float32((saturation, value)), 0.0, 1.0)
+    return np.clip(cv2.cvtColor(channels, cv2.COLOR_HSV2BGR), 0.0, 1.0)
+
+
+def _transferred(picture, partner, augmentation, random):
+    """Input and target with the partner's colours; the same array unless the transfer is random and not shared."""
+    from core.imagelib.color_transfer import color_transfer
+
+    size = picture.shape[0]
+    target = cv2.resize(_as_float(partner), (size, size), interpolation=cv2.INTER_LINEAR)
+    source = _as_float(picture)
+    first = np.clip(color_transfer(augmentation.ct_mode, source, target, rng=random), 0.0, 1.0).astype(np.float32)
+    if augmentation.ct_mode not in ("idt", "sot") or augmentation.ct_shared:
+        return first, first
+    second = np.clip(color_transfer(augmentation.ct_mode, source, target, rng=random), 0.0, 1.0).astype(np.float32)
+    return first, second
+
+
+def _stretched(mask):
+    """A uint8 mask divided by its maximum, if that is not 0."""
+    peak = int(mask.max())
+    if peak in (0, 255):
+        return mask
+    return np.clip(mask * (255.0 / peak) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _as_float(picture):
+    return picture.astype(np.float32) * np.float32(1 / 255) if picture.dtype == np.uint8 else picture
+
+
+def _as_uint8(picture):
+    if picture.dtype == np.uint8:
+        return picture
+    return np.clip(picture * 255.0 + 0.5, 0, 255).astype(np.uint8)
+
+
+__all__ = [
+    "Augmentation",
+    "PreparedFace",
+    "SampleGeometry",
+    "face_type_converter",
+    "full_mask",
+    "make_sample",
+    "prepare_face",
+    "shift_hsv",
+]

@@ -1,0 +1,161 @@
+"""Which frames an extraction has finished: a journal that survives any interruption, and the report at the end."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import UserError
+from core.interact import warning
+from core.paths import atomic_write, remove_if_present
+from samplelib.extraction import FrameResult
+
+JOURNAL_NAME = "extract_journal.jsonl"
+REPORT_NAME = "extract_report.json"
+
+
+@dataclass
+class ExtractionState:
+    """What earlier runs left in an output folder.
+
+    Parameters
+    ----------
+    options : dict
+        Options of the last run (face type, size, …); empty when nothing is known.
+    results : dict
+        Frame name → :class:`FrameResult` of every finished frame.
+    interrupted : bool
+        Whether the last run did not reach its end.
+    """
+
+    options: dict = field(default_factory=dict)
+    results: dict[str, FrameResult] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a record at all."""
+        return bool(self.options)
+
+    def is_done(self, frame_name: str) -> bool:
+        """Whether the frame needs no work. One that could not be read is tried again."""
+        result = self.results.get(frame_name)
+        return result is not None and result.error is None
+
+
+def read_state(folder: Path) -> ExtractionState:
+    """State of an output folder, from its report and, where a run did not end, its journal."""
+    state = ExtractionState()
+    _read_report(folder / REPORT_NAME, state)
+    journal = folder / JOURNAL_NAME
+    if journal.is_file():
+        state.interrupted = True
+        for entry in _journal_entries(journal):
+            if "options" in entry:
+                state.options = entry["options"]
+            else:
+                result = _result(entry)
+                state.results[result.name] = result
+    return state
+
+
+def forget_state(folder: Path) -> None:
+    """Remove report and journal, before an extraction that starts afresh."""
+    remove_if_present(folder / JOURNAL_NAME)
+    remove_if_present(folder / REPORT_NAME)
+
+
+class ExtractionJournal:
+    """Context manager: writes a line for each finished frame, and the report when the run has reached its end.
+
+    A line is written after all files of the frame are on disk, so that a frame which the journal names is complete.
+
+    Parameters
+    ----------
+    folder : Path
+        Output folder.
+    options : dict
+        Options of this run, for the next one.
+    state : ExtractionState
+        What earlier runs did; extended by this one.
+    """
+
+    def __init__(self, folder: Path, options: dict, state: ExtractionState):
+        self._path, self._report = folder / JOURNAL_NAME, folder / REPORT_NAME
+        self._options, self._state = options, state
+        self._stream = None
+
+    def __enter__(self) -> "ExtractionJournal":
+        results = self._state.results.values() if self._path.is_file() else ()
+        lines = [{"options": self._options}, *map(_entry, results)]
+        atomic_write(self._path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+        self._stream = open(self._path, "ab", buffering=0)
+        return self
+
+    def record(self, result: FrameResult) -> None:
+        """Note a finished frame; a later note of the same frame replaces the earlier one."""
+        try:
+            self._stream.write((json.dumps(_entry(result)) + "\n").encode())
+        except OSError as error:
+            raise UserError(f"{self._path}: cannot be written ({error.strerror}).") from None
+        self._state.results[result.name] = result
+
+    def finish(self, frame_names: Iterable[str]) -> None:
+        """Write the report, in the order of ``frame_names`` followed by frames of earlier runs; end the journal."""
+        results = self._state.results
+        ordered = {name: results[name] for name in frame_names if name in results}
+        ordered |= {name: result for name, result in results.items() if name not in ordered}
+        report = {
+            "options": self._options,
+            "images_found": len(ordered),
+            "faces_detected": sum(len(result.files) for result in ordered.values()),
+            "frames_without_faces": [name for name, result in ordered.items() if not result.files and not result.error],
+            "unreadable_images": {name: result.error for name, result in ordered.items() if result.error},
+            "frames": {name: list(result.files) for name, result in ordered.items()},
+        }
+        os.fsync(self._stream.fileno())
+        atomic_write(self._report, json.dumps(report, indent=1).encode())
+        self._stream.close()
+        self._stream = None
+        remove_if_present(self._path)
+
+    def __exit__(self, *exception):
+        if self._stream is not None:
+            self._stream.close()
+
+
+def _entry(result):
+    entry = {"frame": result.name, "faces": list(result.files)}
+    if result.error is not None:
+        entry["error"] = result.error
+    return entry
+
+
+def _result(entry):
+    return FrameResult(str(entry["frame"]), tuple(str(name) for name in entry["faces"]), entry.get("error"))
+
+
+def _journal_entries(path):
+    """Whole lines only: the last one may have been cut off when the run was killed or the disk was full."""
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and ("options" in entry or {"frame", "faces"} <= entry.keys()):
+            yield entry
+
+
+def _read_report(path, state):
+    if not path.is_file():
+        return
+    try:
+        report = json.loads(path.read_bytes())
+        errors = report["unreadable_images"]
+        for name, files in report["frames"].items():
+            state.results[name] = FrameResult(name, tuple(files), errors.get(name))
+        state.options = report["options"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        warning(f"{path}: is damaged; going by the face pictures instead.")
+        state.results.clear()
