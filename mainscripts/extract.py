@@ -1,7 +1,367 @@
-"""The ``extract`` step."""
+"""The ``extract`` step: find the faces of frames and save them aligned."""
+
+from core import interact
+from core.errors import UsageError, UserError
+from core.paths import absolute_path, list_images, resolve_input_file
+
+FACE_TYPES = ("half_face", "midfull_face", "full_face", "whole_face", "head", "mark_only")
+DETECTORS = ("s3fd", "manual", "embedded")
+SIZE_RANGE, QUALITY_RANGE = (256, 2048), (1, 100)
+
+_CONTINUE_HELP = "Goes on after the last finished frame. Give the same options as in the run that was interrupted."
+_FACE_TYPE_HELP = (
+    "How much of the head the pictures show: f = face, wf = whole face with forehead, head = head with hair. "
+    "A larger type can still train a model of a smaller one."
+)
+_MAX_FACES_HELP = "Crowded frames take long. 3 keeps the three largest faces of each; 0 keeps all."
+_SIZE_HELP = "Side of the pictures in pixels. Larger ones are worth it only when the faces in the frames are as large."
+_QUALITY_HELP = "Higher is closer to the frame and takes more space."
 
 
 def add_parser(subparsers):
     """Add ``extract`` to the command line."""
-    parser = subparsers.add_parser("extract")
-    parser.set_defaults(group=parser)
+    parser = subparsers.add_parser("extract", help="find the faces of frames and save them aligned")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--input-dir", type=absolute_path, metavar="DIR", help="folder with frames")
+    source.add_argument("--input-video", type=absolute_path, metavar="FILE", help="video, instead of a folder")
+    parser.add_argument("--output-dir", type=absolute_path, metavar="DIR", required=True, help="folder for the faces")
+    debug = parser.add_mutually_exclusive_group()
+    debug.add_argument(
+        "--output-debug", action="store_true", default=None, help="write frames with drawings to OUTPUT-DIR_debug"
+    )
+    debug.add_argument("--no-output-debug", action="store_false", dest="output_debug", help="do not write them")
+    parser.add_argument("--detector", choices=DETECTORS, help="how faces are found; embedded needs no weight files")
+    parser.add_argument("--face-type", choices=FACE_TYPES, help="how much of the head a face picture shows")
+    parser.add_argument("--max-faces-from-image", type=int, metavar="N", help="keep the N largest faces; 0 = all")
+    parser.add_argument("--image-size", type=int, metavar="N", help="side of a face picture in pixels, 256-2048")
+    parser.add_argument("--jpeg-quality", type=int, metavar="N", help="1-100")
+    parser.add_argument("--min-face-size", type=int, default=40, metavar="N", help="smallest face in pixels (40)")
+    parser.add_argument(
+        "--interpolation", choices=("linear", "cubic", "lanczos"), default="linear", help="how faces are cut out"
+    )
+    parser.add_argument("--manual-fix", action="store_true", help="then mark faces by hand where none was found")
+    parser.add_argument(
+        "--manual-output-debug-fix", action="store_true", help="mark by hand the frames whose debug picture was deleted"
+    )
+    parser.add_argument("--manual-window-size", type=int, default=1368, metavar="N", help="0 = as large as the frame")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--continue", action="store_true", default=None, dest="go_on", help="go on with an earlier run")
+    again.add_argument(
+        "--restart", action="store_false", dest="go_on", help="start again; asks before it deletes faces"
+    )
+    parser.add_argument("--cpu-only", action="store_true", help="do not use graphics cards")
+    parser.add_argument("--force-gpu-idxs", metavar="I,J", help="graphics cards to use")
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Extract faces; exit code 1 when there were frames and none of them could be read."""
+    from samplelib.extraction_folder import debug_folder_of
+
+    _check_flags(options)
+    paths = _input_frames(options)
+    _make_folder(options.output_dir)
+    debug_folder = debug_folder_of(options.output_dir)
+    if options.manual_output_debug_fix:
+        return _re_extract(options, paths, debug_folder)
+    state, first, doomed = _decide_about_earlier_run(options, paths, debug_folder)
+    settings = _ask(options, debug_folder, state.options)
+    if doomed is not None:
+        _clean(options, doomed)
+    return _extract(options, paths, first, state, settings)
+
+
+def _check_flags(options):
+    for name, low, high in (
+        ("max_faces_from_image", 0, None),
+        ("image_size", *SIZE_RANGE),
+        ("jpeg_quality", *QUALITY_RANGE),
+        ("min_face_size", 8, None),
+        ("manual_window_size", 0, 16384),
+    ):
+        value = getattr(options, name)
+        if value is None:
+            continue
+        clamped = max(low, value if high is None else min(high, value))
+        if clamped != value:
+            interact.warning(f"--{name.replace('_', '-')} {value} is out of range; taking {clamped}.")
+            setattr(options, name, clamped)
+    by_hand = options.manual_fix or options.manual_output_debug_fix or options.detector == "manual"
+    if options.input_video is not None and by_hand:
+        raise UsageError("Marking by hand needs single frames: extract the video first, then give --input-dir.")
+    if options.manual_output_debug_fix and options.detector not in (None, "manual"):
+        raise UsageError("--manual-output-debug-fix works by hand: leave out --detector, or give --detector manual.")
+
+
+def _input_frames(options):
+    """Paths of the frames, one a stem; None for a video."""
+    from samplelib.extraction_folder import unique_stems
+
+    if options.input_video is not None:
+        options.input_video = resolve_input_file(options.input_video)
+        return None
+    paths, doubles = unique_stems(list_images(options.input_dir, required=True))
+    for path in doubles:
+        interact.info(f"Duplicate filenames are not allowed, skipping: {path.name}")
+    return paths
+
+
+def _make_folder(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}).") from None
+
+
+def _decide_about_earlier_run(options, paths, debug_folder):
+    """What earlier runs did, the index of the first frame to do, and the files to delete (None: go on)."""
+    from core.paths import list_images
+    from samplelib import extraction_folder as folder
+    from samplelib.extraction_journal import ExtractionState, read_state
+
+    state = read_state(options.output_dir)
+    count = len(list_images(options.output_dir))
+    may_go_on = state.known or (count > 0 and paths is not None)
+    asks = state.interrupted or count > folder.CONTINUE_MARGIN
+    go_on = options.go_on
+    if go_on is None and asks and may_go_on:
+        go_on = interact.ask_bool("Continue extraction?", True, _CONTINUE_HELP)
+    if go_on and not may_go_on and count > 0:
+        raise UserError(f"{options.output_dir}: holds no record of the run that made it; give --restart.")
+    if go_on:
+        first = 0 if state.known or not count else folder.frame_to_go_on_with(options.output_dir, paths)
+        return state, first, None
+    doomed = folder.debug_pictures(debug_folder)
+    if options.input_dir != options.output_dir:
+        doomed = folder.faces_written(options.output_dir) + doomed
+    return ExtractionState(), 0, _permitted(options, doomed)
+
+
+def _permitted(options, doomed):
+    if doomed:
+        folders = " and ".join(sorted({str(file.parent) for file in doomed}))
+        label = f"{folders}: {len(doomed)} pictures of an earlier extraction will be deleted. Delete them?"
+        if not interact.confirm(label, "--yes"):
+            raise UserError("Nothing was deleted and nothing extracted. Choose another --output-dir, or --continue.")
+    return doomed
+
+
+def _clean(options, doomed):
+    from samplelib.extraction_folder import clean
+
+    clean(options.output_dir, doomed)
+    left = [path.name for path in list_images(options.output_dir)]
+    if left and options.input_dir != options.output_dir:
+        interact.warning(f"{options.output_dir}: {len(left)} pictures that are no extracted faces stay ({left[0]} …).")
+
+
+def _ask(options, debug_folder, earlier):
+    """Settings from flags and questions; the options of the run that is continued are the defaults."""
+    from facelib.face_type import FaceType
+    from samplelib.extraction import ExtractSettings
+
+    if options.face_type is not None:
+        face_type = FaceType.from_text(options.face_type)
+    else:
+        keys = {"full_face": "f", "whole_face": "wf", "head": "head"}
+        default = keys.get(earlier.get("face_type"), "wf")
+        answer = interact.ask_text("Face type", default, ("f", "wf", "head"), _FACE_TYPE_HELP)
+        face_type = FaceType.from_prompt_key(answer)
+    if options.max_faces_from_image is None:
+        default = earlier.get("max_faces", 0)
+        options.max_faces_from_image = max(
+            0, interact.ask_int("Max number of faces from image", default, help_text=_MAX_FACES_HELP)
+        )
+    if options.image_size is None:
+        default = earlier.get("image_size", 768 if face_type >= FaceType.HEAD else 512)
+        options.image_size = interact.ask_int("Image size", default, *SIZE_RANGE, help_text=_SIZE_HELP)
+    if options.jpeg_quality is None:
+        default = earlier.get("jpeg_quality", 90)
+        options.jpeg_quality = interact.ask_int("Jpeg quality", default, *QUALITY_RANGE, help_text=_QUALITY_HELP)
+    if options.detector is None:
+        options.detector = _ask_detector(by_hand_allowed=options.input_video is None)
+    if options.output_debug is None:
+        options.output_debug = interact.ask_bool(f"Write debug images to {debug_folder.name}?", False)
+    settings = ExtractSettings(
+        options.output_dir,
+        debug_folder if options.output_debug else None,
+        face_type,
+        options.image_size,
+        options.jpeg_quality,
+        options.interpolation,
+    )
+    changed = [key for key, value in _recorded(options, settings).items() if key in earlier and earlier[key] != value]
+    if changed:
+        interact.warning(f"Not the same as in the run that is continued: {', '.join(changed)}.")
+    return settings
+
+
+def _ask_detector(by_hand_allowed):
+    interact.info("Choose detector type.")
+    for index, name in enumerate(("S3FD", "manual") if by_hand_allowed else ("S3FD",)):
+        interact.info(f"[{index}] {name}")
+    return ("s3fd", "manual")[interact.ask_int("", 0, 0, 1 if by_hand_allowed else 0)]
+
+
+def _recorded(options, settings):
+    """Options that change the faces, as noted in the report."""
+    return {
+        "face_type": settings.face_type.text,
+        "image_size": settings.image_size,
+        "jpeg_quality": settings.jpeg_quality,
+        "max_faces": options.max_faces_from_image,
+        "min_face_size": options.min_face_size,
+        "interpolation": settings.interpolation,
+        "detector": options.detector,
+    }
+
+
+def _extract(options, paths, first, state, settings):
+    from samplelib.extraction_journal import ExtractionJournal
+
+    todo = None if paths is None else [path for path in paths[first:] if not state.is_done(path.name)]
+    if todo is not None and len(todo) < len(paths):
+        interact.info(f"{len(paths) - len(todo)} of {len(paths)} frames are done already.")
+    if settings.debug_folder is not None:
+        _make_folder(settings.debug_folder)
+    tally, finders = _Tally(), _finders(options, settings)
+    with ExtractionJournal(options.output_dir, _recorded(options, settings), state) as journal:
+        if options.detector == "manual":
+            _by_hand(options, settings, finders, todo, journal, tally)
+        else:
+            _automatically(options, settings, finders, todo, state, journal, tally)
+            if options.manual_fix:
+                _fix_by_hand(options, settings, finders, paths, state, journal, tally)
+        journal.finish([path.name for path in paths] if paths is not None else sorted(state.results))
+    return tally.show()
+
+
+def _re_extract(options, paths, debug_folder):
+    """Mark by hand the frames whose debug picture was deleted; their face 0 is written anew."""
+    from samplelib import extraction_folder as folder
+    from samplelib.extraction_journal import ExtractionJournal, read_state
+
+    if not debug_folder.is_dir():
+        raise UserError(f'{debug_folder} not found. Re-extract faces with "Write debug images" option.')
+    options.detector, options.output_debug = "manual", True
+    if options.face_type is None:
+        options.face_type = folder.face_type_of_first(options.output_dir)
+    present = {path.stem for path in list_images(debug_folder)}
+    paths = [path for path in paths if path.stem not in present]
+    interact.info(f"Found {len(paths)} images.")
+    state = read_state(options.output_dir)
+    settings = _ask(options, debug_folder, {})
+    tally = _Tally()
+    if paths:
+        finders = _finders(options, settings)
+        with ExtractionJournal(options.output_dir, state.options or _recorded(options, settings), state) as journal:
+            _by_hand(options, settings, finders, paths, journal, tally)
+            journal.finish(list(state.results))
+    return tally.show()
+
+
+class _Tally:
+    """Counts of this run."""
+
+    def __init__(self):
+        self.frames, self.faces, self.unreadable, self.empty = 0, 0, 0, []
+
+    def add(self, result):
+        self.frames += 1
+        self.faces += len(result.files)
+        if result.error is not None:
+            self.unreadable += 1
+            interact.warning(f"{result.error} The frame is left out.")
+        elif not result.files:
+            self.empty.append(result.name)
+
+    def show(self):
+        """Print the report; the exit code."""
+        if self.empty:
+            names = ", ".join(self.empty[:10]) + (" …" if len(self.empty) > 10 else "")
+            interact.info(f"Frames without a face: {len(self.empty)} ({names})")
+        if self.unreadable:
+            interact.info(f"Frames that could not be read: {self.unreadable}")
+        interact.info("-------------------------")
+        interact.info(f"Images found:        {self.frames}")
+        interact.info(f"Faces detected:      {self.faces}")
+        interact.info("-------------------------")
+        if self.unreadable and self.unreadable == self.frames:
+            interact.error("None of the frames could be read.")
+            return 1
+        return None
+
+
+def _finders(options, settings):
+    """Face finders and their batch size; for work by hand one finder."""
+    from facelib.finder_factory import make_finders
+
+    by_hand = options.detector == "manual"
+    detector = "s3fd" if by_hand else options.detector
+    limits = options.max_faces_from_image, options.min_face_size
+    return make_finders(detector, settings.face_type, *limits, single=by_hand)
+
+
+def _automatically(options, settings, finders, todo, state, journal, tally):
+    from samplelib.extraction import extract_frames, frames_of_files
+
+    interact.info("Extracting faces...")
+    frames = frames_of_files(todo) if todo is not None else _video_frames(options.input_video, state)
+    total = len(todo) if todo is not None else _frame_count(options.input_video)
+    with interact.progress(total, "Extracting faces") as bar:
+        for result in extract_frames(frames, finders[0], settings, finders[1]):
+            journal.record(result)
+            tally.add(result)
+            bar.update()
+
+
+def _by_hand(options, settings, finders, paths, journal, tally):
+    """Let the user mark one face in each frame, then cut them out."""
+    from samplelib.manual_window import mark_faces
+
+    interact.info("Performing manual extract...")
+    marked = mark_faces(paths, finders[0][0], settings, options.manual_window_size)
+    interact.info("Performing 3rd pass...")
+    _write_marked(settings, marked, journal, tally)
+
+
+def _fix_by_hand(options, settings, finders, paths, state, journal, tally):
+    """Let the user mark a face in the frames where none was found."""
+    from samplelib.manual_window import mark_faces
+
+    empty = [path for path in paths if path.name in state.results and not state.results[path.name].files]
+    empty = [path for path in empty if state.results[path.name].error is None]
+    if not empty:
+        interact.info("All faces are detected, manual fix not needed.")
+        return
+    interact.info(f"Performing manual fix for {len(empty)} images...")
+    marked = mark_faces(empty, finders[0][0], settings, options.manual_window_size)
+    tally.forget(empty)
+    _write_marked(settings, [item for item in marked if item.face is not None], journal, tally)
+
+
+def _write_marked(settings, marked, journal, tally):
+    from samplelib.extraction import write_marked_frames
+
+    with interact.progress(len(marked), "Writing faces") as bar:
+        for result in write_marked_frames(marked, settings):
+            journal.record(result)
+            tally.add(result)
+            bar.update()
+
+
+def _video_frames(path, state):
+    """Frames of a video that are not done yet, under the names that extracting the video would give them."""
+    from core.video import read_frames
+    from samplelib.extraction import SourceFrame
+
+    for number, picture in enumerate(read_frames(path), start=1):
+        name = f"{number:05d}.png"
+        if not state.is_done(name):
+            yield SourceFrame(name, lambda picture=picture: picture)
+
+
+def _frame_count(path):
+    from core.video import probe
+
+    return probe(path).frame_count

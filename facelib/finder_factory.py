@@ -1,0 +1,89 @@
+"""Makes the face finders that an extraction uses, from what weight files are there."""
+
+from core.interact import info, warning
+from core.parallel import cpu_count
+from facelib.face_finder import FaceFinder
+from facelib.face_type import FaceType
+
+EMBEDDED, S3FD = "embedded", "s3fd"
+NETWORK_BATCH_SIZE = 8
+
+
+def make_finders(
+    detector: str,
+    face_type: FaceType,
+    max_faces: int = 0,
+    smallest_face: int = 40,
+    devices: tuple[str, ...] = (),
+    single: bool = False,
+) -> tuple[list[FaceFinder], int]:
+    """Face finders for parallel use, and how many frames each takes at a time.
+
+    Parameters
+    ----------
+    detector : str
+        ``"s3fd"``: S3FD and FAN where their weight files are found; what is missing is said and replaced by the
+        embedded networks. ``"embedded"``: these only.
+    face_type : FaceType
+        From ``HEAD`` on the 3-D variant of FAN is used.
+    max_faces : int
+        Largest faces kept of a frame; 0 = all.
+    smallest_face : int
+        Side in pixels of the smallest face wanted (embedded detector).
+    devices : tuple of str
+        TensorFlow devices for S3FD and FAN, one finder each; the default device if empty.
+    single : bool
+        One finder is enough (a window where one frame is worked on at a time).
+    """
+    detector_path = _weights("S3FD", detector)
+    aligner_path = _weights("3DFAN" if face_type >= FaceType.HEAD else "2DFAN", detector)
+    if detector_path is None and aligner_path is None:
+        if detector == S3FD:
+            info("Going on with the embedded face finder, which needs no weight files.")
+        finder = _finder(None, None, max_faces, smallest_face, None)
+        return [finder] * (1 if single else cpu_count()), 1
+    names = list(devices) or [None]
+    finders = [
+        _finder(detector_path, aligner_path, max_faces, smallest_face, device)
+        for device in names[: 1 if single else None]
+    ]
+    return finders, NETWORK_BATCH_SIZE
+
+
+def _weights(name, detector):
+    if detector != S3FD:
+        return None
+    try:
+        from facelib.weights import find_weights, missing_weights_message
+    except ImportError:
+        return None
+
+    path = find_weights(name)
+    if path is None:
+        warning(missing_weights_message(name))
+    return path
+
+
+def _finder(detector_path, aligner_path, max_faces, smallest_face, device):
+    if detector_path is None:
+        from facelib.detectors.embedded import EmbeddedDetector
+
+        detector = EmbeddedDetector(smallest_face)
+    else:
+        from facelib.detectors.s3fd import S3fdDetector
+
+        detector = _on_device(S3fdDetector, detector_path, device)
+    if aligner_path is None:
+        from facelib.aligners.embedded import EmbeddedAligner
+
+        aligner = EmbeddedAligner()
+    else:
+        from facelib.aligners.fan import FanAligner
+
+        aligner = _on_device(FanAligner, aligner_path, device)
+    is_fan = aligner_path is not None
+    return FaceFinder(detector, aligner, max_faces, second_pass=is_fan, pixel_exact=not is_fan)
+
+
+def _on_device(network, path, device):
+    return network(path) if device is None else network(path, device=device)
