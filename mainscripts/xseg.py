@@ -1,10 +1,11 @@
 """The ``xseg`` step: label masks, apply a trained XSeg network, remove masks and labels."""
 
 from core import interact
-from core.errors import NothingToDo
+from core.errors import NothingToDo, UsageError
 from core.paths import absolute_path
 
 WARN_MASKS = "!!! WARNING : APPLIED XSEG MASKS WILL BE REMOVED FROM THE FRAMES !!!"
+FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head")
 WARN_LABELS = "!!! WARNING : LABELED XSEG POLYGONS WILL BE REMOVED FROM THE FRAMES !!!"
 
 
@@ -13,12 +14,33 @@ def add_parser(subparsers):
     parser = subparsers.add_parser("xseg", help="draw, train, apply and remove face masks")
     parser.set_defaults(group=parser)
     commands = parser.add_subparsers(title="mask tools", metavar="TOOL")
+    apply = _add(commands, "apply", run_apply, "write the masks of a trained (or generic) network into the faces")
+    _add_apply_flags(apply)
     _add(commands, "remove", run_remove, "remove applied masks; labels stay")
     _add(commands, "remove_labels", run_remove_labels, "remove labels; applied masks stay")
     fetch = _add(commands, "fetch", run_fetch, "copy labelled faces to the folder <name>_xseg")
     fetch.add_argument(
         "--delete-original", choices=("yes", "no"), help="delete the copied faces from the input folder (asked)"
     )
+
+
+def run_apply(options):
+    """Write masks into the faces of a folder."""
+    from xseglib.apply import apply_masks
+    from xseglib.folders import face_files
+
+    folder = options.input_dir
+    face_files(folder)
+    source, key = _mask_source(options)
+    interact.info(f"Applying {_describe(source)} to {folder.name}/ folder.")
+    statistics = apply_masks(folder, source, key, options.batch_size, options.restart)
+    unsure = getattr(source, "unsure", ())
+    if unsure:
+        interact.warning(
+            f"In {len(unsure)} of the pictures the mesh saw no face, first {unsure[0].name}: they got the default mask "
+            "of their landmarks. Check them in the editor."
+        )
+    _report(statistics, "Files processed")
 
 
 def run_remove(options):
@@ -52,6 +74,23 @@ def run_fetch(options):
     statistics.raise_if_failed()
 
 
+def _add_apply_flags(parser):
+    parser.add_argument("--model-dir", type=absolute_path, required=True, help="folder of the XSeg model")
+    parser.add_argument(
+        "--generic",
+        action="store_true",
+        help="when the model folder has no network, apply whole-face masks of the embedded face mesh "
+        "(goes without saying for a folder named model_generic_xseg)",
+    )
+    parser.add_argument(
+        "--face-type", choices=(*FACE_TYPE_KEYS, "same"), help="face type of the model, when its files do not tell"
+    )
+    parser.add_argument("--batch-size", type=int, default=8, help="faces that go through the network together [8]")
+    parser.add_argument("--restart", action="store_true", help="do not go on with an interrupted run, begin again")
+    parser.add_argument("--cpu-only", action="store_true", help="do not use a GPU")
+    parser.add_argument("--force-gpu-idxs", metavar="N", help="index of the GPU to use, instead of the question")
+
+
 def _add(commands, name, run, help_text):
     parser = commands.add_parser(name, help=help_text, description=help_text)
     parser.add_argument("--input-dir", type=absolute_path, required=True, help="folder of aligned faces")
@@ -71,6 +110,45 @@ def _warn_and_wait(folder, warning, question):
         interact.wait_enter("Press enter to continue.")
     elif not interact.confirm(question, flag="--yes"):
         raise NothingToDo(f"{folder}: nothing was removed.")
+
+
+def _mask_source(options):
+    """Mask source and its key for ``apply``: face type and device are asked where they are not known."""
+    from xseglib import sources
+    from xseglib.device import choose_one_device
+
+    if options.batch_size < 1:
+        raise UsageError(f"--batch-size is {options.batch_size}: give 1 or more.")
+    generic = options.generic or options.model_dir.name == sources.GENERIC_FOLDER_NAME
+    if generic and not sources.has_network(options.model_dir):
+        interact.info(
+            f"No generic XSeg network in {options.model_dir} (files {sources.WEIGHTS_NAME}, {sources.STATE_NAME}). "
+            "Using the embedded face mesh instead: a whole-face mask from forehead to jaw that does not cut out hands, "
+            "hair or glasses."
+        )
+        return sources.mesh_source()
+    sources.require_network(options.model_dir)
+    face_type = sources.stored_face_type(options.model_dir) or _asked_face_type(options)
+    choose_one_device(options.cpu_only, options.force_gpu_idxs)
+    return sources.network_source(options.model_dir, face_type)
+
+
+def _asked_face_type(options):
+    """Face type of a model whose files do not tell; None for "as the faces"."""
+    from facelib.face_type import FaceType
+
+    key = options.face_type or interact.ask_text(
+        "XSeg model face type",
+        "same",
+        choices=[*FACE_TYPE_KEYS, "same"],
+        help_text="Face type of the faces that the XSeg model was trained on. Faces of another type are converted. "
+        "same: take every face as it is.",
+    )
+    return None if key == "same" else FaceType.from_prompt_key(key)
+
+
+def _describe(source):
+    return "trained XSeg model" if hasattr(source, "predictor") else "generic whole-face masks"
 
 
 def _wants_deletion(options):
