@@ -1,0 +1,155 @@
+"""Running the networks on prepared faces: the model in batches, two-pass, super resolution and XSeg."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from merger import masks
+from merger.compose import XSEG_SIZE, Prediction, PreparedFace, needs_prediction
+from merger.config import MergeConfig
+
+
+class Networks(Protocol):
+    """What a merge needs of the networks. All pictures are BGR float32, nominal range 0…1."""
+
+    resolution: int
+
+    def predict(self, faces: np.ndarray, morph: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(N, R, R, 3) → faces (N, R, R, 3), source masks and destination masks (N, R, R) or (N, R, R, 1)."""
+
+    def xseg(self, images: np.ndarray) -> np.ndarray:
+        """(N, 256, 256, 3) → (N, 256, 256) or (N, 256, 256, 1)."""
+
+    def enhance(self, face: np.ndarray) -> np.ndarray:
+        """(R, R, 3) → (4R, 4R, 3)."""
+
+
+@dataclass
+class LazyNetworks:
+    """Networks that are built at their first use.
+
+    Attributes
+    ----------
+    model
+        Object with ``resolution`` and ``predict(faces, morph=…)``, for example of ``models.base.open_for_inference``.
+    make_xseg, make_enhancer : callable
+        Return objects with ``predict(images)`` and ``enhance_merger(face)``.
+    """
+
+    model: object
+    make_xseg: Callable[[], object]
+    make_enhancer: Callable[[], object]
+    _xseg: object = None
+    _enhancer: object = None
+
+    @property
+    def resolution(self) -> int:
+        return self.model.resolution
+
+    def predict(self, faces, morph):
+        return self.model.predict(faces, morph=morph)
+
+    def xseg(self, images):
+        if self._xseg is None:
+            self._xseg = self.make_xseg()
+        return self._xseg.predict(images)
+
+    def enhance(self, face):
+        if self._enhancer is None:
+            self._enhancer = self.make_enhancer()
+        return self._enhancer.enhance_merger(face)
+
+
+def predict_faces(
+    faces: list[PreparedFace], configs: list[MergeConfig], networks: Networks, batch_size: int = 8
+) -> list[Prediction]:
+    """Everything the networks have to say about some faces.
+
+    Parameters
+    ----------
+    faces : list of PreparedFace
+        Any number, also of several frames.
+    configs : list of MergeConfig
+        The settings of each face.
+    networks : Networks
+    batch_size : int
+        Most faces in one call of a network.
+    """
+    predictions = [Prediction() for _ in faces]
+    asked = [index for index, config in enumerate(configs) if needs_prediction(config)]
+    for morph in sorted({_morph(configs[index]) for index in asked}):
+        group = [index for index in asked if _morph(configs[index]) == morph]
+        _run_model(group, [faces[index].network_input for index in group], predictions, networks, morph, batch_size)
+    again = [index for index in asked if configs[index].two_pass_mode]
+    if again:
+        second = list(predictions)
+        _run_model(again, [predictions[index].face for index in again], second, networks, 1.0, batch_size)
+        for index in again:
+            kept = predictions[index] if configs[index].two_pass_mode == 1 else second[index]
+            predictions[index] = replace(kept, face=second[index].face)
+    for index in asked:
+        predictions[index] = _enlarge(predictions[index], faces[index], configs[index], networks)
+    _run_xseg(faces, configs, predictions, networks, batch_size)
+    return predictions
+
+
+def _morph(config):
+    return config.morph_power / 100.0 if config.is_morphable else 1.0
+
+
+def _run_model(indices, inputs, predictions, networks, morph, batch_size):
+    """Put face and learned masks of ``inputs`` into ``predictions`` at ``indices``."""
+    for start in range(0, len(indices), batch_size):
+        batch = np.stack(inputs[start : start + batch_size])
+        face, learned_prd, learned_dst = (np.asarray(result, np.float32) for result in networks.predict(batch, morph))
+        for row, index in enumerate(indices[start : start + batch_size]):
+            predictions[index] = Prediction(
+                np.clip(face[row], 0.0, 1.0), _as_mask(learned_prd[row]), _as_mask(learned_dst[row])
+            )
+
+
+def _as_mask(values):
+    return np.clip(values.reshape(values.shape[:2]), 0.0, 1.0)
+
+
+def _enlarge(prediction, face, config, networks):
+    """Mix in the super resolution and bring everything to the size of the face."""
+    if not config.super_resolution_power:
+        return prediction
+    size = (face.size, face.size)
+    share = np.float32(config.super_resolution_power / 100.0)
+    plain = cv2.resize(prediction.face, size)
+    enhanced = np.asarray(networks.enhance(prediction.face), np.float32)
+    return Prediction(
+        np.clip(plain * (1 - share) + enhanced * share, 0.0, 1.0),
+        cv2.resize(prediction.learned_prd, size, interpolation=cv2.INTER_CUBIC),
+        cv2.resize(prediction.learned_dst, size, interpolation=cv2.INTER_CUBIC),
+    )
+
+
+def _run_xseg(faces, configs, predictions, networks, batch_size):
+    jobs = []
+    for index, (face, config) in enumerate(zip(faces, configs, strict=True)):
+        parts = masks.needed_parts(config.mask_mode)
+        if "xseg_prd" in parts:
+            jobs.append((index, "xseg_prd", _xseg_sized(predictions[index].face)))
+        if "xseg_dst" in parts:
+            jobs.append((index, "xseg_dst", face.xseg_input))
+    for start in range(0, len(jobs), batch_size):
+        batch = jobs[start : start + batch_size]
+        results = np.asarray(networks.xseg(np.stack([job[2] for job in batch])), np.float32)
+        for (index, name, _), mask in zip(batch, results, strict=True):
+            mask = mask.reshape(XSEG_SIZE, XSEG_SIZE)
+            size = faces[index].size
+            if size != XSEG_SIZE:
+                mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_CUBIC)
+            predictions[index] = replace(predictions[index], **{name: mask})
+
+
+def _xseg_sized(face):
+    if face.shape[0] == XSEG_SIZE:
+        return face
+    return cv2.resize(face, (XSEG_SIZE, XSEG_SIZE), interpolation=cv2.INTER_CUBIC)
