@@ -1,0 +1,119 @@
+"""Removing masks and labels and fetching labelled faces, through the command line."""
+
+import os
+
+import numpy as np
+import pytest
+from labelled_faces import CUT, TRIANGLE, make_faceset, run_main, write_face
+
+from core.errors import NothingToDo, UserError
+from core.imageio import read_bgr
+from samplelib.aligned_face import read_metadata
+from xseglib import tools
+
+
+def pixels_of(folder):
+    return {path.name: read_bgr(path) for path in sorted(folder.glob("*.jpg"))}
+
+
+@pytest.fixture
+def faces(tmp_path):
+    return make_faceset(tmp_path / "aligned")
+
+
+def test_remove_drops_masks_and_nothing_else(faces):
+    before = pixels_of(faces)
+    result = run_main("xseg", "remove", "--input-dir", faces, "--yes")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("!!! WARNING : APPLIED XSEG MASKS WILL BE REMOVED FROM THE FRAMES !!!") == 3
+    assert "Files processed: 2\n" in result.stdout
+    for number, path in enumerate(sorted(faces.iterdir())):
+        metadata = read_metadata(path)
+        assert metadata.xseg_mask is None
+        assert metadata.polygons == ((TRIANGLE, CUT) if number % 2 == 0 else ())
+        np.testing.assert_array_equal(before[path.name], read_bgr(path))
+
+
+def test_remove_labels_drops_labels_and_nothing_else(faces):
+    untouched = {path: path.stat().st_mtime_ns for path in faces.iterdir() if not read_metadata(path).polygons}
+    result = run_main("xseg", "remove_labels", "--input-dir", faces, "--yes")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("!!! WARNING : LABELED XSEG POLYGONS WILL BE REMOVED FROM THE FRAMES !!!") == 3
+    assert "Files processed: 3\n" in result.stdout
+    for number, path in enumerate(sorted(faces.iterdir())):
+        metadata = read_metadata(path)
+        assert metadata.polygons == ()
+        assert (metadata.xseg_mask is not None) == (number % 3 == 0)
+    assert all(path.stat().st_mtime_ns == time for path, time in untouched.items())
+
+
+def test_nothing_is_removed_when_nobody_can_confirm(faces):
+    before = {path: path.read_bytes() for path in faces.iterdir()}
+    result = run_main("xseg", "remove_labels", "--input-dir", faces)
+    assert result.returncode == 3 and "--yes" in result.stdout
+    assert run_main("xseg", "remove_labels", "--input-dir", faces, stdin="n\n").returncode == 3
+    assert {path: path.read_bytes() for path in faces.iterdir()} == before
+    assert run_main("xseg", "remove_labels", "--input-dir", faces, stdin="y\n").returncode == 0
+
+
+def test_fetch_copies_and_deletes_when_told(faces):
+    labelled = {path.name: path.read_bytes() for path in faces.iterdir() if read_metadata(path).polygons}
+    result = run_main("xseg", "fetch", "--input-dir", faces, stdin="n\n")
+    assert "Copying faces containing XSeg polygons to aligned_xseg/ folder." in result.stdout
+    assert "Files copied: 3" in result.stdout and "[y] Delete original files? ( y/n ) : " in result.stdout
+    target = faces.parent / "aligned_xseg"
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == labelled
+    assert len(list(faces.iterdir())) == 6
+
+    result = run_main("xseg", "fetch", "--input-dir", faces)
+    assert "Files deleted: 3" in result.stdout and result.returncode == 0
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == labelled
+    assert sorted(path.name for path in faces.iterdir()) == ["00001.jpg", "00003.jpg", "00005.jpg"]
+
+
+def test_fetch_flag_keeps_the_originals(faces):
+    result = run_main("xseg", "fetch", "--input-dir", faces, "--delete-original", "no")
+    assert result.returncode == 0 and "Delete original files?" not in result.stdout
+    assert len(list(faces.iterdir())) == 6
+
+
+def test_fetch_never_replaces_another_face(tmp_path):
+    first = tmp_path / "aligned"
+    first.mkdir()
+    write_face(first / "a.jpg", size=96, polygons=[TRIANGLE])
+    tools.fetch_labelled(first)
+    other = write_face(first / "a.jpg", size=128, polygons=[TRIANGLE])
+    copies, _ = tools.fetch_labelled(first)
+    assert copies == {other: tmp_path / "aligned_xseg" / "a_1.jpg"}
+    assert read_bgr(tmp_path / "aligned_xseg" / "a.jpg").shape[0] == 96
+
+
+def test_bad_files_are_named_and_the_rest_is_done(faces):
+    (faces / "broken.jpg").write_bytes(b"no picture")
+    (faces / "plain.png").write_bytes(b"")
+    os.chmod(faces / "00003.jpg", 0o444)
+    result = run_main("xseg", "remove", "--input-dir", faces, "--yes")
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "Files processed: 1\n" in result.stdout
+    assert f"{faces / 'broken.jpg'}: is not a JPEG file" in result.stderr
+    assert f"{faces / '00003.jpg'}: is read-only" in result.stderr
+    assert f"{faces / 'plain.png'} is not a DFLIMG" in result.stderr
+    assert read_metadata(faces / "00003.jpg").xseg_mask is not None
+
+
+@pytest.mark.parametrize("tool", ["remove", "remove_labels", "fetch"])
+def test_missing_empty_and_packed_folders(tmp_path, tool):
+    missing = run_main("xseg", tool, "--input-dir", tmp_path / "none", "--yes")
+    assert missing.returncode == 1 and "no such folder" in missing.stderr
+    (tmp_path / "empty").mkdir()
+    assert run_main("xseg", tool, "--input-dir", tmp_path / "empty", "--yes").returncode == 3
+    (tmp_path / "empty" / "faceset.pak").write_bytes(b"x")
+    packed = run_main("xseg", tool, "--input-dir", tmp_path / "empty", "--yes")
+    assert packed.returncode == 1 and "Unpack it first" in packed.stderr
+
+
+def test_errors_are_of_the_kinds_that_callers_expect(tmp_path):
+    with pytest.raises(UserError):
+        tools.remove_labels(tmp_path / "none")
+    with pytest.raises(NothingToDo):
+        tools.remove_labels(tmp_path)
