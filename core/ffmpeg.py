@@ -16,7 +16,9 @@ from core.errors import UserError
 
 _ERROR_LINES = 4
 _DISK_FULL = ("No space left on device", "There is not enough space on the disk", "Disk quota exceeded")
-_NOISE = re.compile(r"^\s*(Last message repeated|frame=|Conversion failed|Exiting normally)")
+_NOISE = re.compile(r"^\s*(Last message repeated|frame=|Conversion failed|Exiting normally|Error opening input file)")
+_PREFIX = re.compile(r"\[[^\]]* @ (?:0x)?[0-9A-Fa-f]+\]\s*|\[(?:info|warning|error|fatal|panic)\]\s*")
+_SERIOUS = re.compile(r"\[(?:error|fatal|panic)\]")
 
 
 class FfmpegError(UserError):
@@ -88,7 +90,7 @@ class Job:
     """
 
     def __init__(self, arguments, with_input=False, total=None, description=None, folder=None):
-        self.command = [ffmpeg_program(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-y"]
+        self.command = [ffmpeg_program(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+warning", "-y"]
         self.command += ["-progress", "pipe:1", *arguments]
         self.frames = 0
         self._process = start(self.command, with_input, folder)
@@ -104,10 +106,10 @@ class Job:
             if error.errno not in (errno.EPIPE, errno.EINVAL):
                 raise
             self.finish()
-            raise failure(self.command, 0, ["ffmpeg stopped reading", *self._lines.texts]) from None
+            raise failure(self.command, 0, ["it stopped reading", *self._lines.texts]) from None
 
     def finish(self) -> list[str]:
-        """Close the input, wait for the end and return the warnings; raises :class:`FfmpegError` on failure."""
+        """Close the input, wait for the end and return the error lines; raises :class:`FfmpegError` on failure."""
         if self._process.stdin and not self._process.stdin.closed:
             try:
                 self._process.stdin.close()
@@ -116,8 +118,8 @@ class Job:
         self._process.wait()
         self._join()
         if self._process.returncode != 0:
-            raise failure(self.command, self._process.returncode, self._lines.texts)
-        return list(self._lines.texts)
+            raise failure(self.command, self._process.returncode, self._lines.errors or self._lines.texts)
+        return list(self._lines.errors)
 
     def stop(self):
         """End the program if it still runs."""
@@ -147,7 +149,7 @@ class Job:
 
 
 def run(arguments, total=None, description=None, folder=None) -> list[str]:
-    """Run ffmpeg to its end and return its warnings; see :class:`Job`. Ctrl+C ends it too."""
+    """Run ffmpeg to its end and return the errors that it went on after; see :class:`Job`. Ctrl+C ends it too."""
     job = Job(arguments, total=total, description=description, folder=folder)
     try:
         return job.finish()
@@ -190,23 +192,30 @@ def failure(command, code, lines) -> FfmpegError:
     """The error for a run of ffmpeg that ended with ``code`` after writing ``lines`` to standard error."""
     lines = [line for line in lines if not _NOISE.match(line)]
     if any(text in line for line in lines for text in _DISK_FULL):
-        reason = "the disk is full. Free some space and run the step again"
-    else:
-        reason = " / ".join(lines[-_ERROR_LINES:]) or "no message"
+        return FfmpegError("The disk is full. Free some space and run the step again.", lines)
+    reason = " / ".join(lines[-_ERROR_LINES:]) or "no message"
     return FfmpegError(f"ffmpeg failed with exit code {code}: {reason}. Command line: {shlex.join(command)}", lines)
 
 
 class LineCollector(threading.Thread):
-    """Reads a stream to its end in the background and keeps the last lines in ``texts``."""
+    """Reads standard error in the background; keeps the last lines in ``texts``, and those of errors in ``errors``."""
 
-    def __init__(self, stream, keep=60):
+    def __init__(self, stream, keep=30):
         super().__init__(daemon=True)
-        self.texts, self._stream = deque(maxlen=keep), stream
+        self.texts, self.errors, self._stream = deque(maxlen=keep), deque(maxlen=keep), stream
         self.start()
 
     def run(self):
         for line in self._stream:
             text = line.decode(errors="replace").strip()
-            if text:
-                self.texts.append(text)
+            plain = clean(text)
+            if plain:
+                self.texts.append(plain)
+                if _SERIOUS.search(text):
+                    self.errors.append(plain)
         self._stream.close()
+
+
+def clean(line: str) -> str:
+    """A line of ffmpeg without addresses of its parts and without its level."""
+    return _PREFIX.sub("", line).strip()

@@ -199,16 +199,17 @@ class FrameWriter:
             streams.append(graph.input(str(self._sound.path))[f"a:{self._sound.track.number}"])
             options.update(audio_arguments(self._sound.track.codec, suffix))
         if suffix in (".mp4", ".mov", ".m4v"):
-            options["movflags"] = "+faststart+use_metadata_tags" if self._metadata else "+faststart"
+            options["movflags"] = "+faststart"
         if self._times is not None:
             options["enc_time_base"] = f"1:{_TICKS_A_SECOND}"
             if suffix in (".mp4", ".mov", ".m4v"):
                 options["video_track_timescale"] = str(_TICKS_A_SECOND)
-        if self._metadata:
-            options["metadata"] = [f"{key}={value}" for key, value in self._metadata.items()]
         every_frame = ffmpeg.every_frame_once()
         options[every_frame[0].lstrip("-")] = every_frame[1]
-        return graph.output(*streams, str(self._temporary), **options).get_args()
+        arguments = graph.output(*streams, str(self._temporary), **options).get_args()
+        for key, value in (self._metadata or {}).items():
+            arguments[-1:-1] = ["-metadata", f"{key}={value}"]
+        return arguments
 
 
 @dataclass(frozen=True)

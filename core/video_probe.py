@@ -326,8 +326,9 @@ def _text_audio(number, match, details):
 
 
 def _unreadable(path, lines):
-    lines = [re.sub(r"^\[[^]]*\]\s*", "", line.strip()) for line in lines if line.strip()]
-    reason = "; ".join(dict.fromkeys(line.removeprefix(f"{path}: ") for line in lines[-3:])) or "unknown kind of file"
+    lines = [ffmpeg.clean(line).removeprefix(f"{path}: ") for line in lines]
+    lines = [line for line in lines if line and not line.startswith(("Error opening input", "ffmpeg version"))]
+    reason = "; ".join(dict.fromkeys(lines[-2:])) or "unknown kind of file"
     return FormatError(path, f"is no readable video ({reason}). It may be cut short or still downloading")
 
 

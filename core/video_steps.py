@@ -80,10 +80,13 @@ def extract_frames(video: Path, folder: Path, suffix: str = ".png", fps: int = 0
 
 
 def _check_complete(video, info, extraction, allow_damaged):
-    """Raise FormatError when clearly fewer frames came out than the header promises, unless that is allowed."""
+    """Raise FormatError when ffmpeg met errors and clearly fewer frames came out than the header promises.
+
+    The count alone tells nothing: headers of avi files often hold twice the number.
+    """
     if extraction.count == 0:
         raise FormatError(video, "has no frame that can be decoded" + _because(extraction.complaints))
-    if extraction.expected is None:
+    if extraction.expected is None or not extraction.complaints:
         return
     tolerance = 2 if info.frame_count else max(2, extraction.expected // 50)
     if extraction.count >= extraction.expected - tolerance or (allow_damaged and allow_damaged(extraction)):
@@ -127,6 +130,7 @@ def encode_images(
     reference: Reference | None = None,
     include_audio: bool = False,
     metadata: dict[str, str] | None = None,
+    caption: str | None = None,
 ) -> int:
     """Make a video of the images of a folder in natural order, and return their number.
 
@@ -146,7 +150,17 @@ def encode_images(
         even = f"{size[0] + size[0] % 2}x{size[1] + size[1] % 2}"
         interact.info(f"The images are {size[0]}x{size[1]}; video needs even sizes, so it becomes {even}.")
     writer = open_writer(
-        output, fps, size, settings, colour, aspect, sound, times, metadata, len(images), f"Writing {output.name}"
+        output,
+        fps,
+        size,
+        settings,
+        colour,
+        aspect,
+        sound,
+        times,
+        metadata,
+        len(images),
+        caption or f"Writing {output.name}",
     )
     with writer:
         for outcome in ordered_map(_bgr, images):

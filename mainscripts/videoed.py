@@ -1,6 +1,7 @@
 """The ``videoed`` steps: frames out of a video, cutting, denoising, and frames into a video."""
 
 import re
+from contextlib import contextmanager
 
 from core import interact
 from core.errors import UsageError, UserError
@@ -22,6 +23,7 @@ def add_parser(subparsers):
     _add_cut(commands)
     _add_denoise(commands)
     _add_encode(commands)
+    _add_verify(commands)
 
 
 def _add_extract(commands):
@@ -44,6 +46,7 @@ def _add_cut(commands):
     parser.add_argument("--audio-track-id", type=int, help="number of the audio track, from 0 (asked)")
     parser.add_argument("--bitrate", type=int, help="megabits per second (asked)")
     _add_encoder_flags(parser)
+    _add_signing_flags(parser)
     parser.set_defaults(run=cut)
 
 
@@ -66,8 +69,29 @@ def _add_encode(commands):
     parser.add_argument("--bitrate", type=int, help="megabits per second (asked unless lossless)")
     parser.add_argument("--include-audio", action="store_true", help="take the sound of the reference")
     parser.add_argument("--lossless", action="store_true", help="keep every value of the video's pixel format")
+    parser.add_argument("--model-dir", type=absolute_path, help="model named in the manifest if merging left no record")
     _add_encoder_flags(parser)
+    _add_signing_flags(parser)
     parser.set_defaults(run=encode)
+
+
+def _add_verify(commands):
+    parser = commands.add_parser(
+        "verify",
+        help="print what is known of the origin of a video",
+        epilog="Exit codes: 0 intact C2PA manifest, 3 nothing known, 4 the manifest does not fit the file, "
+        "5 no manifest but metadata says that a model made it, 1 the file cannot be read.",
+    )
+    parser.add_argument("file", metavar="FILE", type=absolute_path, help="video; NAME.* takes any extension")
+    parser.set_defaults(run=verify)
+
+
+def _add_signing_flags(parser):
+    parser.add_argument(
+        "--c2pa-cert", type=absolute_path, metavar="PEM", help="certificate chain that signs the result"
+    )
+    parser.add_argument("--c2pa-key", type=absolute_path, metavar="PEM", help="private key of that certificate")
+    parser.add_argument("--no-provenance", action="store_true", help="do not mark the video as made by a model")
 
 
 def _add_encoder_flags(parser):
@@ -101,6 +125,8 @@ def extract(options):
 
     result = extract_frames(video, folder, f".{kind}", fps, allow_damaged)
     interact.info(f"{result.count} frames written to {folder}")
+    if result.complaints:
+        interact.warning(f"{video.name} is damaged in places ({result.complaints[-1]}); some frames may look broken.")
     _mention_other_images(folder, kind)
 
 
@@ -136,8 +162,25 @@ def cut(options):
     output = video.with_name(f"{video.stem}_cut{video.suffix}")
     if output.exists() and not interact.confirm(f"Replace {output.name} ?", "--yes"):
         raise UserError(f"{output}: exists already. Rename it, or give --yes to replace it.")
-    cut_video(video, output, begin_seconds, end_seconds, track, _settings(options, output, bitrate, False))
+    settings = _settings(options, output, bitrate, False)
+    with _keeping_manifest(options, video, output) as target:
+        cut_video(video, target, begin_seconds, end_seconds, track, settings)
     interact.info(f"Written to {output}")
+
+
+def _keeping_manifest(options, video, output):
+    """Where to write a cut: a video with a C2PA manifest gets a new one that holds the old; others stay without."""
+    from contextlib import nullcontext
+
+    from core.provenance import Story, has_manifest, marked
+
+    if not has_manifest(video):
+        return nullcontext(output)
+    if options.no_provenance:
+        interact.warning(f"{video.name} has a C2PA manifest, which --no-provenance drops.")
+        return nullcontext(output)
+    interact.info(f"{video.name} has a C2PA manifest; it is kept inside a new one.")
+    return marked(output, _certificate(options), Story(video, swapped=False))
 
 
 def _audio_track(options, info):
@@ -189,8 +232,74 @@ def encode(options):
     if options.include_audio and (reference is None or not reference.info.audio):
         interact.info("The reference has no sound." if reference else "No --reference-file, so there is no sound.")
     settings = _settings(options, output, bitrate, options.lossless)
-    count = encode_images(options.input_dir, output, fps or 25, settings, reference, options.include_audio)
+    with _marking(options, reference) as (target, metadata):
+        count = encode_images(
+            options.input_dir, target, fps or 25, settings, reference, options.include_audio, metadata,
+            f"Writing {output.name}",
+        )  # fmt: skip
     interact.info(f"{count} frames written to {output}")
+
+
+@contextmanager
+def _marking(options, reference):
+    """Yield where to write the result, and the tags for its container; sign it afterwards unless that is switched off."""
+    from core.provenance import marked, metadata_of, remove_sidecar
+
+    output = options.output_file
+    if options.no_provenance:
+        interact.warning(
+            "--no-provenance: the video will carry no manifest and no note that a machine-learning model made it, so "
+            "viewers cannot tell. Where the law asks for such a mark, adding it is up to you."
+        )
+        yield output, None
+        remove_sidecar(output)
+        return
+    certificate = _certificate(options)
+    story = _story(options, reference)
+    with marked(output, certificate, story) as target:
+        yield target, metadata_of(output)
+    interact.info("Marked as made by a model (C2PA manifest, metadata). To check: main.py videoed verify FILE")
+
+
+def _certificate(options):
+    from core.certificate import load_certificate
+    from core.provenance import check_library
+
+    check_library()
+    return load_certificate(options.c2pa_cert, options.c2pa_key)
+
+
+def _story(options, reference):
+    """What the manifest will tell: the reference, the model that merging recorded, consent records of the workspace."""
+    from core.provenance import Story, consents_of, hash_model, read_record
+
+    parent = reference.info.path if reference else None
+    record = read_record(options.input_dir)
+    if options.model_dir is not None:
+        record = {"model": hash_model(options.model_dir), "consent": record["consent"] if record else []}
+    workspace = options.input_dir.parent.parent
+    around = consents_of(workspace / name / "aligned" for name in ("data_src", "data_dst"))
+    if record is None:
+        interact.info("The merged images carry no record of the model; --model-dir names it in the manifest.")
+        return Story(parent, consents=tuple(around))
+    known = {consent["sha256"]: consent for consent in (*record["consent"], *around)}
+    return Story(parent, model=record["model"], consents=tuple(known.values()))
+
+
+def verify(options):
+    """Run ``verify``."""
+    from core.provenance import check_library
+    from core.provenance_reader import describe, read_marks
+    from core.video_probe import probe
+
+    video = resolve_input_file(options.file)
+    check_library()
+    probe(video)
+    marks = read_marks(video)
+    interact.info(video)
+    for line in describe(marks):
+        interact.info(line)
+    return marks.exit_code
 
 
 def _bitrate(options, default):
