@@ -1,0 +1,105 @@
+"""Which frames are merged already and with which settings, so that an interrupted run goes on."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from core import interact
+from core.errors import UserError
+
+JOURNAL_NAME = "merged_frames.jsonl"
+
+
+class Journal:
+    """A file beside the merged frames with one line per finished frame; the last line of a frame counts.
+
+    A line is added after both pictures of a frame are in place, so a run that is killed at any moment repeats at most
+    the frames in work. A torn last line is ignored.
+
+    Parameters
+    ----------
+    output_dir, mask_dir : Path
+        Folders of the merged frames and masks.
+    """
+
+    def __init__(self, output_dir: Path, mask_dir: Path):
+        self.output_dir, self.mask_dir = Path(output_dir), Path(mask_dir)
+        self.path = self.output_dir / JOURNAL_NAME
+        self._torn = False
+        self._entries = self._read()
+
+    def outputs(self, stem: str) -> tuple[Path, Path]:
+        """Paths of merged frame and mask."""
+        return self.output_dir / f"{stem}.png", self.mask_dir / f"{stem}.png"
+
+    def is_done(self, stem: str, key: str) -> bool:
+        """Whether the frame is merged with just these settings and its files are there."""
+        entry = self._entries.get(stem)
+        return entry is not None and entry["key"] == key and all(path.is_file() for path in self.outputs(stem))
+
+    def is_foreign(self, stem: str) -> bool:
+        """Whether a picture is in the way that was not written by a merge, or was changed since."""
+        entry = self._entries.get(stem)
+        for name, path in zip(("frame", "mask"), self.outputs(stem), strict=True):
+            if path.exists() and (entry is None or entry[name] != _stamp(path)):
+                return True
+        return False
+
+    def add(self, stem: str, key: str) -> None:
+        """Note a finished frame."""
+        frame, mask = self.outputs(stem)
+        entry = {"stem": stem, "key": key, "frame": _stamp(frame), "mask": _stamp(mask)}
+        self._entries[stem] = entry
+        line = json.dumps(entry, ensure_ascii=False) + "\n"
+        try:
+            with open(self.path, "a", encoding="utf-8") as stream:
+                stream.write("\n" + line if self._torn else line)
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written ({error.strerror or error}).") from None
+        self._torn = False
+
+    def _read(self):
+        entries = {}
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return entries
+        except OSError as error:
+            interact.warning(f"{self.path}: cannot be read ({error.strerror}); all frames are merged again.")
+            return entries
+        self._torn = bool(text) and not text.endswith("\n")
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+                entries[entry["stem"]] = {
+                    "stem": entry["stem"],
+                    **{name: entry[name] for name in ("key", "frame", "mask")},
+                }
+            except (ValueError, KeyError, TypeError):
+                continue
+        return entries
+
+
+def frame_key(*parts: Any) -> str:
+    """A short text that changes when anything that a merged frame depends on changes."""
+    text = json.dumps(parts, sort_keys=True, default=_jsonable)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def file_stamp(path: Path) -> list[int]:
+    """Size and time of a file, as part of a :func:`frame_key`."""
+    return _stamp(path)
+
+
+def _stamp(path):
+    try:
+        status = os.stat(path)
+    except OSError:
+        return [0, 0]
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _jsonable(value):
+    return value.tolist() if hasattr(value, "tolist") else str(value)
