@@ -1,7 +1,115 @@
-"""The ``facesettool`` step."""
+"""The ``facesettool`` step: make a better copy of a faceset."""
+
+from core import interact
+from core.errors import UserError
+from core.paths import absolute_path
+
+SIZE_RANGE, DEFAULT_SIZE = (128, 2048), 512
+FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head", "same")
 
 
 def add_parser(subparsers):
     """Add ``facesettool`` to the command line."""
-    parser = subparsers.add_parser("facesettool")
+    parser = subparsers.add_parser("facesettool", help="enhance or resize a faceset")
+    tools = parser.add_subparsers(title="tools", metavar="TOOL")
+    enhance = _add_tool(tools, "enhance", "add detail to the face pictures, with a network", _enhance)
+    enhance.add_argument("--cpu-only", action="store_true", help="do not use graphics cards")
+    enhance.add_argument("--force-gpu-idxs", metavar="I,J", help="graphics cards to use")
+    resize = _add_tool(tools, "resize", "change the size and the face type of the face pictures", _resize)
+    resize.add_argument("--image-size", type=int, metavar="N", help="new side in pixels, 128-2048")
+    resize.add_argument("--face-type", choices=FACE_TYPE_KEYS, help="new face type")
     parser.set_defaults(group=parser)
+
+
+def _add_tool(tools, name, help_text, run):
+    tool = tools.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+    tool.add_argument("--input-dir", type=absolute_path, required=True, metavar="DIR", help="folder of face pictures")
+    tool.add_argument(
+        "--merge", action="store_true", default=None, help="put the new pictures in place of the originals"
+    )
+    tool.add_argument("--no-merge", action="store_false", dest="merge", help="leave them in their own folder")
+    tool.set_defaults(run=run)
+    return tool
+
+
+def _resize(options):
+    from facelib.face_type import FaceType
+    from samplelib import resize_faceset
+
+    _require_loose(options.input_dir)
+    size = _size(options.image_size)
+    key = options.face_type or interact.ask_text("Change face type", "same", choices=list(FACE_TYPE_KEYS))
+    face_type = None if key == "same" else FaceType.from_prompt_key(key)
+
+    def work(folder, output):
+        return resize_faceset.resize_faceset(folder, output, size, face_type)
+
+    return _make_copy(options, resize_faceset.OUTPUT_ENDING, work)
+
+
+def _enhance(options):
+    from samplelib import enhance_faceset
+
+    _require_loose(options.input_dir)
+    enhance = _load_enhancer(options)
+
+    def work(folder, output):
+        return enhance_faceset.enhance_faceset(folder, output, enhance)
+
+    return _make_copy(options, enhance_faceset.OUTPUT_ENDING, work)
+
+
+def _load_enhancer(options):
+    """The network as a function; loaded before any file is touched, because its weights may be missing."""
+    from core.nn.device_question import choose_devices
+    from facelib.enhancer import FaceEnhancer
+
+    choose_devices(options.cpu_only, options.force_gpu_idxs)
+    return FaceEnhancer().enhance
+
+
+def _make_copy(options, ending, work):
+    """Run a tool into the folder beside the input, then offer to merge; exit code 1 when pictures failed."""
+    from samplelib.folder_exchange import offer_merge, prepare_output_folder
+
+    folder = options.input_dir
+    output = prepare_output_folder(folder.with_name(folder.name + ending))
+    try:
+        written, failed = work(folder, output)
+    except BaseException:
+        _remove_if_empty(output)
+        raise
+    interact.info(f"Processed: {len(written)}")
+    if not offer_merge(output, folder, written, options.merge):
+        interact.info(f"The new pictures are in {output}")
+    if failed:
+        interact.error(f"{failed} pictures could not be processed; see the warnings above.")
+        return 1
+    return 0
+
+
+def _remove_if_empty(folder):
+    try:
+        folder.rmdir()
+    except OSError:
+        pass
+
+
+def _require_loose(folder):
+    from core.paths import list_images
+    from samplelib.faceset import PACK_NAME
+
+    list_images(folder)
+    if (folder / PACK_NAME).is_file() and not list_images(folder):
+        raise UserError(f"{folder}: the faceset is packed. Unpack it first (util --unpack-faceset).")
+
+
+def _size(given):
+    low, high = SIZE_RANGE
+    if given is None:
+        return interact.ask_int("New image size", DEFAULT_SIZE, low, high)
+    if not low <= given <= high:
+        clamped = min(high, max(low, given))
+        interact.warning(f"--image-size {given} is out of range; taking {clamped}.")
+        return clamped
+    return given

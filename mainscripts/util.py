@@ -1,7 +1,171 @@
-"""The ``util`` step."""
+"""The ``util`` step: work on the files of a faceset as a whole."""
+
+from core import interact
+from core.errors import NothingToDo, UsageError, UserError
+from core.paths import absolute_path, list_images
+
+_DESCRIPTION = "Work on the files of a faceset. Several of the actions run in the order in which they are listed here."
 
 
 def add_parser(subparsers):
     """Add ``util`` to the command line."""
-    parser = subparsers.add_parser("util")
-    parser.set_defaults(group=parser)
+    parser = subparsers.add_parser("util", help="pack, rename, inspect a faceset", description=_DESCRIPTION)
+    parser.add_argument("--input-dir", type=absolute_path, metavar="DIR", help="folder of face pictures")
+    actions = parser.add_argument_group("actions")
+    for flag, help_text, _ in _ACTIONS:
+        actions.add_argument(flag, action="store_true", help=help_text)
+    answers = parser.add_argument_group("answers to the questions that actions ask")
+    _add_yes_no(answers, "--person-faceset", "pack each sub-folder as a person of its own")
+    _add_yes_no(answers, "--delete-originals", "after packing, delete the pictures that are in the pack")
+    answers.add_argument(
+        "--overwrite", action="store_true", help="replace an existing pack, or pictures when unpacking"
+    )
+    answers.add_argument(
+        "--mask-at-image-size", action="store_true", help="bring exported masks to the size of the pictures"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Run the actions that were asked for; exit code 1 when one of them could not do everything."""
+    chosen = [(flag, action) for flag, _, action in _ACTIONS if getattr(options, flag[2:].replace("-", "_"))]
+    if not chosen:
+        interact.info("Nothing to do: give at least one action, see --help.")
+    if any(action is not _fetch_weights for _, action in chosen) and options.input_dir is None:
+        raise UsageError("--input-dir is missing: the folder of face pictures to work on.")
+    codes = [action(options) for _, action in chosen]
+    return max((code or 0 for code in codes), default=0)
+
+
+def _add_yes_no(group, flag, help_text):
+    group.add_argument(flag, action="store_true", default=None, help=help_text)
+    group.add_argument(
+        f"--no-{flag[2:]}", action="store_false", dest=flag[2:].replace("-", "_"), help="answer no to that"
+    )
+
+
+def _loose_folder(options):
+    """The folder, when its pictures are not inside a pack."""
+    from samplelib.aligned_face import read_metadata
+    from samplelib.faceset import PACK_NAME
+
+    folder = options.input_dir
+    images = list_images(folder)
+    if (folder / PACK_NAME).is_file() and not any(read_metadata(image) for image in images):
+        raise UserError(f"{folder}: the faceset is packed. Unpack it first (util --unpack-faceset).")
+    if not images:
+        raise NothingToDo(f"{folder}: no images found in this folder.")
+    return folder
+
+
+def _fetch_weights(options):
+    from facelib.weights import fetch_weights
+
+    fetch_weights()
+
+
+def _add_landmark_pictures(options):
+    from samplelib.landmark_pictures import add_landmark_pictures
+
+    folder = _loose_folder(options)
+    interact.info("Adding landmarks debug images")
+    interact.info(f"Written: {add_landmark_pictures(folder)}")
+
+
+def _recover_names(options):
+    from samplelib.original_names import recover_original_names
+
+    folder = _loose_folder(options)
+    interact.info("Recovering original filenames")
+    interact.info(f"Face pictures with their original name: {recover_original_names(folder)}")
+
+
+def _save_metadata(options):
+    from samplelib.metadata import save_faceset_metadata
+
+    path = save_faceset_metadata(_loose_folder(options))
+    interact.info(f"Metadata saved to {path}")
+    interact.info("The pictures can be edited now.")
+    interact.info("!!! Keep their file names. Their size may change: restoring brings them back to the present one.")
+    interact.info("When done, restore the metadata (util --restore-faceset-metadata).")
+
+
+def _restore_metadata(options):
+    from samplelib.metadata import METADATA_NAME, restore_faceset_metadata
+
+    restored, left = restore_faceset_metadata(options.input_dir)
+    interact.info(f"Restored: {restored}")
+    if left:
+        interact.error(f"{len(left)} pictures could not be restored; {METADATA_NAME} was kept for them.")
+        return 1
+    return 0
+
+
+def _pack(options):
+    from samplelib import packed_faceset
+    from samplelib.faceset import PACK_NAME
+    from samplelib.folder_exchange import ask_before_loss
+
+    folder = options.input_dir
+    list_images(folder)
+    path = folder / PACK_NAME
+    persons = _process_as_persons(options, packed_faceset.person_folders(folder))
+    if path.exists() and not options.overwrite:
+        question = f"{path} exists already. Replace it by a pack of the pictures that lie in the folder now?"
+        if not interact.confirm(question, "--overwrite"):
+            raise UserError(f"{path}: exists already and was kept. Unpack it first, or give --overwrite.")
+    packed = packed_faceset.pack_faceset(folder, persons)
+    interact.info(f"Packed {len(packed.files)} pictures into {path}")
+    if packed.left_out:
+        interact.info(f"Not packed, so they stay in the folder: {len(packed.left_out)} pictures")
+    if ask_before_loss("Delete original files?", options.delete_originals, "--delete-originals"):
+        packed_faceset.delete_originals(packed)
+
+
+def _process_as_persons(options, folders):
+    if not folders:
+        if options.person_faceset:
+            raise UsageError(f"--person-faceset: {options.input_dir} has no sub-folders.")
+        return False
+    if options.person_faceset is not None:
+        return options.person_faceset
+    return interact.ask_bool(f"{len(folders)} subdirectories found, process as person faceset?", True)
+
+
+def _unpack(options):
+    from samplelib.faceset import PACK_NAME
+    from samplelib.packed_faceset import unpack_faceset
+
+    path = options.input_dir / PACK_NAME
+    if not path.is_file():
+        list_images(options.input_dir)
+        raise NothingToDo(f"{path}: no such file, so there is nothing to unpack.")
+
+    def may_replace(files):
+        question = f"Replace {len(files)} files of the same names that have other content, for example {files[0].name}?"
+        return options.overwrite or interact.confirm(question, "--overwrite")
+
+    interact.info(f"Unpacked: {unpack_faceset(options.input_dir, may_replace)}")
+
+
+def _export_masks(options):
+    from samplelib.mask_export import export_masks
+
+    written, without = export_masks(_loose_folder(options), options.mask_at_image_size)
+    interact.info(f"Masks exported: {written}, pictures without a mask: {without}")
+
+
+_ACTIONS = (
+    (
+        "--fetch-weights",
+        "get the weight files of the face finder (needs the internet, not --input-dir)",
+        _fetch_weights,
+    ),
+    ("--add-landmarks-debug-images", "write NAME_debug.jpg with drawn landmarks beside each", _add_landmark_pictures),
+    ("--recover-original-aligned-filename", "name pictures after their frames again", _recover_names),
+    ("--save-faceset-metadata", "keep the face data in meta.dat while pictures are edited", _save_metadata),
+    ("--restore-faceset-metadata", "put the face data of meta.dat back", _restore_metadata),
+    ("--pack-faceset", "pack the folder into one file, faceset.pak", _pack),
+    ("--unpack-faceset", "write the pictures of faceset.pak back", _unpack),
+    ("--export-faceset-mask", "write NAME_mask.jpg beside each picture that has a mask", _export_masks),
+)

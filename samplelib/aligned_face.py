@@ -168,7 +168,10 @@ def write_metadata(path: Any, metadata: FaceMetadata) -> None:
     UserError
         When it cannot be written. The old file is untouched then.
     """
-    atomic_write(path, with_metadata(safe_pickle.read_limited(path), metadata, path))
+    old = safe_pickle.read_limited(path)
+    new = with_metadata(old, metadata, path)
+    if new is not old:
+        atomic_write(path, new)
 
 
 def save_face(path: Any, image_bgr: np.ndarray, metadata: FaceMetadata, jpeg_quality: int = 90) -> None:
@@ -177,11 +180,16 @@ def save_face(path: Any, image_bgr: np.ndarray, metadata: FaceMetadata, jpeg_qua
 
 
 def with_metadata(data: bytes, metadata: FaceMetadata, name: Any) -> bytes:
-    """Bytes of a JPEG with its metadata replaced. Segments of the same kind that are not ours stay."""
+    """Bytes of a JPEG with its metadata replaced; ``data`` itself when that changes nothing.
+
+    Segments of the same kind that are not ours stay.
+    """
     try:
         segments = jpeg_segments.scan_header(data)
     except jpeg_segments.NotJpeg as error:
         raise FormatError(name, str(error)) from None
+    if metadata == _parsed_or_none(data, segments):
+        return data
     old = [segment for segment in segments if segment.marker == jpeg_segments.APP15 and _is_ours(data, segment)]
     body = metadata_to_bytes(metadata, name)
     return jpeg_segments.replace_bodies(data, segments, old, jpeg_segments.APP15, body)
@@ -309,18 +317,30 @@ def _read_segments(path):
 
 
 def _metadata_of(data, segments, name):
+    try:
+        return _parsed(data, segments, name)
+    except FormatError as error:
+        interact.warning(f"{error}. It is treated as a picture without face data.")
+        return None
+
+
+def _parsed_or_none(data, segments):
+    try:
+        return _parsed(data, segments, "picture")
+    except FormatError:
+        return None
+
+
+def _parsed(data, segments, name):
+    """Metadata in the last segment of our kind, or None."""
     last = None
     for segment in segments:
         if segment.marker == jpeg_segments.APP15 and segment.end > segment.body:
             last = segment
     if last is None:
         return None
-    try:
-        values = safe_pickle.loads(data[last.body : last.end], name, compact=True)
-        return metadata_from_dict(values, name) if values != {} else None
-    except FormatError as error:
-        interact.warning(f"{error}. It is treated as a picture without face data.")
-        return None
+    values = safe_pickle.loads(data[last.body : last.end], name, compact=True)
+    return metadata_from_dict(values, name) if values != {} else None
 
 
 def _is_ours(data, segment):

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from core import interact
-from core.errors import FormatError, NothingToDo
+from core.errors import FormatError, NothingToDo, UserError
 from core.imageio import decode_image, to_bgr8
 from core.paths import list_images
 from samplelib import aligned_face
 from samplelib.aligned_face import FaceMetadata
 
 PACK_NAME = "faceset.pak"
+_MOST_NAMED = 10
 
 
 @dataclass
@@ -101,8 +102,29 @@ def loose_faces(folder: Any) -> list[tuple[Path, tuple[int, int, int], FaceMetad
     return [(sample.path, sample.shape, sample.metadata) for sample in _loose_samples(Path(folder))]
 
 
+def refuse_to_replace_face(path: Any) -> None:
+    """Raise a :class:`~core.errors.UserError` when ``path`` is a face picture, so must not become something else."""
+    path = Path(path)
+    if path.is_file():
+        try:
+            holds_face = aligned_face.read_metadata(path) is not None
+        except FormatError:
+            holds_face = False
+        if holds_face:
+            raise UserError(f"{path}: is itself a face picture, so nothing is written over it. Rename it first.")
+
+
+def report_without_face_data(paths: list[Path]) -> None:
+    """Name pictures that are left out because they carry no face data; many of them in few lines."""
+    for path in paths[:_MOST_NAMED]:
+        interact.warning(f"{path.name} is not a DFL image file. It is left out.")
+    if len(paths) > _MOST_NAMED:
+        last = paths[-1].name
+        interact.warning(f"… and {len(paths) - _MOST_NAMED} more images without face data, up to {last}.")
+
+
 def _loose_samples(folder):
-    paths = list_images(folder)
+    paths, without = list_images(folder), []
     for path in interact.track(paths, "Loading samples") if paths else ():
         try:
             shape, metadata = aligned_face.read_header(path)
@@ -110,8 +132,9 @@ def _loose_samples(folder):
             interact.warning(f"{error}. It is left out.")
             continue
         if metadata is None:
-            interact.warning(f"{path} is not a DFL image file. It is left out.")
+            without.append(path)
             continue
         yield Sample(
             path.name, shape, path, path.read_bytes, partial(aligned_face.read_metadata, path), _metadata=metadata
         )
+    report_without_face_data(without)

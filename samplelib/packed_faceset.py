@@ -15,7 +15,7 @@ from core.errors import FormatError, NothingToDo, UserError
 from core.paths import atomic_write, list_images, remove_if_present, replacing
 from samplelib import aligned_face, mask_codec
 from samplelib.aligned_face import FaceMetadata
-from samplelib.faceset import PACK_NAME, Sample
+from samplelib.faceset import PACK_NAME, Sample, report_without_face_data
 
 _VERSION = 1
 _FACE_SAMPLE = 1
@@ -179,6 +179,7 @@ def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME)
             _write_table_and_pictures(stream, packed, sizes)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}). Nothing was deleted.") from error
+    report_without_face_data(left_out)
     return Packed(path, packed, left_out)
 
 
@@ -196,6 +197,22 @@ def verify_pack(packed: Packed) -> None:
     for entry, file in zip(entries, packed.files):
         if entry.filename != file.name or entry.read_bytes() != file.read_bytes():
             raise FormatError(packed.path, f"does not hold {file} as it is now; pack again")
+
+
+def delete_originals(packed: Packed) -> None:
+    """Delete the pictures that are in the pack, after comparing each with it; then folders of persons that are empty.
+
+    Raises
+    ------
+    FormatError
+        When the pack does not hold them as they are now; nothing is deleted then.
+    """
+    verify_pack(packed)
+    for file in packed.files:
+        file.unlink()
+    for folder in {file.parent for file in packed.files} - {packed.path.parent}:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_NAME) -> int:
@@ -301,7 +318,6 @@ def _config_of(file, person):
         interact.warning(f"{error}. It is not packed.")
         return None
     if metadata is None:
-        interact.warning(f"{file} is not a DFL image file. It is not packed.")
         return None
     mask = metadata.xseg_mask
     return {

@@ -1,0 +1,79 @@
+"""Steps that make a changed copy of a faceset in a folder beside it, and may then put it in place of the originals."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from core import interact
+from core.errors import UserError
+from core.paths import list_files, list_images, replacing
+
+
+def ask_before_loss(label: str, answer: bool | None, flag: str) -> bool:
+    """Answer of a question whose usual answer, yes, deletes or replaces files of the user.
+
+    Parameters
+    ----------
+    label : str
+    answer : bool or None
+        What the flag of the command line said, if it was given.
+    flag : str
+        That flag; named when nobody is there to answer, which means no.
+    """
+    if answer is not None:
+        return answer
+    if interact.has_terminal():
+        return interact.ask_bool(label, True)
+    return interact.confirm(label, flag)
+
+
+def prepare_output_folder(folder: Any) -> Path:
+    """Make an empty output folder; pictures of an earlier run are deleted after a yes.
+
+    Raises
+    ------
+    UserError
+        When there are some and the answer is no.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}).") from None
+    old = list_images(folder)
+    if old:
+        if not interact.confirm(f"Delete {len(old)} images of an earlier run in {folder}?", "--yes"):
+            raise UserError(f"{folder}: holds images of an earlier run. Move them away, or give --yes.")
+        for path in old:
+            path.unlink()
+    return folder
+
+
+def offer_merge(output: Path, originals: Path, files: list[Path], answer: bool | None) -> bool:
+    """Ask whether the new ``files`` shall take the place of the originals of the same names, and do it.
+
+    Each original is replaced in one step, so that at any moment it is the old or the new picture. The output folder is
+    removed when nothing is left in it.
+    """
+    label = f"Merge {_last_parts(output)} to {_last_parts(originals)} ?"
+    if not files or not ask_before_loss(label, answer, "--merge"):
+        return False
+    for path in interact.track(files, "Merging"):
+        target = originals / path.name
+        try:
+            os.replace(path, target)
+        except OSError:
+            with replacing(target) as temporary:
+                shutil.copyfile(path, temporary)
+            path.unlink()
+    if not list_files(output):
+        try:
+            output.rmdir()
+        except OSError:
+            interact.warning(f"{output}: still holds something, so it stays.")
+    return True
+
+
+def _last_parts(folder):
+    return "/".join(folder.parts[-2:])

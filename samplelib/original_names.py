@@ -1,0 +1,88 @@
+"""Gives face pictures back the names that extraction gave them: frame stem, underscore, number."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from samplelib.faceset import loose_faces
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """One file of a folder and the name that it gets."""
+
+    path: Path
+    new_name: str
+
+
+def recover_original_names(folder: Any) -> int:
+    """Rename every face picture of a folder after the frame that it comes from.
+
+    The number of the face within its frame is not stored, so faces of one frame are numbered in the order of their
+    present names. Names of files that are no face pictures are never taken.
+
+    Returns
+    -------
+    int
+        Number of face pictures that have their original name now.
+    """
+    faces = [(path, metadata.source_filename) for path, _, metadata in loose_faces(folder)]
+    plan = plan_original_names(faces, {entry.name for entry in os.scandir(folder)})
+    apply_renamings(plan)
+    return len(plan)
+
+
+def plan_original_names(faces: list[tuple[Path, str | None]], present: set[str]) -> list[Renaming]:
+    """Original names for ``faces`` (path, frame name), given all names ``present`` in the folder.
+
+    Faces without a frame name keep theirs. Frames that differ only in their extension are numbered together.
+    """
+    renamed = [(path, _stem(source)) for path, source in faces if _stem(source)]
+    taken = {name.casefold() for name in present - {path.name for path, _ in renamed}}
+    numbers, plan = {}, []
+    for path, stem in renamed:
+        key = stem.casefold()
+        number = numbers.get(key, 0)
+        while (name := f"{stem}_{number}{path.suffix}").casefold() in taken:
+            number += 1
+        numbers[key] = number + 1
+        plan.append(Renaming(path, name))
+    return plan
+
+
+def apply_renamings(plan: list[Renaming]) -> None:
+    """Rename files of one folder, also when names swap: first all to temporary names, then to the new ones.
+
+    When a step fails, all files get their old names back.
+    """
+    plan = [item for item in plan if item.path.name != item.new_name]
+    steps = [(item.path, _temporary(item.path, number)) for number, item in enumerate(plan)]
+    steps += [(temporary, item.path.with_name(item.new_name)) for item, (_, temporary) in zip(plan, list(steps))]
+    done = []
+    try:
+        for old, new in steps:
+            if os.path.lexists(new):
+                raise UserError(f"{new}: appeared while renaming; nothing was renamed. Try again.")
+            os.rename(old, new)
+            done.append((old, new))
+    except BaseException as error:
+        for old, new in reversed(done):
+            os.rename(new, old)
+        if isinstance(error, OSError):
+            raise UserError(f"{error.filename}: cannot be renamed ({error.strerror}); nothing was renamed.") from error
+        raise
+
+
+def _stem(source):
+    if not source:
+        return None
+    name = re.split(r"[/\\]", source)[-1]
+    stem = os.path.splitext(name)[0]
+    return stem if stem and not re.search(r'[\0-\x1f<>:"|?*]', stem) and stem not in (".", "..") else None
+
+
+def _temporary(path, number):
+    return path.with_name(f"{path.stem[:80]}_{number}_tmp{path.suffix}")
