@@ -1,18 +1,101 @@
 """Where the 68 landmarks lie on the 468-point face mesh."""
 
+import cv2
 import numpy as np
 
-# Mesh vertices, landmark by landmark, on the right half of the face (the picture's left) and the midline.
-_VERTICES = (
-    *(127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356),
-    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
-    *(168, 197, 5, 4, 98, 97, 2, 326, 327),
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
-    *(61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91),
-    *(78, 81, 13, 311, 308, 402, 14, 178),
+from facelib.landmark_tables import MIRROR_PERMUTATION
+from facelib.landmarks import MEAN_FACE_68
+
+# Landmarks of the subject's right half and of the midline: (landmark, mesh vertex, second vertex, weight of the
+# second). Vertices were chosen by meaning; the weights were fitted so that the average of frontal meshes, brought onto
+# the mean face, agrees with it, and the jaw with the spacing of the 3-D model's jaw.
+_PLACES = (
+    *((0, 127, 234, 0.29), (1, 234, 93, 0.59), (2, 93, 132, 0.83), (3, 132, 58, 0.92), (4, 172, 136, 0.13)),
+    *((5, 136, 150, 0.52), (6, 149, 176, 0.05), (7, 176, 148, 0.66), (8, 152, 152, 0.0)),
+    *((17, 70, 46, 0.3), (18, 63, 53, 0.1), (19, 105, 65, 0.3), (20, 66, 65, 0.3), (21, 107, 55, 0.5)),
+    *((27, 168, 6, 0.2), (28, 197, 6, 0.1), (29, 5, 195, 0.4), (30, 4, 1, 0.6)),
+    *((31, 98, 97, 0.32), (32, 97, 2, 0.05), (33, 2, 164, 0.25)),
+    *((36, 33, 33, 0.0), (37, 160, 159, 0.2), (38, 158, 158, 0.0)),
+    *((39, 133, 155, 0.2), (40, 153, 145, 0.25), (41, 144, 144, 0.0)),
+    *((48, 61, 61, 0.0), (49, 40, 39, 0.6), (50, 37, 37, 0.0), (51, 0, 0, 0.0)),
+    *((57, 17, 17, 0.0), (58, 84, 84, 0.0), (59, 91, 181, 0.4)),
+    *((60, 78, 78, 0.0), (61, 81, 82, 0.4), (62, 13, 13, 0.0), (66, 14, 14, 0.0), (67, 178, 87, 0.4)),
+)
+
+# The same vertices on the subject's left.
+_LEFT_VERTEX = {
+    **{127: 356, 234: 454, 93: 323, 132: 361, 58: 288, 172: 397, 136: 365, 150: 379, 149: 378, 176: 400, 148: 377},
+    **{70: 300, 46: 276, 63: 293, 53: 283, 105: 334, 66: 296, 65: 295, 107: 336, 55: 285, 98: 327, 97: 326},
+    **{33: 263, 160: 387, 159: 386, 158: 385, 133: 362, 155: 382, 153: 380, 145: 374, 144: 373},
+    **{61: 291, 40: 270, 39: 269, 37: 267, 91: 321, 181: 405, 84: 314},
+    **{78: 308, 81: 311, 82: 312, 178: 402, 87: 317},
+}
+
+
+def _tables():
+    first, second, weight = np.zeros(68, int), np.zeros(68, int), np.zeros((68, 1))
+    for landmark, vertex, other, part in _PLACES:
+        mirrored = MIRROR_PERMUTATION[landmark]
+        first[landmark], second[landmark], weight[landmark] = vertex, other, part
+        if mirrored != landmark:
+            first[mirrored], second[mirrored] = _LEFT_VERTEX.get(vertex, vertex), _LEFT_VERTEX.get(other, other)
+            weight[mirrored] = part
+    return first, second, weight
+
+
+_FIRST, _SECOND, _WEIGHT = _tables()
+
+# The mesh ends a little inside the outline of the face.
+_JAW_OUTWARD = 0.012
+
+# Vertices that may form the outline: the rim of the mesh below the eyes and three rings of cheek inside it.
+_OUTLINE = np.array(
+    [
+        *(127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152),
+        *(356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+        *(34, 227, 137, 177, 215, 138, 135, 169, 170, 140, 171),
+        *(264, 447, 366, 401, 435, 367, 364, 394, 395, 369, 396),
+        *(143, 116, 123, 147, 213, 192, 214, 210, 211, 32, 208),
+        *(372, 345, 352, 376, 433, 416, 434, 430, 431, 262, 428),
+        *(111, 117, 50, 187, 207, 340, 346, 280, 411, 427),
+    ]
 )
 
 
+# Where "outwards" is for each jaw point of an upright face, seen from the middle of the face: unit vectors.
+_JAW_DIRECTIONS = MEAN_FACE_68[:17].astype(np.float64) - [0.490127, 0.6]
+_JAW_DIRECTIONS /= np.linalg.norm(_JAW_DIRECTIONS, axis=1, keepdims=True)
+
+
 def landmarks_from_mesh(points: np.ndarray) -> np.ndarray:
-    """(68, 2) float64 landmarks of a (468, 2 or 3) mesh, in the mesh's own pixels."""
-    return np.asarray(points, np.float64)[list(_VERTICES), :2]
+    """(68, 2) float64 landmarks of a (468, 2 or 3) mesh, in the mesh's own pixels.
+
+    Jaw points that the turned head hides move outwards to the visible outline, as annotators of 2-D landmarks put them.
+    """
+    points = np.asarray(points, np.float64)[:, :2]
+    landmarks = points[_FIRST] * (1 - _WEIGHT) + points[_SECOND] * _WEIGHT
+    down = landmarks[8] - landmarks[27]
+    height = max(np.linalg.norm(down), 1e-6)
+    right = np.array([down[1], -down[0]])
+    directions = _JAW_DIRECTIONS @ np.stack([right, down]) / height
+    outline = cv2.convexHull(points[_OUTLINE].astype(np.float32))[:, 0].astype(np.float64)
+    outwards = _distance_to_outline(landmarks[:17], directions, outline) + _JAW_OUTWARD * height
+    landmarks[:17] += directions * outwards[:, None]
+    return landmarks
+
+
+def _distance_to_outline(origins, directions, polygon):
+    """How far (N, 2) points can go in (N, 2) directions until they leave a convex polygon; 0 if they are outside."""
+    edges = np.roll(polygon, -1, axis=0) - polygon
+    across = _cross(directions[:, None], edges[None])
+    parallel = np.abs(across) < 1e-9
+    across = np.where(parallel, 1, across)
+    to_edge = polygon[None] - origins[:, None]
+    distance = _cross(to_edge, edges[None]) / across
+    along = _cross(to_edge, directions[:, None]) / across
+    hits = ~parallel & (along >= 0) & (along <= 1)
+    return np.max(np.where(hits, distance, 0.0), axis=1, initial=0.0)
+
+
+def _cross(first, second):
+    return first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
