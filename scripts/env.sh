@@ -8,7 +8,8 @@ DFL_PRETRAIN_QUICK96=${DFL_PRETRAIN_QUICK96:-$DFL_ROOT/pretrain_Quick96}
 DFL_GENERIC_XSEG=${DFL_GENERIC_XSEG:-$DFL_ROOT/model_generic_xseg}
 DFL_VENV=${DFL_VENV:-$DFL_ROOT/.venv}
 export DFL_ROOT DFL_WORKSPACE DFL_PRETRAIN_FACES DFL_PRETRAIN_QUICK96 DFL_GENERIC_XSEG DFL_VENV
-bash "$DFL_ROOT/scripts/setup.sh"
+# DFL_SKIP_SETUP=1: the environment is made and kept by somebody else.
+[ "${DFL_SKIP_SETUP:-0}" = 1 ] || bash "$DFL_ROOT/scripts/setup.sh"
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-3}
 
 dfl() {
