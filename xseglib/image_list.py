@@ -1,0 +1,147 @@
+"""The faces that the editor walks through: which files are faces, which have labels, where the user is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.paths import move_to_trash
+from samplelib.aligned_face import read_metadata
+
+ACCELERATED_STEP = 5
+
+
+@dataclass(frozen=True)
+class FaceInfo:
+    """What the list knows of a file.
+
+    Parameters
+    ----------
+    is_face : bool
+        It is an aligned face that can be opened.
+    is_labelled : bool
+        It has at least one polygon.
+    problem : str
+        Why it cannot be opened; empty for a picture that simply is no aligned face.
+    """
+
+    is_face: bool
+    is_labelled: bool = False
+    problem: str = ""
+
+
+def read_info(path: Path) -> FaceInfo:
+    """Look into the header of a file."""
+    try:
+        metadata = read_metadata(path)
+    except UserError as error:
+        return FaceInfo(False, problem=str(error))
+    return FaceInfo(metadata is not None, metadata is not None and bool(metadata.polygons))
+
+
+class ImageList:
+    """Files in order with a current one. What is not known yet about a file is read when it is needed.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    read : callable
+        Makes the :class:`FaceInfo` of a path.
+    """
+
+    def __init__(self, files: Sequence[Path], read: Callable[[Path], FaceInfo] = read_info):
+        self.files = list(files)
+        self._read, self._infos = read, {}
+        self.index = None
+
+    @property
+    def current(self) -> Path | None:
+        """The file that is open."""
+        return None if self.index is None else self.files[self.index]
+
+    @property
+    def labelled_count(self) -> int:
+        """Number of files known to have labels."""
+        return sum(self._infos[path].is_labelled for path in self.files if path in self._infos)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """(i, N): place of the current face among the faces, and their number; files not looked at yet count."""
+        faces = [index for index, path in enumerate(self.files) if path not in self._infos or self._infos[path].is_face]
+        before = sum(index <= self.index for index in faces) if self.index is not None else 0
+        return before, len(faces)
+
+    def is_known(self, path: Path) -> bool:
+        """Whether the file was looked at."""
+        return path in self._infos
+
+    def info(self, path: Path) -> FaceInfo:
+        """What is known of a file; looks into it if need be."""
+        if path not in self._infos:
+            self._infos[path] = self._read(path)
+        return self._infos[path]
+
+    def note(self, path: Path, info: FaceInfo) -> None:
+        """Remember what was found out elsewhere."""
+        self._infos[path] = info
+
+    def first(self) -> bool:
+        """Go to the first face; False when there is none."""
+        return self._go(self._ahead(-1, 1, 1, False))
+
+    def step(self, direction: int, count: int = 1, labelled_only: bool = False) -> bool:
+        """Go ``count`` faces on (1) or back (−1), not beyond the last face in that direction.
+
+        With ``labelled_only`` faces without labels are passed over; without one ahead the place stays.
+
+        Returns
+        -------
+        bool
+            Whether the place changed.
+        """
+        if self.index is None:
+            return False
+        return self._go(self._ahead(self.index, direction, count, labelled_only))
+
+    def around(self, reach: int) -> tuple[list[Path], list[Path]]:
+        """Up to ``reach`` faces before the current one, nearest first, and as many behind it."""
+        if self.index is None:
+            return [], []
+        return tuple([self.files[i] for i in self._faces(self.index, direction, reach)] for direction in (-1, 1))
+
+    def drop_current(self) -> bool:
+        """Take the current file out of the list; the next face, else the one before, becomes current."""
+        following, before = self._ahead(self.index, 1, 1, False), self._ahead(self.index, -1, 1, False)
+        self._infos.pop(self.files.pop(self.index), None)
+        self.index = following - 1 if following is not None else before
+        return self.index is not None
+
+    def trash_current(self) -> Path:
+        """Move the current file to the sibling folder ``<folder>_trash``, under a free name; returns its new place."""
+        path = self.current
+        try:
+            place = move_to_trash([path], path.parent.with_name(path.parent.name + "_trash"))[0]
+        except OSError as error:
+            raise UserError(f"{path}: cannot be moved to the trash folder ({error.strerror or error}).") from None
+        self.drop_current()
+        return place
+
+    def _go(self, index):
+        if index is None or index == self.index:
+            return False
+        self.index = index
+        return True
+
+    def _ahead(self, start, direction, count, labelled_only):
+        """Index of the count-th suitable face from ``start``, or the last one before the end; None without any."""
+        found = self._faces(start, direction, count, labelled_only)
+        return found[-1] if found else None
+
+    def _faces(self, start, direction, count, labelled_only=False):
+        found, index = [], start + direction
+        while 0 <= index < len(self.files) and len(found) < count:
+            info = self.info(self.files[index])
+            if info.is_face and (info.is_labelled or not labelled_only):
+                found.append(index)
+            index += direction
+        return found
