@@ -42,6 +42,25 @@ def space_to_depth(x, block_size: int):
     return tf.nn.space_to_depth(x, block_size)
 
 
+def leaky_relu(x, slope: float):
+    """max(x, slope * x) for 0 < slope < 1.
+
+    The gradient is taken from the result, whose sign is that of ``x``. So ``x`` need not be kept, and TensorFlow
+    can compute the activation inside of the convolution before it.
+    """
+
+    @tf.custom_gradient
+    def activate(x):
+        y = tf.nn.leaky_relu(x, slope)
+
+        def gradient(upstream):
+            return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=y, alpha=slope)
+
+        return y, gradient
+
+    return activate(x)
+
+
 def gelu(x):
     """Gaussian error linear unit, tanh approximation (Hendrycks and Gimpel, 2016)."""
     return tf.nn.gelu(x, approximate=True)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from core.errors import UsageError
 from core.nn.layers import Conv2D, Dense, Layer, convolution
-from core.nn.operations import depth_to_space, flatten, pixel_norm, unflatten
+from core.nn.operations import depth_to_space, flatten, leaky_relu, pixel_norm, unflatten
 
 DOWNSCALE_SLOPE = 0.1
 RESIDUAL_SLOPE = 0.2
@@ -342,7 +342,7 @@ class DeepfakeAutoencoder:
 
 def activation_of(archi: ArchitectureText):
     """Function (x, slope) of the architecture: leaky ReLU, or x * cos(x), which has no slope."""
-    return _cosine if archi.cosine else tf.nn.leaky_relu
+    return _cosine if archi.cosine else leaky_relu
 
 
 def _cosine(x, slope):

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from core.errors import UsageError
 from core.nn.layers import Conv2D, Conv2DTranspose
+from core.nn.operations import leaky_relu
 
 LONGEST_CHAIN = 9
 MOST_CHANNELS = 512
@@ -38,7 +39,7 @@ class CodeDiscriminator(keras.Model):
     def call(self, x):
         """(N, r, r, C) to logits (N, r', r', 1), float32."""
         for conv in self.convs:
-            x = tf.nn.leaky_relu(conv(x), 0.1)
+            x = leaky_relu(conv(x), 0.1)
         return tf.cast(self.out_conv(x), tf.float32)
 
 
@@ -77,15 +78,15 @@ class UNetPatchDiscriminator(keras.Model):
 
     def call(self, x):
         """(N, R, R, in) to the logits of the middle (N, r, r, 1) and of every pixel (N, R, R, 1), float32."""
-        x = tf.nn.leaky_relu(self.in_conv(x), 0.2)
+        x = leaky_relu(self.in_conv(x), 0.2)
         skips = []
         for conv in self.convs:
             skips.append(x)
-            x = tf.nn.leaky_relu(conv(x), 0.2)
+            x = leaky_relu(conv(x), 0.2)
         center = self.center_out(x)
-        x = tf.nn.leaky_relu(self.center_conv(x), 0.2)
+        x = leaky_relu(self.center_conv(x), 0.2)
         for upconv, skip in zip(self.upconvs, reversed(skips)):
-            x = tf.nn.leaky_relu(upconv(x), 0.2)[:, : skip.shape[1], : skip.shape[2]]
+            x = leaky_relu(upconv(x), 0.2)[:, : skip.shape[1], : skip.shape[2]]
             x = tf.concat((skip, x), axis=-1)
         return tf.cast(center, tf.float32), tf.cast(self.out_conv(x), tf.float32)
 

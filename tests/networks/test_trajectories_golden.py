@@ -21,6 +21,9 @@ QUICK_ITERATIONS = {"quick96": 1, "xseg": 1}
 # gradient of single layers by up to this much. With the same order all agree within 2e-5.
 KINK_TOLERANCE = {"saehd_df_gan_trueface": 0.02}
 
+# A single number whose gradient is as small as the optimizer's epsilon, hence decided by rounding.
+ILL_CONDITIONED = {"XSeg/uconv41/frn/eps:0": 0.3}
+
 
 class Trajectory:
     """A stored run, and the model that repeats it."""
@@ -77,7 +80,7 @@ def _check_first_step(name, run):
     assert list(weights) == list(stored["weight_names"])
     for key, statistics in zip(stored["weight_names"], stored["stats_1"]):
         change = np.sqrt(np.mean((weights[key].astype(np.float64) - run.start[key]) ** 2))
-        assert change == pytest.approx(statistics[3], rel=tolerance, abs=1e-9), key
+        assert change == pytest.approx(statistics[3], rel=ILL_CONDITIONED.get(key, tolerance), abs=1e-9), key
 
 
 def _check(name, iterations):
