@@ -8,6 +8,8 @@ import numpy as np
 from core.errors import FormatError, UserError
 from core.paths import atomic_write
 
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
 
 def read_image(path):
     """Decode a picture unchanged: alpha, 16 bit and grey are kept, Exif rotation is ignored.
@@ -31,15 +33,21 @@ def read_image(path):
 
 def decode_image(data, name="image data"):
     """Decode an encoded picture from ``bytes``; as :func:`read_image`. ``name`` is used in the error."""
-    image = None
-    if len(data):
-        try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-        except cv2.error:
-            image = None
+    image = _decoded(data)
+    if image is None and bytes(data[:2]) == _JPEG_START:
+        image = _decoded(bytes(data) + _JPEG_END)  # OpenCV 5 refuses JPEGs that lack only their end marker
     if image is None:
         raise FormatError(name, "is not a readable image")
     return image
+
+
+def _decoded(data):
+    if not len(data):
+        return None
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
 
 
 def to_bgr8(image):
