@@ -40,7 +40,7 @@ step "6) train SAEHD, $iterations iterations at a small size"
 echo "This demo trains SAEHD df-ud at 64 px with few dimensions, so that it ends in minutes on a processor."
 echo "It shows that every step works; a film needs 128 px and more, and 100,000 iterations and more on a GPU."
 bash "$here/6_train_SAEHD_no_preview.sh" --force-model-name demo --set resolution=64 --set face_type=f \
-    --set archi=df-ud --set ae_dims=64 --set e_dims=32 --set d_dims=32 --set d_mask_dims=16 --set batch_size=8 \
+    --set archi=df-ud --set ae_dims=64 --set e_dims=32 --set d_dims=32 --set d_mask_dims=16 --set batch_size=4 \
     --set random_dst_flip=n --set target_iter="$iterations"
 
 step "7) merge SAEHD"
