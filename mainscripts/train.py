@@ -1,7 +1,84 @@
-"""The ``train`` step."""
+"""The ``train`` step: from command line to a finished or resumed training."""
+
+from core import interact
+from core.errors import UsageError
+from core.paths import absolute_path
+
+MODEL_CLASSES = ("AMP", "Quick96", "SAEHD", "XSeg")
 
 
 def add_parser(subparsers):
     """Add ``train`` to the command line."""
-    parser = subparsers.add_parser("train")
-    parser.set_defaults(group=parser)
+    parser = subparsers.add_parser("train", help="train a face model, or a mask model (XSeg)")
+    folder = {"type": absolute_path, "metavar": "DIR"}
+    parser.add_argument("--training-data-src-dir", required=True, help="source faceset", **folder)
+    parser.add_argument("--training-data-dst-dir", required=True, help="destination faceset", **folder)
+    parser.add_argument("--pretraining-data-dir", help="faceset for pretraining mode", **folder)
+    parser.add_argument("--pretrained-model-dir", help="start weights for a new Quick96 model", **folder)
+    parser.add_argument("--model-dir", required=True, help="folder of the models", **folder)
+    parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="model class")
+    parser.add_argument("--force-model-name", metavar="NAME", help="do not ask for the model")
+    parser.add_argument("--silent-start", action="store_true", help="latest model, best GPU, no questions")
+    parser.add_argument("--no-preview", action="store_true", help="no window; previews go to <model>_preview.jpg")
+    parser.add_argument("--cpu-only", action="store_true", help="train on the CPU")
+    parser.add_argument("--force-gpu-idxs", metavar="I,J", type=gpu_indexes, help="GPUs by index, such as 0,1")
+    parser.add_argument("--debug", action="store_true", help="only show the generated samples")
+    _add_option_flags(parser)
+    _add_run_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_option_flags(parser):
+    group = parser.add_argument_group("model options (docs/options.md)")
+    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="an option; repeatable")
+    group.add_argument("--options", metavar="FILE.yaml", type=absolute_path, help="options from a YAML file")
+    group.add_argument("--dump-options", metavar="FILE.yaml", type=absolute_path, help="write the options and end")
+    group.add_argument("--recipe", metavar="FILE.yaml", type=absolute_path, help="train in phases (docs/recipes)")
+
+
+def _add_run_flags(parser):
+    group = parser.add_argument_group("the run")
+    group.add_argument("--target-iter", metavar="N", type=int, help="same as --set target_iter=N")
+    group.add_argument("--saving-time", metavar="MINUTES", type=float, default=25.0, help="minutes between saves (25)")
+    group.add_argument("--save-every", metavar="N", type=int, default=0, help="also save every N iterations")
+    group.add_argument("--backup-every", metavar="HOURS", type=float, default=0.0, help="hours between backups")
+    group.add_argument(
+        "--run-every",
+        metavar=("SECONDS", "COMMAND"),
+        nargs=2,
+        action="append",
+        default=[],
+        help="run a program regularly",
+    )
+    group.add_argument(
+        "--execute-program", metavar=("N", "NAME"), nargs="+", action="append", default=[],
+        help="N > 0: once after N seconds, N < 0: every N seconds; NAME is save, backup, preview or stop",
+    )  # fmt: skip
+    group.add_argument("--holdout", metavar="N", type=int, default=0, help="keep N faces of each side for scores")
+    group.add_argument("--tensorboard", metavar="DIR", type=absolute_path, help="write TensorBoard logs there")
+    group.add_argument("--web-preview", metavar="PORT", type=int, help="preview at http://127.0.0.1:PORT")
+    group.add_argument("--seed", metavar="N", type=int, help="repeatable training (slower)")
+    group.add_argument("--workers", metavar="N", type=int, help="threads that make samples")
+    group.add_argument("--cache-mb", metavar="N", type=int, help="memory for decoded faces")
+    group.add_argument("--notebook", action="store_true", help="notebook mode (automatic in Colab)")
+
+
+def run(options):
+    """Train; returns the exit code."""
+    for name in ("saving_time", "save_every", "backup_every", "holdout"):
+        if getattr(options, name) < 0 or (name == "saving_time" and not options.saving_time):
+            raise UsageError(f"--{name.replace('_', '-')} must be positive.")
+    from models.training_session import TrainingSession
+
+    interact.info("Running trainer.\n")
+    return TrainingSession(options).run()
+
+
+def gpu_indexes(text):
+    """``argparse`` type: ``"0,1"`` to ``[0, 1]``."""
+    import argparse
+
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of GPU indexes such as 0,1") from None

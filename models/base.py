@@ -1,0 +1,382 @@
+"""The life of a saved model: opened from its files, built, trained, saved as one generation, used for inference."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import interact
+from core.errors import NothingToDo, UserError
+from models import transaction
+from models.model_files import (
+    DEFAULT_OPTIONS_SUFFIX,
+    STATE_SUFFIX,
+    SUMMARY_SUFFIX,
+    ModelData,
+    model_data_to_bytes,
+    read_default_options,
+    read_model_data,
+    summary_text,
+    write_default_options,
+)
+from models.option_values import from_model_file
+from models.options import SHOWN_WHILE_PRETRAINING, effective_options
+from models.saved_models import choose_model, entries_of_model, file_prefix
+
+_CLASSES = {
+    "SAEHD": ("models.saehd", "Saehd"),
+    "AMP": ("models.amp", "Amp"),
+    "Quick96": ("models.quick96", "Quick96"),
+    "XSeg": ("models.xseg", "XSeg"),
+}
+# Parts that exist only while an option is on: a missing file just means that it was never on.
+_OPTIONAL_STEMS = ("code_discriminator", "D_code_opt", "GAN", "GAN_opt")
+_OPTIMIZER_ENDING = "_opt"
+
+
+def network_class(class_name: str) -> type:
+    """The trainable model behind a class name. Imports TensorFlow."""
+    module, name = _CLASSES[class_name]
+    return getattr(importlib.import_module(module), name)
+
+
+class SavedModel:
+    """A model and its files.
+
+    Parameters
+    ----------
+    model_dir : Path
+    class_name : str
+        ``SAEHD``, ``AMP``, ``Quick96`` or ``XSeg``.
+    name : str or None
+        The user's name for it; None for XSeg.
+
+    Attributes
+    ----------
+    data : ModelData
+        Iteration, stored options, loss history.
+    is_first_run : bool
+        Whether weights start anew; known after :meth:`load_state`.
+    network : models.trainable.TrainableModel or None
+        After :meth:`build`.
+    devices : list of (int, str, float)
+        Graphics cards as the summary shows them.
+    """
+
+    def __init__(self, model_dir: Path, class_name: str, name: str | None):
+        self.model_dir, self.class_name, self.name = Path(model_dir), class_name, name
+        self.prefix = file_prefix(class_name, name)
+        self.data = ModelData()
+        self.is_first_run = True
+        self.network: Any = None
+        self.devices: list[tuple[int, str, float]] = []
+
+    @property
+    def state_path(self) -> Path:
+        return self.model_dir / f"{self.prefix}{STATE_SUFFIX}"
+
+    @property
+    def iteration(self) -> int:
+        return self.data.iteration
+
+    @property
+    def effective(self) -> dict:
+        """The options that training uses; see :func:`models.options.effective_options`."""
+        return effective_options(self.class_name, self.data.options)
+
+    def weight_name(self, stem: str) -> str:
+        """File name of a network or optimizer."""
+        return f"{stem}.npy" if self.class_name == "XSeg" else f"{self.prefix}_{stem}.npy"
+
+    def load_state(self) -> None:
+        """Read ``data.dat`` if there is one.
+
+        Raises
+        ------
+        FormatError
+            When it is damaged; nothing falls back to a new model.
+        """
+        if self.state_path.exists():
+            interact.info(f"Loading {self.prefix} model...")
+            self.data = read_model_data(self.state_path)
+            self.data.options = from_model_file(self.class_name, self.data.options)
+        self.is_first_run = self.data.iteration == 0
+
+    def restart(self) -> None:
+        """Forget iterations and history; with the next :meth:`build` the weights start anew."""
+        self.data = ModelData(options={}, extra=self.data.extra)
+        self.is_first_run = True
+
+    def reset_iterations(self) -> None:
+        """Count from 0 again with an empty loss history and new preview samples, keeping weights and options."""
+        self.data.iteration, self.data.loss_history, self.data.sample_for_preview = 0, [], None
+
+    def default_options(self) -> dict:
+        """Options of the latest first run of this class."""
+        return from_model_file(self.class_name, read_default_options(self._default_options_path))
+
+    def write_default_options(self) -> None:
+        write_default_options(self._default_options_path, {} if self.class_name == "Quick96" else self.data.options)
+
+    def build(
+        self,
+        training: bool = True,
+        seed: int | None = None,
+        fresh_stems: tuple[str, ...] = (),
+        pretrained_dir: Path | None = None,
+    ) -> None:
+        """Make the networks and fill them: from the files, or with new weights at a first run.
+
+        Parameters
+        ----------
+        training : bool
+            False builds only what prediction needs.
+        seed : int, optional
+            Makes new weights and random draws repeatable.
+        fresh_stems : tuple of str
+            Networks that start with new weights although there is a file.
+        pretrained_dir : Path, optional
+            Quick96: where new weights are taken from if a file without prefix is there.
+
+        Raises
+        ------
+        UserError
+            When a weight file is missing and nobody agrees to start that part anew, or is damaged.
+        """
+        options = self.effective
+        arguments = {"training": training, "seed": seed}
+        if self.class_name == "Quick96":
+            arguments["iteration"] = self.iteration
+        self.network = network_class(self.class_name)(options, options["batch_size"], **arguments)
+        parts = {**self.network.networks, **(self.network.optimizers if training else {})}
+        with interact.progress(len(parts), "Initializing models") as bar:
+            for stem, part in parts.items():
+                self._fill(stem, part, fresh_stems, pretrained_dir)
+                bar.update()
+        for stem in fresh_stems:
+            self._clear_moments(stem)
+
+    def set_aside_old_files(self) -> None:
+        """At a first run, move files that an earlier model of this name left to a folder, so that none is lost."""
+        old = [path for path in entries_of_model(self.model_dir, self.prefix) if _holds_training(path)]
+        if not old:
+            return
+        number = 1
+        while (folder := self.model_dir / f"{self.prefix}_old_{number}").exists():
+            number += 1
+        folder.mkdir()
+        for path in old:
+            path.rename(folder / path.name)
+        interact.info(f"Files of an earlier model of this name were moved to {folder.name}.")
+
+    def snapshot(self) -> dict[str, bytes | Callable[[], bytes]]:
+        """The files of the present generation by name, as copies that later training does not change.
+
+        Weights become bytes only when the returned functions are called, which may be on another thread; there a weight
+        that is not finite raises :class:`NonFiniteWeights`.
+        """
+        from core.nn.weights import network_to_dict, optimizer_to_dict
+
+        files: dict[str, bytes | Callable[[], bytes]] = {}
+        for stem, network in self.network.networks.items():
+            files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), network_to_dict(network))
+        for stem, optimizer in self.network.optimizers.items():
+            files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), optimizer_to_dict(optimizer))
+        data = ModelData(
+            self.data.iteration,
+            dict(self.data.options),
+            list(self.data.loss_history),
+            self.data.sample_for_preview,
+            dict(self.data.extra),
+        )
+        files[f"{self.prefix}{SUMMARY_SUFFIX}"] = self.summary().encode()
+        files[self.state_path.name] = lambda: model_data_to_bytes(data)
+        return files
+
+    def save(self) -> None:
+        """Write the present generation at once; see :class:`models.saving.BackgroundSaver` for saving while training."""
+        transaction.commit(self.model_dir, self.prefix, self.snapshot())
+
+    def restore_last_save(self) -> int:
+        """Put weights and state back to the last saved generation; returns its iteration."""
+        transaction.recover(self.model_dir, self.prefix)
+        data = read_model_data(self.state_path)
+        data.options = self.data.options
+        self.data = data
+        for stem, part in {**self.network.networks, **self.network.optimizers}.items():
+            if (self.model_dir / self.weight_name(stem)).exists():
+                self._load(stem, part, self.model_dir / self.weight_name(stem))
+        if hasattr(self.network, "iteration"):
+            self.network.iteration = self.data.iteration
+        return self.data.iteration
+
+    def summary(self) -> str:
+        """The table that is printed at start and written with each save."""
+        shown = dict(self.data.options)
+        if shown.get("pretrain"):
+            forced = self.effective
+            shown.update({key: forced[key] for key in SHOWN_WHILE_PRETRAINING if key in shown})
+        return summary_text(self.prefix, self.iteration, shown, self.devices)
+
+    @property
+    def _default_options_path(self):
+        return self.model_dir / f"{self.class_name}{DEFAULT_OPTIONS_SUFFIX}"
+
+    def _fill(self, stem, part, fresh_stems, pretrained_dir):
+        path = self.model_dir / self.weight_name(stem)
+        if self.is_first_run or stem in fresh_stems:
+            if self.class_name == "Quick96" and pretrained_dir is not None and self.is_first_run:
+                path = Path(pretrained_dir) / f"{stem}.npy"
+                if path.exists():
+                    self._load(stem, part, path)
+            return
+        if path.exists():
+            self._load(stem, part, path)
+        elif stem in _OPTIONAL_STEMS:
+            interact.info(f"{stem}: starts with new weights.")
+        elif stem.endswith(_OPTIMIZER_ENDING):
+            interact.warning(f"{path.name} is missing: the optimizer starts anew.")
+        elif interact.confirm(f"{path.name} is missing. Start this part of the model with new weights?", "--yes"):
+            interact.info(f"{stem}: starts with new weights.")
+        else:
+            raise UserError(f"{path}: no such file. Copy it back, or restore all files of the model from a backup.")
+
+    def _load(self, stem, part, path):
+        from core.nn.weight_files import read_weights
+        from core.nn.weights import dict_to_network, dict_to_optimizer
+
+        values = read_weights(path)
+        if stem not in self.network.optimizers:
+            dict_to_network(part, values, path)
+            return
+        reset = dict_to_optimizer(part, values, path)
+        if reset and len(reset) == len(part.named_slots()):
+            interact.info(f"{path.name}: is of another optimizer; the moments start at zero.")
+
+    def _clear_moments(self, stem):
+        net_name = self.network.networks[stem].name if stem in self.network.networks else stem
+        for optimizer in self.network.optimizers.values():
+            for key, slot in optimizer.named_slots().items():
+                if key.partition("_")[2].startswith(net_name + "/"):
+                    slot.assign(np.zeros(slot.shape, np.float32))
+
+
+class NonFiniteWeights(UserError):
+    """A weight is NaN or infinite: the generation must not be saved."""
+
+
+class InferenceModel:
+    """A trained swap model, ready to predict.
+
+    Attributes
+    ----------
+    name : str
+    resolution : int
+    face_type : facelib.face_type.FaceType
+    iteration : int
+    options : dict
+        Effective options.
+    """
+
+    def __init__(self, saved: SavedModel):
+        from facelib.face_type import FaceType
+
+        self.name, self.class_name = saved.name, saved.class_name
+        self.options, self.iteration = saved.effective, saved.iteration
+        self.resolution = saved.network.resolution
+        self.face_type = FaceType.from_prompt_key(self.options["face_type"])
+        self.network = saved.network
+
+    def predict(self, faces: np.ndarray, morph: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Swap faces.
+
+        Parameters
+        ----------
+        faces : numpy.ndarray
+            (N, R, R, 3) float32 BGR, 0…1, aligned as ``face_type``.
+        morph : float
+            AMP: 0 keeps the destination's identity, 1 is the full swap.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Face (N, R, R, 3), its mask and the mask of the destination face (N, R, R, 1), float32, 0…1.
+        """
+        return self.network.predict(faces, morph=morph)
+
+
+def open_for_inference(
+    model_dir: Path, model_class: str, name: str | None = None, cpu_only: bool = False
+) -> InferenceModel:
+    """Open a trained model for merging or export.
+
+    Parameters
+    ----------
+    model_dir : Path
+    model_class : str
+        ``SAEHD``, ``AMP`` or ``Quick96``.
+    name : str, optional
+        Asked for if left out.
+    cpu_only : bool
+        Hide the graphics cards (before TensorFlow uses one).
+
+    Raises
+    ------
+    UserError
+        When there is no trained model of that name.
+    """
+    saved = open_trained(model_dir, model_class, name, cpu_only)
+    return InferenceModel(saved)
+
+
+def open_trained(model_dir: Path, class_name: str, name: str | None, cpu_only: bool = False) -> SavedModel:
+    """A trained model with its networks, without what only training needs."""
+    name = choose_model(model_dir, class_name, name, may_create=False)
+    saved = SavedModel(model_dir, class_name, name)
+    transaction.wait_until_whole(saved.model_dir, saved.prefix)
+    saved.load_state()
+    if saved.is_first_run:
+        raise NothingToDo(f"{saved.state_path}: this model is not trained yet. Train it first.")
+    if cpu_only:
+        from core.nn import devices
+
+        devices.configure(cpu_only=True)
+    missing = [path for path in _needed_weights(saved) if not path.exists()]
+    if missing:
+        raise UserError(f"{missing[0]}: no such file. The model cannot be used without it; restore it from a backup.")
+    saved.build(training=False)
+    return saved
+
+
+def _needed_weights(saved):
+    if saved.class_name == "XSeg":
+        stems = ["XSeg_256"]
+    elif saved.class_name == "AMP":
+        stems = ["encoder", "inter_src", "inter_dst", "decoder"]
+    elif saved.effective["archi"].startswith("liae"):
+        stems = ["encoder", "inter_AB", "inter_B", "decoder"]
+    else:
+        stems = ["encoder", "inter", "decoder_src", "decoder_dst"]
+    return [saved.model_dir / saved.weight_name(stem) for stem in stems]
+
+
+def _holds_training(path):
+    """Whether an entry of the model folder holds weights, state or history pictures of an earlier training."""
+    return path.suffix == ".npy" or path.name.endswith((STATE_SUFFIX, "_history"))
+
+
+def _late_bytes(name, values):
+    def to_bytes():
+        from core.nn.weight_files import weights_to_bytes
+
+        for key, value in values.items():
+            if not np.isfinite(np.sum(value, dtype=np.float64)):
+                raise NonFiniteWeights(f"{name}: {key} is not finite. This state is not saved.")
+        return weights_to_bytes(values)
+
+    return to_bytes
+
+
+__all__ = ["InferenceModel", "NonFiniteWeights", "SavedModel", "open_for_inference", "open_trained"]

@@ -1,0 +1,254 @@
+"""Preview pictures of training: the pages of each model class, the loss graph, the head with the keys."""
+
+import colorsys
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+HEAD_LINE_HEIGHT = 15
+HEAD_KEYS = (
+    "[s]:save [b]:backup [enter]:exit",
+    "[p]:update [space]:next preview [l]:change history range",
+)
+LARGEST_HEIGHT = 800
+MOST_ROWS = 4
+GRAPH_HEIGHT = 100
+CAPTION_HEIGHT = 14
+GREEN = np.array((0.0, 1.0, 0.0), np.float32)
+MORPH_VALUES = (0.25, 0.5, 0.65, 0.75, 1.0)
+
+_GRAPH_BACKGROUND, _GRAPH_LINES, _HEAD_BACKGROUND, _TEXT = 0.1, 0.8, 0.1, 0.8
+_AVERAGE_SPAN = 100
+
+Pages = list[tuple[str, np.ndarray]]
+
+
+def row_count(class_name: str, batch_size: int, resolution: int) -> int:
+    """How many samples a page shows."""
+    if class_name == "XSeg":
+        return min(MOST_ROWS, batch_size, LARGEST_HEIGHT // resolution)
+    if class_name == "Quick96":
+        return min(MOST_ROWS, batch_size)
+    return max(1, min(MOST_ROWS, batch_size, LARGEST_HEIGHT // resolution))
+
+
+def swap_pages(class_name: str, network, batch: dict, head_face: bool = False) -> Pages:
+    """Pages of SAEHD or Quick96.
+
+    Parameters
+    ----------
+    class_name : str
+        Begins the page names.
+    network : models.trainable.TrainableModel
+    batch : dict
+        ``target_src``, ``target_dst``, ``target_srcm``, ``target_dstm``, already cut to the rows to show.
+    head_face : bool
+        The model's face type is head: the swap is cut out by its own mask alone.
+
+    Returns
+    -------
+    list of (str, numpy.ndarray)
+        Page name and picture, float32 BGR 0…1.
+    """
+    outputs = {name: np.clip(value, 0.0, 1.0) for name, value in network.preview_tensors(batch).items()}
+    source, destination = _unit(batch["target_src"]), _unit(batch["target_dst"])
+    source_masked, destination_masked = source * _unit(batch["target_srcm"]), destination * _unit(batch["target_dstm"])
+    swap_mask = outputs["Q_sd"] if head_face else outputs["Q_dd"] * outputs["Q_sd"]
+    ss, dd, sd = outputs["P_ss"], outputs["P_dd"], outputs["P_sd"]
+    dd_cut, sd_cut = dd * outputs["Q_dd"], sd * swap_mask
+    if network.resolution <= 256:
+        captions = ("src", "src > src", "dst", "dst > dst", "dst > src")
+        return [
+            (class_name, _grid([source, ss, destination, dd, sd], captions)),
+            (f"{class_name} masked", _grid([source_masked, ss, destination_masked, dd_cut, sd_cut], captions)),
+            (
+                f"{class_name} masks",
+                _grid(_mask_columns(batch, outputs), ("src", "src > src", "dst", "dst > dst", "dst > src")),
+            ),
+        ]
+    pairs = (
+        ("src-src", (source, ss), ("src", "src > src")),
+        ("dst-dst", (destination, dd), ("dst", "dst > dst")),
+        ("pred", (destination, sd), ("dst", "dst > src")),
+        ("masked src-src", (source_masked, ss), ("src", "src > src")),
+        ("masked dst-dst", (destination_masked, dd_cut), ("dst", "dst > dst")),
+        ("masked pred", (destination_masked, sd_cut), ("dst", "dst > src")),
+    )
+    return [(f"{class_name} {name}", _grid(list(columns), captions)) for name, columns, captions in pairs]
+
+
+def amp_pages(network, batch: dict, row: int) -> Pages:
+    """Pages of AMP for one sample of the batch; arguments as :func:`swap_pages`."""
+    one = {name: value[row : row + 1] for name, value in batch.items()}
+    outputs = {name: np.clip(value, 0.0, 1.0) for name, value in network.preview_tensors(one).items()}
+    source, destination = _unit(one["target_src"]), _unit(one["target_dst"])
+    dd = outputs["P_dd"]
+    morphs = [network.predict(destination, morph=value) for value in MORPH_VALUES]
+    faces = [np.clip(face, 0.0, 1.0) for face, _, _ in morphs]
+    cut = [face * np.clip(mask, 0.0, 1.0) * outputs["Q_dd"] for face, (_, mask, _) in zip(faces, morphs)]
+
+    def two_rows(pictures, captions):
+        rows = [_grid(pictures[:3], captions[:3]), _grid(pictures[3:], captions[3:])]
+        return np.concatenate(rows, axis=0)
+
+    texts = ["dst > dst"] + [f"morph {value:g}" for value in MORPH_VALUES]
+    first = [source, destination, dd * outputs["Q_dd"], outputs["P_ss"], dd, faces[-1]]
+    first_texts = ["src", "dst", "dst > dst masked", "src > src", "dst > dst", "morph 1"]
+    return [
+        ("AMP morph 1.0", two_rows(first, first_texts)),
+        ("AMP morph list", two_rows([dd, *faces], texts)),
+        ("AMP morph list masked", two_rows([dd, *cut], texts)),
+    ]
+
+
+def xseg_pages(network, batch: dict, pretraining: bool) -> Pages:
+    """Pages of XSeg.
+
+    Parameters
+    ----------
+    batch : dict
+        ``image`` (N, 256, 256, 3) and ``mask`` (N, 256, 256, 1), optionally ``src`` and ``dst`` faces as ``image``.
+    """
+    image, label = _unit(batch["image"]), _unit(batch["mask"])
+    if pretraining:
+        drawn = network.preview_tensors({"image": batch["image"]})["prediction"]
+        return [("XSeg training faces", _grid([image, np.clip(drawn, 0.0, 1.0)], ("input", "drawn")))]
+    prediction = network.predict(image)
+    columns = [_shade(image, label), prediction, _shade(image, prediction)]
+    pages = [("XSeg training faces", _grid(columns, ("label", "learned mask", "learned")))]
+    for side in ("src", "dst"):
+        if batch.get(side) is not None and len(batch[side]):
+            faces = _unit(batch[side])
+            masks = network.predict(faces)
+            page = _grid([faces, masks, _shade(faces, masks)], ("face", "learned mask", "learned"))
+            pages.append((f"XSeg {side} faces", page))
+    return pages
+
+
+def loss_graph(history: Sequence[Sequence[float]], width: int, iteration: int = 0) -> np.ndarray:
+    """Graph of the loss history.
+
+    Parameters
+    ----------
+    history : sequence of sequences of float
+        Losses of each iteration shown.
+    width : int
+    iteration : int
+        Written into the graph unless 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        (100, width, 3) float32. Column x is filled between the smallest and the largest loss of its iterations; the top is
+        twice the mean of the later four fifths. Values that are not finite are left out.
+    """
+    graph = np.full((GRAPH_HEIGHT, width, 3), _GRAPH_BACKGROUND, np.float32)
+    losses = _loss_array(history)
+    if losses.size:
+        _draw_series(graph, losses)
+    for line in range(6):
+        graph[int(line * (GRAPH_HEIGHT - 1) / 5)] = _GRAPH_LINES
+    if iteration:
+        _write_text(graph, f"Iter: {iteration}", (4, GRAPH_HEIGHT - 8))
+    if losses.size:
+        recent = losses[-_AVERAGE_SPAN:]
+        texts = [f"{losses[-1, i]:.4f} (mean {np.nanmean(recent[:, i]):.4f})" for i in range(losses.shape[1])]
+        _write_text(graph, "   ".join(texts), (4, 12), 0.35)
+    return graph
+
+
+def with_loss_graph(picture: np.ndarray, history: Sequence[Sequence[float]], iteration: int = 0) -> np.ndarray:
+    """A page below its loss graph, uint8 BGR."""
+    graph = loss_graph(history, picture.shape[1], iteration)
+    return to_uint8(np.concatenate([graph, picture], axis=0))
+
+
+def window_picture(pages: Pages, index: int, history: Sequence[Sequence[float]], iteration: int) -> np.ndarray:
+    """What the preview window shows: head with the keys, loss graph, one page; uint8 BGR.
+
+    Pages are brought to the common largest size by a border, and only ever made smaller, to a height of at most 800.
+    """
+    shrunk = [_shrunk(picture) for _, picture in pages]
+    height, width = max(picture.shape[0] for picture in shrunk), max(picture.shape[1] for picture in shrunk)
+    page = np.zeros((height, width, 3), np.float32)
+    page[: shrunk[index].shape[0], : shrunk[index].shape[1]] = shrunk[index]
+    head = np.full((HEAD_LINE_HEIGHT * (len(HEAD_KEYS) + 1), width, 3), _HEAD_BACKGROUND, np.float32)
+    lines = (*HEAD_KEYS, f'Preview: "{pages[index][0]}" [{index + 1}/{len(pages)}]')
+    for number, line in enumerate(lines):
+        _write_text(head, line, (4, number * HEAD_LINE_HEIGHT + 11), 0.38)
+    return to_uint8(np.concatenate([head, loss_graph(history, width, iteration), page], axis=0))
+
+
+def to_uint8(picture: np.ndarray) -> np.ndarray:
+    """float 0…1 to uint8."""
+    return np.clip(picture * 255.0, 0, 255).astype(np.uint8)
+
+
+def _draw_series(graph, losses):
+    length, count = losses.shape
+    width = graph.shape[1]
+    top = 2.0 * np.nanmean(losses[length // 5 :]) if np.isfinite(losses[length // 5 :]).any() else 1.0
+    top = top if top > 0 and np.isfinite(top) else 1.0
+    starts = (np.arange(width) * length) // width
+    ends = np.maximum(((np.arange(width) + 1) * length) // width, starts + 1)
+    for series in range(count):
+        # Computed as RGB, drawn as BGR: two losses are blue (source) and yellow (destination).
+        color = np.float32(colorsys.hsv_to_rgb(series / count, 1.0, 1.0))
+        for column, (start, end) in enumerate(zip(starts, ends)):
+            values = losses[start:end, series]
+            values = values[np.isfinite(values)]
+            if values.size:
+                low, high = (_graph_row(value, top) for value in (values.min(), max(0.0, values.max())))
+                graph[GRAPH_HEIGHT - 1 - high : GRAPH_HEIGHT - low, column] = color
+
+
+def _graph_row(value, top):
+    return int(np.clip(int(value / top * (GRAPH_HEIGHT - 1)), 0, GRAPH_HEIGHT - 1))
+
+
+def _loss_array(history):
+    """(iterations, series) float64; rows of another length are dropped."""
+    if not len(history):
+        return np.zeros((0, 0))
+    count = len(history[-1])
+    return np.array([row for row in history if len(row) == count], np.float64)
+
+
+def _shrunk(picture):
+    height, width = picture.shape[:2]
+    if height <= LARGEST_HEIGHT:
+        return picture
+    size = (max(1, width * LARGEST_HEIGHT // height), LARGEST_HEIGHT)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _mask_columns(batch, outputs):
+    return [_unit(batch["target_srcm"]), outputs["Q_ss"], _unit(batch["target_dstm"]), outputs["Q_dd"], outputs["Q_sd"]]
+
+
+def _grid(columns, captions):
+    """Columns of (N, R, R, C) side by side, N rows, with a caption above each."""
+    columns = [np.repeat(column, 3, axis=3) if column.shape[3] == 1 else column for column in columns]
+    size = columns[0].shape[1]
+    rows = [np.concatenate([column[row] for column in columns], axis=1) for row in range(len(columns[0]))]
+    head = np.full((CAPTION_HEIGHT, rows[0].shape[1], 3), _HEAD_BACKGROUND, np.float32)
+    for number, caption in enumerate(captions):
+        _write_text(head, caption, (number * size + 3, CAPTION_HEIGHT - 4), 0.33)
+    return np.clip(np.concatenate([head, *rows], axis=0), 0.0, 1.0).astype(np.float32)
+
+
+def _shade(image, mask):
+    return image * mask + 0.5 * (image + GREEN) * (1.0 - mask)
+
+
+def _unit(array):
+    return array.astype(np.float32) / np.float32(255.0) if array.dtype == np.uint8 else np.clip(array, 0.0, 1.0)
+
+
+def _write_text(picture, text, position, scale=0.4):
+    """Lighten a float picture by a text; OpenCV 5 draws text on 8-bit pictures only."""
+    ink = np.zeros(picture.shape[:2], np.uint8)
+    cv2.putText(ink, text, position, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, 1, cv2.LINE_AA)
+    weight = ink[..., None].astype(np.float32) / 255.0
+    picture += (_TEXT - picture) * weight

@@ -1,0 +1,191 @@
+"""The saved models of a folder: listing, choosing, renaming, deleting."""
+
+import os
+import shutil
+from pathlib import Path
+
+from core import interact
+from core.errors import NothingToDo, UserError
+from models.lock import LOCK_SUFFIX, is_locked
+from models.model_files import STATE_SUFFIX
+
+CLASS_NAMES = ("AMP", "Quick96", "SAEHD", "XSeg")
+SWAP_CLASS_NAMES = ("AMP", "Quick96", "SAEHD")
+NEW_NAME = "new"
+
+
+def file_prefix(class_name: str, name: str | None) -> str:
+    """What the file names of a model begin with: ``<name>_<class>``, for XSeg just ``XSeg``."""
+    return class_name if class_name == "XSeg" else f"{name}_{class_name}"
+
+
+def list_models(model_dir: Path, class_name: str) -> list[str]:
+    """Names of the saved models of a class, the latest saved first."""
+    ending = f"_{class_name}{STATE_SUFFIX}"
+    found = []
+    for entry in _entries(model_dir):
+        if entry.is_file() and entry.name.endswith(ending) and len(entry.name) > len(ending):
+            found.append((-entry.stat().st_mtime, entry.name[: -len(ending)]))
+    return [name for _, name in sorted(found)]
+
+
+def choose_model(
+    model_dir: Path, class_name: str, forced: str | None = None, silent: bool = False, may_create: bool = True
+) -> str | None:
+    """The name of the model to use: by flag, the latest (``silent``), or asked for.
+
+    Parameters
+    ----------
+    may_create : bool
+        False where only a trained model is of use: then an unknown name is an error.
+
+    Returns
+    -------
+    str or None
+        None for XSeg, which has no name.
+
+    Raises
+    ------
+    UserError
+        For a name with an underscore that is not that of a saved model, or for an unknown one.
+    """
+    if class_name == "XSeg":
+        return None
+    names = list_models(model_dir, class_name)
+    if not names and not may_create:
+        raise NothingToDo(f"{model_dir}: no saved {class_name} model found. Train one first.")
+    if forced is not None:
+        return _checked(forced, names, class_name, may_create)
+    if silent and names:
+        interact.info(f'Silent start: choosed model "{names[0]}"')
+        return names[0]
+    if not names:
+        if silent:
+            return NEW_NAME
+        answer = interact.ask_text(
+            "[new] No saved models found. Enter a name of a new model", NEW_NAME, show_default=False
+        )
+        return _checked(answer.replace("_", " ").strip() or NEW_NAME, [], class_name, True)
+    return _ask_model(model_dir, class_name, may_create)
+
+
+def _ask_model(model_dir, class_name, may_create):
+    while True:
+        names = list_models(model_dir, class_name)
+        if not names:
+            return choose_model(model_dir, class_name, may_create=may_create)
+        answer = _show_and_ask(names, may_create)
+        if answer == "r":
+            _ask_rename(model_dir, class_name, names)
+        elif answer == "d":
+            _ask_delete(model_dir, class_name, names)
+        elif answer.lstrip("-").isdigit():
+            return names[max(0, min(len(names) - 1, int(answer)))]
+        else:
+            try:
+                return _checked(answer, names, class_name, may_create)
+            except UserError as error:
+                if not interact.has_terminal():
+                    raise
+                interact.error(error)
+
+
+def _show_and_ask(names, may_create):
+    wanted = ", or enter a name to create a new model" if may_create else ""
+    lines = [f"Choose one of saved models{wanted}.", "[r] : rename", "[d] : delete", ""]
+    lines += [f"[{i}] : {name} {'- latest' if i == 0 else ''}" for i, name in enumerate(names)]
+    interact.info("\n".join(lines))
+    return interact.ask_text("", "0", show_default=False).strip() or "0"
+
+
+def _ask_rename(model_dir, class_name, names):
+    old = interact.ask_text("Enter the name of the model you want to rename", "", show_default=False)
+    if old not in names:
+        interact.info(f"There is no model {old!r}.")
+        return
+    new = interact.ask_text("Enter new name of the model", "", show_default=False)
+    try:
+        rename_model(model_dir, class_name, old, new)
+    except UserError as error:
+        interact.error(error)
+
+
+def _ask_delete(model_dir, class_name, names):
+    name = interact.ask_text("Enter the name of the model you want to delete", "", show_default=False)
+    if name not in names:
+        interact.info(f"There is no model {name!r}.")
+        return
+    entries = entries_of_model(model_dir, file_prefix(class_name, name))
+    if interact.confirm(f"Delete model {name} with its history and backups ({len(entries)} files and folders)?"):
+        delete_model(model_dir, class_name, name)
+
+
+def rename_model(model_dir: Path, class_name: str, old: str, new: str) -> None:
+    """Give a model another name: all its files and folders, also those inside of its backups.
+
+    Raises
+    ------
+    UserError
+        When the new name is taken or cannot be used, or the model is being trained.
+    """
+    check_new_name(new)
+    old_prefix, new_prefix = file_prefix(class_name, old), file_prefix(class_name, new)
+    _refuse_if_trained(model_dir, old_prefix)
+    if entries_of_model(model_dir, new_prefix):
+        raise UserError(f"{model_dir}: there are already files of a model {new_prefix}. Choose another name.")
+    backups = Path(model_dir) / f"{old_prefix}_autobackups"
+    inner = [path for path in backups.glob("*/*") if path.name.startswith(old_prefix + "_")]
+    for path in [*inner, *entries_of_model(model_dir, old_prefix)]:
+        os.rename(path, path.with_name(new_prefix + path.name[len(old_prefix) :]))
+
+
+def delete_model(model_dir: Path, class_name: str, name: str) -> None:
+    """Remove all files and folders of a model. Ask before."""
+    prefix = file_prefix(class_name, name)
+    _refuse_if_trained(model_dir, prefix)
+    for path in entries_of_model(model_dir, prefix):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def entries_of_model(model_dir: Path, prefix: str) -> list[Path]:
+    """Files and folders of a model in its folder."""
+    return [
+        Path(entry.path)
+        for entry in _entries(model_dir)
+        if entry.name.startswith(prefix + "_") or entry.name == prefix + LOCK_SUFFIX
+    ]
+
+
+def check_new_name(name: str) -> None:
+    """Raise UserError when a model cannot be given this name."""
+    if not name or name != name.strip() or name.startswith("."):
+        raise UserError(f"{name!r} is no usable model name.")
+    bad = [character for character in '_/\\:*?"<>|' if character in name]
+    if bad:
+        raise UserError(f"The model name {name!r} must not hold {' '.join(bad)}")
+
+
+def _checked(name, names, class_name, may_create):
+    if name in names:
+        return name
+    if not may_create:
+        raise UserError(f"There is no {class_name} model named {name!r}. Saved models: {', '.join(names) or 'none'}.")
+    check_new_name(name)
+    return name
+
+
+def _refuse_if_trained(model_dir, prefix):
+    if is_locked(model_dir, prefix):
+        raise UserError(f"{model_dir}: {prefix} is being trained. End the training first.")
+
+
+def _entries(model_dir):
+    try:
+        return sorted(os.scandir(model_dir), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"{model_dir}: cannot be listed ({error.strerror}).") from None

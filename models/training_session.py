@@ -1,0 +1,332 @@
+"""A training run from start to end: name, lock, devices, options, networks, data, loop, clean exit."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+
+from core import interact
+from core.errors import UsageError, UserError
+from core.random_streams import new_seed
+from models import transaction
+from models.base import SavedModel
+from models.lock import ModelLock
+from models.option_values import ask_options, check_value, dump_options, parse_assignments, read_options_file
+from models.options import Context
+from models.previewer import Previewer
+from models.saved_models import choose_model, file_prefix
+from models.trainer import STOP, Trainer, TrainerSettings
+from models.training_data import DataSettings
+
+OVERRIDE_SECONDS, OVERRIDE_SECONDS_NOTEBOOK = 2, 5
+LOWEST_PRIORITY = 20
+PRETRAINING_FRESH = {"df": ("inter",), "liae": ("inter_AB", "inter_B")}
+_GIB = 2**30
+
+
+class TrainingSession:
+    """One call of ``train``.
+
+    Parameters
+    ----------
+    flags : argparse.Namespace
+        As parsed by :mod:`mainscripts.train`.
+    """
+
+    def __init__(self, flags):
+        self.flags = flags
+        self.notebook = flags.notebook or "google.colab" in sys.modules
+        self.recipe = None
+
+    def run(self) -> int:
+        """Train until the target or until told to stop; returns the exit code."""
+        flags = self.flags
+        class_name = flags.model
+        given = self._given_options(class_name)
+        for folder in (flags.training_data_src_dir, flags.training_data_dst_dir, flags.model_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        name = choose_model(flags.model_dir, class_name, flags.force_model_name, flags.silent_start)
+        lower_priority()
+        with ModelLock(flags.model_dir, file_prefix(class_name, name)):
+            saved = SavedModel(flags.model_dir, class_name, name)
+            if transaction.recover(saved.model_dir, saved.prefix):
+                interact.info("The latest save was cut off while files were put in place; it is complete now.")
+            saved.load_state()
+            if saved.is_first_run:
+                interact.info("\nModel first run.")
+            gpus = self._devices()
+            saved.devices = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in gpus]
+            fresh = self._settle_options(saved, given, gpus)
+            if flags.dump_options:
+                dump_options(class_name, saved.effective, flags.dump_options)
+                interact.info(f"Options written to {flags.dump_options}.")
+                return 0
+            return self._train(saved, fresh)
+
+    def _given_options(self, class_name):
+        """Options of file, recipe and flags; later ones win."""
+        flags, given = self.flags, {}
+        if flags.options:
+            given.update(read_options_file(class_name, flags.options))
+        if flags.recipe:
+            from models.recipe import read_recipe
+
+            self.recipe = read_recipe(class_name, flags.recipe)
+            given.update(self.recipe.start_options)
+        given.update(parse_assignments(class_name, flags.set))
+        if flags.target_iter is not None:
+            given["target_iter"] = check_value(class_name, "target_iter", flags.target_iter, "--target-iter")
+        return given
+
+    def _devices(self):
+        from models.device_choice import choose_devices
+
+        if self.flags.seed is not None:
+            from core.nn import devices
+
+            chosen = choose_devices(self.flags.cpu_only, self.flags.force_gpu_idxs, self.flags.silent_start)
+            devices.make_deterministic(self.flags.seed)
+            return chosen
+        return choose_devices(self.flags.cpu_only, self.flags.force_gpu_idxs, self.flags.silent_start)
+
+    def _settle_options(self, saved, given, gpus):
+        """Ask or take the options, store them; returns the networks that start anew."""
+        flags = self.flags
+        context = Context(len(gpus), int(min((gpu.memory_gib for gpu in gpus), default=0) * _GIB), self.notebook)
+        defaults = saved.default_options()
+        silent = flags.silent_start
+        override = False
+        if not saved.is_first_run and not silent and saved.class_name != "Quick96" and self.recipe is None:
+            seconds = OVERRIDE_SECONDS_NOTEBOOK if self.notebook else OVERRIDE_SECONDS
+            override = interact.ask_timed(f"Press enter in {seconds} seconds to override model settings.", seconds)
+        before = dict(saved.data.options)
+        if saved.class_name == "XSeg" and not saved.is_first_run and self._asks_restart(saved, given, override):
+            saved.restart()
+            given = {key: value for key, value in given.items() if key != "restart_training"}
+            before = {}
+        first_run = saved.is_first_run
+        interact.discard_pending_input()
+        options = ask_options(saved.class_name, before, defaults, given, context, first_run, override, silent)
+        self.choose_sample = bool(options.pop("choose_preview_history", False))
+        options.pop("restart_training", None)
+        saved.data.options = options
+        if first_run:
+            saved.write_default_options()
+        if gpus:
+            count = len(gpus)
+            options["batch_size"] = max(1, options["batch_size"] // count) * count
+        options["batch_size"] = max(1, options["batch_size"])
+        if options.get("pretrain") and flags.pretraining_data_dir is None:
+            raise UsageError("Pretraining mode needs a faceset: give --pretraining-data-dir, or set pretrain to no.")
+        return self.fresh_networks(saved, before, options)
+
+    def fresh_networks(self, saved, before, options):
+        """Networks whose weights start anew because of a change of options; resets the count after pretraining."""
+        if saved.is_first_run:
+            return ()
+        fresh = ()
+        if before.get("pretrain") and not options.get("pretrain"):
+            interact.info("Pretraining ended: iterations count from 0 again.")
+            saved.reset_iterations()
+            if saved.class_name == "SAEHD":
+                fresh = PRETRAINING_FRESH[options["archi"].partition("-")[0]]
+        changed = [key for key in ("gan_patch_size", "gan_dims") if key in before and before[key] != options.get(key)]
+        if changed and options.get("gan_power"):
+            interact.info("The discriminator (GAN) starts with new weights, as its settings changed.")
+            fresh += ("GAN",)
+        return fresh
+
+    def _asks_restart(self, saved, given, override):
+        if "restart_training" in given:
+            return given["restart_training"]
+        if not override:
+            return False
+        from models.options import option_table
+
+        option = option_table("XSeg")["restart_training"]
+        return interact.ask_bool(option.prompt, False, option.help)
+
+    def _train(self, saved, fresh):
+        flags = self.flags
+        if flags.debug:
+            from models.debug_samples import show_samples
+
+            return show_samples(saved, self._data_settings(), self._opens_window())
+        data = make_data(saved, self._data_settings())
+        trainer = None
+        try:
+            if saved.is_first_run:
+                saved.set_aside_old_files()
+            with advice_on_memory(saved):
+                saved.build(True, flags.seed, fresh, flags.pretrained_model_dir)
+            if hasattr(saved.network, "resume_after"):
+                saved.network.resume_after(data.batch_before(saved.iteration))
+            trainer = self._make_trainer(saved, data)
+            interact.info(saved.summary())
+        finally:
+            if trainer is None:
+                data.close()
+        with stop_signals(trainer), advice_on_memory(saved):
+            self._attend(trainer)
+            if trainer.failure is not None:
+                raise trainer.failure
+        return 0
+
+    def _make_trainer(self, saved, data):
+        flags = self.flags
+        window = self._opens_window()
+        previewer = Previewer(saved, data, window, bool(flags.web_preview), self.notebook)
+        previewer.load_sample()
+        if self.choose_sample:
+            self._choose_sample(previewer, window)
+        settings = TrainerSettings(flags.saving_time, flags.save_every, flags.backup_every)
+        trainer = Trainer(saved, data, settings, previewer)
+        settings.hooks.append(previewer)
+        settings.hooks.extend(self._hooks(trainer))
+        return trainer
+
+    def _hooks(self, trainer):
+        flags = self.flags
+        hooks = []
+        if flags.execute_program or flags.run_every:
+            from models.scheduled import ScheduledCommands
+
+            hooks.append(ScheduledCommands(trainer, flags.execute_program, flags.run_every))
+        if flags.holdout:
+            from models.holdout import HoldoutScores
+
+            hooks.append(HoldoutScores(trainer))
+        if flags.tensorboard:
+            from models.tensorboard import TensorBoardLog
+
+            hooks.append(TensorBoardLog(flags.tensorboard, trainer))
+        if flags.web_preview:
+            from models.web_preview import WebPreview
+
+            hooks.append(WebPreview(flags.web_preview, trainer))
+        if self.recipe is not None:
+            from models.recipe import RecipeRunner
+
+            hooks.append(RecipeRunner(self.recipe, trainer, self))
+        return hooks
+
+    def _choose_sample(self, previewer, window):
+        if self.notebook or not window:
+            previewer.set_sample(previewer.draw_sample(new_seed() % 100_000))
+            return
+        from models.sample_chooser import choose_sample
+
+        choose_sample(previewer)
+
+    def _data_settings(self):
+        flags = self.flags
+        return DataSettings(
+            flags.training_data_src_dir,
+            flags.training_data_dst_dir,
+            flags.pretraining_data_dir,
+            new_seed() if flags.seed is None else flags.seed,
+            flags.workers,
+            None if flags.cache_mb is None else flags.cache_mb * 2**20,
+            flags.holdout,
+        )
+
+    def _opens_window(self):
+        from models.preview_window import can_open_window
+
+        if self.flags.no_preview or self.notebook:
+            return False
+        if can_open_window():
+            return True
+        interact.info("There is no display: no preview window; previews are written to the model folder.")
+        return False
+
+    def _attend(self, trainer):
+        """Run the trainer beside the window (or beside nothing) on the main thread."""
+        trainer.start()
+        if trainer.previewer.has_window:
+            from models.preview_window import PreviewWindow
+
+            PreviewWindow(trainer).run()
+        while not trainer.finished.wait(0.2):
+            pass
+
+
+def make_data(saved: SavedModel, settings: DataSettings):
+    """The batches for a model, starting at its iteration."""
+    if saved.class_name == "XSeg":
+        from models.xseg_data import XSegData
+
+        return XSegData(saved.effective, settings, saved.iteration)
+    from models.training_data import SwapData
+
+    return SwapData(saved.class_name, saved.effective, settings, saved.iteration)
+
+
+@contextmanager
+def stop_signals(trainer: Trainer):
+    """Ctrl+C and SIGTERM ask the trainer to save and end; a second one ends at once."""
+
+    def handle(number, frame):
+        if handle.asked:
+            raise KeyboardInterrupt
+        handle.asked = True
+        trainer.send(STOP)
+
+    handle.asked = False
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def advice_on_memory(saved: SavedModel):
+    """Turn TensorFlow's out-of-memory errors into advice on the options to lower."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise UserError(memory_advice(saved.class_name, saved.effective)) from error
+    except tf.errors.InternalError as error:
+        if "out of memory" in str(error).lower() or "failed to allocate" in str(error).lower():
+            raise UserError(memory_advice(saved.class_name, saved.effective)) from error
+        raise
+
+
+def memory_advice(class_name: str, options: dict) -> str:
+    """What to lower when the memory does not suffice."""
+    steps = [f"batch_size (now {options['batch_size']})"]
+    if options.get("gan_power"):
+        steps.append("gan_dims or gan_patch_size")
+    if class_name in ("SAEHD", "AMP"):
+        if options.get("models_opt_on_gpu"):
+            steps.append("models_opt_on_gpu=n")
+        if options.get("adabelief"):
+            steps.append("adabelief=n")
+        steps.append("in a new model resolution, ae_dims, e_dims, d_dims")
+    return f"Not enough memory. Lower, in this order: {'; '.join(steps)}. The last save is untouched."
+
+
+def lower_priority() -> None:
+    """Let other programs go first."""
+    try:
+        if os.name == "nt":
+            import ctypes
+
+            idle_class = 0x40
+            kernel = ctypes.windll.kernel32
+            kernel.SetPriorityClass(kernel.GetCurrentProcess(), idle_class)
+        else:
+            os.nice(LOWEST_PRIORITY)
+    except OSError:
+        interact.info("Unable to set lowest process priority")
+
+
+__all__ = ["TrainingSession", "make_data", "memory_advice"]
