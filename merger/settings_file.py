@@ -119,7 +119,9 @@ def settings_text(configs: Sequence[MergeConfig], names: Sequence[str] = (), lin
             content = readable[0]
         else:
             content = {_INTERPOLATION: "linear" if linear and name in RANGES else "hold", **readable}
-        dumped = yaml.safe_dump({name: content}, default_flow_style=None, width=10**6, sort_keys=False)
+        dumped = yaml.safe_dump(
+            {name: content}, default_flow_style=None if len(keys) > 1 else False, width=10**6, sort_keys=False
+        )
         lines.append(dumped.strip())
     return "\n".join(lines) + "\n"
 

@@ -15,6 +15,7 @@ _DEVIATION_FLOOR = 1e-6
 _EIGENVALUE_FLOOR = float(np.finfo(np.float64).eps)
 _NEUTRAL_LIGHT = 100
 _BILATERAL_RADIUS_PER_SIGMA = 1.5
+_SMALL_CHANGE = 0.25
 
 
 def color_transfer(
@@ -446,7 +447,7 @@ def smooth_change(change: np.ndarray, sigma_color: float, sigma_space: float) ->
     """
     extent = float(change.max() - change.min()) if change.size else 0.0
     reduction = 4
-    if extent > 0.4 * sigma_color or min(change.shape[:2]) < 8 * reduction or sigma_space < 2 * reduction:
+    if extent > _SMALL_CHANGE * sigma_color or min(change.shape[:2]) < 8 * reduction or sigma_space < 2 * reduction:
         return cv2.bilateralFilter(change, 0, sigma_color, sigma_space)
     smooth = _disc_blur(change, sigma_space)
     height, width = change.shape[:2]
