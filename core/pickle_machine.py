@@ -18,13 +18,16 @@ _BYTES_PER_OPERATION = 4
 _BYTES_PER_CONTAINER = 24
 _BYTES_PER_SHARED_VALUE = 4
 _LONGEST_INTEGER = 16
+_GREATEST_KEY = 1 << 31
+_LEAST_COPIES = 32 << 20
+_COPIES_PER_BYTE = 3
 _SHORTEST_RUN = 8
 _LONGEST_GLOBAL = 300
 _LEAST_VIEW = 1024
 _HIGHEST_PROTOCOL = 5
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
-_FLOAT = ord("G")
+_FLOAT, _STOP, _MEMOIZE = ord("G"), ord("."), 0x94
 
 _u16, _u32, _u64 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q"))
 _i32 = struct.Struct("<i").unpack_from
@@ -51,8 +54,8 @@ class Machine:
         "classes",
         "compact",
         "containers",
+        "copies",
         "data",
-        "done",
         "marks",
         "memo",
         "memo_size",
@@ -65,21 +68,25 @@ class Machine:
         self.classes = ARRAYS if not classes else {**ARRAYS, **classes}
         self.stack, self.marks, self.memo = [], [], {}
         self.memo_size = 0
-        self.done = False
         size = len(data) - at
         self.operations = _LEAST_BUDGET + size // _BYTES_PER_OPERATION
+        self.copies = _LEAST_COPIES + _COPIES_PER_BYTE * size
         self.containers = _LEAST_BUDGET + size // _BYTES_PER_CONTAINER
 
     def run(self):
         """Work through the opcodes up to STOP and return the one value left."""
-        data, table = self.data, _OPERATIONS
+        data, table, memo = self.data, _OPERATIONS, self.memo
         for _ in range(self.operations):
             operation = data[self.at]
             self.at += 1
-            table[operation](self)
-            if self.done:
-                if self.marks or len(self.stack) != 1:
-                    raise Damaged("is damaged (it ends in the middle of a value)")
+            if operation == _MEMOIZE:  # every second operation is this one
+                memo[self.memo_size] = self.stack[-1]
+                self.memo_size += 1
+            elif operation != _STOP:
+                table[operation](self)
+            elif self.marks or len(self.stack) != 1:
+                raise Damaged("is damaged (it ends in the middle of a value)")
+            else:
                 return self.stack[0]
         raise Damaged("has far more parts than its size justifies")
 
@@ -109,6 +116,13 @@ class Machine:
         if self.containers < 0:
             raise Damaged("has far more lists than its size justifies")
 
+    def count_copy(self, value):
+        """Bytes and arrays may be made from the same stored bytes again and again; bound the sum of their sizes."""
+        if type(value) is bytes or type(value) is np.ndarray:
+            self.copies -= len(value) if type(value) is bytes else value.nbytes
+            if self.copies < 0:
+                raise Damaged("unfolds to far more bytes than it stores")
+
     def pop_mark(self):
         items = self.stack
         if len(self.marks) == 0:
@@ -120,8 +134,8 @@ class Machine:
         if type(target) is not dict or len(items) % 2:
             raise Damaged("is damaged (entries for something that is no dictionary)")
         for key in items[::2]:
-            if type(key) not in _PLAIN_TYPES:
-                raise Damaged(f"has a dictionary key of type {type(key).__name__}")
+            if type(key) is not str:
+                _check_key(key)
         target.update(zip(items[::2], items[1::2]))
 
     def find(self, module, name):
@@ -131,12 +145,15 @@ class Machine:
         return stand_in
 
 
+def _check_key(key):
+    """Only kinds of keys that nobody can make collide, which would take for ever."""
+    if type(key) is int and abs(key) <= _GREATEST_KEY or type(key) in (bytes, bool):
+        return
+    raise Damaged(f"has a dictionary key that cannot be used ({type(key).__name__})")
+
+
 def _refuse(machine):
     raise Refused(f"the pickle operation 0x{machine.data[machine.at - 1]:02x}")
-
-
-def _stop(machine):
-    machine.done = True
 
 
 def _protocol(machine):
@@ -270,11 +287,6 @@ def _set_items(machine):
     machine.set_items(machine.stack[-1], items)
 
 
-def _memoize(machine):
-    machine.memo[machine.memo_size] = machine.stack[-1]
-    machine.memo_size += 1
-
-
 def _put(unpack, size):
     def put(machine):
         machine.memo[machine.number(unpack, size)] = machine.stack[-1]
@@ -319,7 +331,9 @@ def _reduce(machine):
     if type(called) is not StandIn or called.call is None or type(arguments) is not tuple:
         raise Refused(f"a call of {called.name if type(called) is StandIn else type(called).__name__}")
     machine.count_container()
-    machine.stack.append(called.call(*arguments))
+    value = called.call(*arguments)
+    machine.count_copy(value)
+    machine.stack.append(value)
 
 
 def _new_object(machine):
@@ -336,6 +350,7 @@ def _build(machine):
     target = machine.stack[-1]
     if type(target) is Pending and target.value is None:
         machine.stack[-1] = target.value = target.fill(state)
+        machine.count_copy(target.value)
     elif type(target) is Holder and type(state) is dict:
         target.attributes.update(state)
     else:
@@ -345,8 +360,8 @@ def _build(machine):
 def _pair_run(machine, pattern, dtype, index_size):
     """Read many lists of two floats at once; False when there are not enough of them here."""
     start = machine.at - 1
-    match = pattern.match(machine.data, start)
-    if match is None or match.end() - start < _SHORTEST_RUN * dtype.itemsize or not machine.marks:
+    match = pattern.match(machine.data, start) if machine.marks else None
+    if match is None or match.end() - start < _SHORTEST_RUN * dtype.itemsize:
         return False
     count = (match.end() - start) // dtype.itemsize
     records = np.frombuffer(machine.data, dtype, count, start)
@@ -386,7 +401,7 @@ _PAIR_RUNS = {
 
 def _operations():
     table = [_refuse] * 256
-    table[0x80], table[0x95], table[ord(".")], table[ord("(")] = _protocol, _frame, _stop, _mark
+    table[0x80], table[0x95], table[ord("(")] = _protocol, _frame, _mark
     table[ord("N")], table[0x88], table[0x89] = _constant(None), _constant(True), _constant(False)
     table[ord("K")], table[ord("M")], table[ord("J")] = _one_byte, _unpacked(_u16, 2), _unpacked(_i32, 4)
     table[ord("G")], table[0x8A], table[0x8B] = _unpacked(_f64, 8), _long(_length_byte, 1), _long(_i32, 4)
@@ -396,7 +411,7 @@ def _operations():
     table[ord("]")], table[ord("}")], table[ord(")")] = _empty_list, _empty_dict, _constant(())
     table[ord("a")], table[ord("e")], table[ord("s")], table[ord("u")] = _append, _appends, _set_item, _set_items
     table[ord("t")], table[0x85], table[0x86], table[0x87] = _tuple, *map(_short_tuple, (1, 2, 3))
-    table[0x94], table[ord("q")], table[ord("r")] = _memoize, _put(_length_byte, 1), _put(_u32, 4)
+    table[ord("q")], table[ord("r")] = _put(_length_byte, 1), _put(_u32, 4)
     table[ord("h")], table[ord("j")] = _get_short, _get_long
     table[ord("c")], table[0x93] = _global, _stack_global
     table[ord("R")], table[0x81], table[ord("b")] = _reduce, _new_object, _build
@@ -407,6 +422,8 @@ _OPERATIONS = _operations()
 
 
 _NUMPY_TYPES = frozenset(np.dtype(code).type for code in ("?", *"bhilqBHILQefd"))
+_LARGE_TYPES = frozenset({str, bytes, np.ndarray, PairBlock})
+_BYTES_PER_UNIT = 64
 _LEAF_TYPES = _PLAIN_TYPES | _NUMPY_TYPES | {np.ndarray, StoredPath, PairBlock}
 
 
@@ -432,7 +449,7 @@ def check_values(root: Any, stored_size: int) -> None:
         total = 1
         for part in _parts(kind, value):
             if type(part) in _LEAF_TYPES:
-                total += 1
+                total += 1 if type(part) not in _LARGE_TYPES else 1 + _stored_bytes(part) // _BYTES_PER_UNIT
             elif type(part) is list and len(part) == 2 and type(part[0]) is float and type(part[1]) is float:
                 total += 3
             else:
@@ -443,6 +460,10 @@ def check_values(root: Any, stored_size: int) -> None:
         return total
 
     size_of(root, 0)
+
+
+def _stored_bytes(value):
+    return len(value) if type(value) in (str, bytes) else value.nbytes
 
 
 def _parts(kind, value):
