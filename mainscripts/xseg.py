@@ -14,6 +14,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser("xseg", help="draw, train, apply and remove face masks")
     parser.set_defaults(group=parser)
     commands = parser.add_subparsers(title="mask tools", metavar="TOOL")
+    _add(commands, "editor", run_editor, "label faces in a window")
     apply = _add(commands, "apply", run_apply, "write the masks of a trained (or generic) network into the faces")
     _add_apply_flags(apply)
     _add(commands, "remove", run_remove, "remove applied masks; labels stay")
@@ -22,6 +23,16 @@ def add_parser(subparsers):
     fetch.add_argument(
         "--delete-original", choices=("yes", "no"), help="delete the copied faces from the input folder (asked)"
     )
+
+
+def run_editor(options):
+    """Open the mask editor."""
+    from xseglib.editor.app import run_editor as open_editor
+    from xseglib.folders import face_files
+
+    interact.info("Running XSeg editor.")
+    folder = options.input_dir
+    open_editor(folder, face_files(folder), folder.name)
 
 
 def run_apply(options):

@@ -52,6 +52,7 @@ class ImageList:
     def __init__(self, files: Sequence[Path], read: Callable[[Path], FaceInfo] = read_info):
         self.files = list(files)
         self._read, self._infos = read, {}
+        self._labelled, self._not_faces = set(), set()
         self.index = None
 
     @property
@@ -62,14 +63,15 @@ class ImageList:
     @property
     def labelled_count(self) -> int:
         """Number of files known to have labels."""
-        return sum(self._infos[path].is_labelled for path in self.files if path in self._infos)
+        return len(self._labelled)
 
     @property
     def position(self) -> tuple[int, int]:
         """(i, N): place of the current face among the faces, and their number; files not looked at yet count."""
-        faces = [index for index, path in enumerate(self.files) if path not in self._infos or self._infos[path].is_face]
-        before = sum(index <= self.index for index in faces) if self.index is not None else 0
-        return before, len(faces)
+        place = 0 if self.index is None else self.index + 1
+        if self._not_faces:
+            place -= sum(path in self._not_faces for path in self.files[:place])
+        return place, len(self.files) - len(self._not_faces)
 
     def is_known(self, path: Path) -> bool:
         """Whether the file was looked at."""
@@ -78,12 +80,14 @@ class ImageList:
     def info(self, path: Path) -> FaceInfo:
         """What is known of a file; looks into it if need be."""
         if path not in self._infos:
-            self._infos[path] = self._read(path)
+            self.note(path, self._read(path))
         return self._infos[path]
 
     def note(self, path: Path, info: FaceInfo) -> None:
         """Remember what was found out elsewhere."""
         self._infos[path] = info
+        for members, belongs in ((self._labelled, info.is_labelled), (self._not_faces, not info.is_face)):
+            (members.add if belongs else members.discard)(path)
 
     def first(self) -> bool:
         """Go to the first face; False when there is none."""
@@ -112,7 +116,10 @@ class ImageList:
     def drop_current(self) -> bool:
         """Take the current file out of the list; the next face, else the one before, becomes current."""
         following, before = self._ahead(self.index, 1, 1, False), self._ahead(self.index, -1, 1, False)
-        self._infos.pop(self.files.pop(self.index), None)
+        path = self.files.pop(self.index)
+        self._infos.pop(path, None)
+        self._labelled.discard(path)
+        self._not_faces.discard(path)
         self.index = following - 1 if following is not None else before
         return self.index is not None
 

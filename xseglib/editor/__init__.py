@@ -1,0 +1,1 @@
+"""The window in which masks are labelled (PyQt5)."""
