@@ -223,7 +223,8 @@ def _json_rotation(video):
 
 def _json_audio(number, stream):
     tags = {key.lower(): value for key, value in stream.get("tags", {}).items()}
-    channels = stream.get("channel_layout") or f"{stream.get('channels', '?')} channels"
+    count = stream.get("channels", "?")
+    channels = stream.get("channel_layout") or {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
     language = tags.get("language")
     return AudioTrack(
         number,

@@ -218,7 +218,9 @@ def cut_video(
     if width % 2 or height % 2:
         picture = picture.filter("pad", width + width % 2, height + height % 2)
         picture = picture.filter("fillborders", right=width % 2, bottom=height % 2, mode="smear")
-    picture = picture.filter("scale", flags=SCALER).filter("format", settings.pixel_format)
+    full = "pc" if info.colour.range == "pc" else "tv"
+    picture = picture.filter("scale", flags=SCALER, out_range=full).filter("format", settings.pixel_format)
+    picture = picture.filter("setparams", range=full)
     streams, options = [picture], {**settings.arguments(suffix), **known_tags(info.colour)}
     if info.audio:
         streams.append(source[f"a:{track}"])

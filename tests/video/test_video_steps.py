@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import video_clips as clips
 
+from core.errors import FormatError, UserError
 from core.imageio import read_bgr, write_image
 from core.paths import list_images
-from core.video import open_reader, probe, read_frames
-from core.video_encoders import EncoderSettings
+from core.video import open_reader, open_writer, probe, read_frames
+from core.video_encoders import EncoderSettings, default_encoder
 from core.video_probe import frame_times
 from core.video_steps import cut_video, denoise_images, encode_images, extract_frames, read_reference
 
@@ -169,3 +170,93 @@ def test_sequence_of_100000_and_beyond_stays_in_natural_order(tmp_path):
         write_image(tmp_path / f"{number}.png", clips.numbered_frame(place))
     encode_images(tmp_path, tmp_path / "out.mp4", 25, EncoderSettings())
     assert [clips.read_number(frame) for frame in read_frames(tmp_path / "out.mp4")] == [0, 1, 2, 3]
+
+
+def tagged_clip(path, colour_range, count=3):
+    """A clip in BT.709 that says so, in limited (tv) or full (pc) range."""
+    tags = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", colour_range]
+    filters = f"scale=out_color_matrix=bt709:out_range={colour_range}"
+    pixels = "yuv420p" if colour_range == "tv" else "yuvj420p"
+    return clips.make_clip(path, count, options=["-vf", filters, "-pix_fmt", pixels, "-crf", "2", *tags])
+
+
+@pytest.mark.parametrize("colour_range", ["tv", "pc"])
+def test_png_jpg_cut_and_result_all_show_the_colours_of_the_source(tmp_path, colour_range):
+    video = tagged_clip(tmp_path / "in.mp4", colour_range)
+    drawn = [clips.numbered_frame(number).astype(int) for number in range(3)]
+    extract_frames(video, tmp_path / "png", ".png")
+    extract_frames(video, tmp_path / "jpg", ".jpg")
+    encode_images(tmp_path / "png", tmp_path / "out.mp4", 25, EncoderSettings(lossless=True), read_reference(video))
+    cut_video(video, tmp_path / "cut.mp4", 0, None, 0, EncoderSettings(lossless=True))
+    seen = {
+        "png": [read_bgr(image) for image in list_images(tmp_path / "png")],
+        "jpg": [read_bgr(image) for image in list_images(tmp_path / "jpg")],
+        "result": list(read_frames(tmp_path / "out.mp4")),
+        "cut": list(read_frames(tmp_path / "cut.mp4")),
+    }
+    for name, frames in seen.items():
+        for frame, original in zip(frames, drawn):
+            assert np.abs(frame - original)[:, 8:-8].mean() < 3.5, name
+    assert probe(tmp_path / "out.mp4").colour == probe(tmp_path / "cut.mp4").colour == probe(video).colour
+
+
+def test_pixels_that_are_not_square_stay_so(tmp_path):
+    video = clips.make_clip(tmp_path / "in.mp4", 2, options=["-pix_fmt", "yuv420p", "-vf", "setsar=4/3"])
+    assert probe(round_trip(video, tmp_path / "frames", tmp_path / "out.mp4")).pixel_aspect == Fraction(4, 3)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".avi", "mp3"), (".mkv", "aac"), (".webm", "opus"), (".ts", "aac")])
+def test_other_containers_play_all_frames_with_the_sound_in_step(tmp_path, suffix, codec):
+    flashes = [4, 20]
+    sound = clips.make_clicks(tmp_path / "s.wav", [flash / 25 for flash in flashes], 1.2)
+    video = clips.make_clip(tmp_path / "in.mp4", 30, "25", sound)
+    extract_frames(video, tmp_path / "frames")
+    settings = EncoderSettings(default_encoder(suffix), bitrate=2)
+    result = tmp_path / f"out{suffix}"
+    encode_images(tmp_path / "frames", result, 25, settings, read_reference(video), include_audio=True)
+    assert [clips.read_number(frame) for frame in read_frames(result)] == list(range(30))
+    assert probe(result).audio[0].codec == codec
+    shown = frame_times(result)
+    clicks = clips.find_clicks(result)
+    assert len(clicks) == 2
+    assert max(abs(click - float(shown[flash])) for click, flash in zip(clicks, flashes)) <= 0.04
+
+
+def test_sound_that_the_container_holds_is_copied_not_coded_again(tmp_path):
+    sound = clips.make_clicks(tmp_path / "s.wav", [0.2], 1)
+    video = clips.make_clip(tmp_path / "in.mp4", 25, "25", sound)
+    result = round_trip(video, tmp_path / "frames", tmp_path / "out.mp4")
+    streams = [
+        clips.ffmpeg("-i", file, "-map", "0:a", "-c", "copy", "-f", "adts", "pipe:1") for file in (video, result)
+    ]
+    assert streams[0] == streams[1]
+
+
+def test_pictures_that_begin_after_the_sound_stay_in_step(tmp_path):
+    sound = clips.make_clicks(tmp_path / "s.wav", [0.5 + 10 / 25], 1.6)
+    plain = clips.make_clip(tmp_path / "plain.mp4", 25, "25")
+    video = tmp_path / "late.mkv"
+    clips.ffmpeg("-itsoffset", "0.5", "-i", plain, "-i", sound, "-map", "0:v", "-map", "1:a", "-c:v", "copy", video)
+    result = round_trip(video, tmp_path / "frames", tmp_path / "out.mp4")
+    shown = frame_times(result)
+    assert len(shown) == 25
+    assert abs(clips.find_clicks(result)[0] - float(shown[10])) <= 0.04
+
+
+def test_writer_cuts_nothing_off_and_refuses_frames_that_do_not_fit(tmp_path):
+    target = tmp_path / "o.mp4"
+    with pytest.raises(UserError, match="frame 2 is 64x64"), open_writer(target, 25, (128, 64)) as writer:
+        writer.write(clips.numbered_frame(0))
+        writer.write(clips.numbered_frame(0, 64, 64))
+    assert not target.exists() and list(tmp_path.iterdir()) == []
+    with pytest.raises(FormatError, match="no frames"), open_writer(target, 25, (128, 64)):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_can_stop_early_and_start_late(tmp_path):
+    video = clips.make_clip(tmp_path / "in.mp4", 40, "25")
+    assert [clips.read_number(frame) for frame in read_frames(video, count=3)] == [0, 1, 2]
+    assert [clips.read_number(frame) for frame in read_frames(video, start=1.0)] == list(range(25, 40))
+    frame = next(read_frames(video, deep=True))
+    assert frame.dtype == np.uint16 and clips.read_number(frame / 257) == 0
