@@ -164,7 +164,9 @@ def with_loss_graph(picture: np.ndarray, history: Sequence[Sequence[float]], ite
     return to_uint8(np.concatenate([graph, picture], axis=0))
 
 
-def window_picture(pages: Pages, index: int, history: Sequence[Sequence[float]], iteration: int) -> np.ndarray:
+def window_picture(
+    pages: Pages, index: int, history: Sequence[Sequence[float]], iteration: int, with_keys: bool = True
+) -> np.ndarray:
     """What the preview window shows: head with the keys, loss graph, one page; uint8 BGR.
 
     Pages are brought to the common largest size by a border, and only ever made smaller, to a height of at most 800.
@@ -173,8 +175,8 @@ def window_picture(pages: Pages, index: int, history: Sequence[Sequence[float]],
     height, width = max(picture.shape[0] for picture in shrunk), max(picture.shape[1] for picture in shrunk)
     page = np.zeros((height, width, 3), np.float32)
     page[: shrunk[index].shape[0], : shrunk[index].shape[1]] = shrunk[index]
-    head = np.full((HEAD_LINE_HEIGHT * (len(HEAD_KEYS) + 1), width, 3), _HEAD_BACKGROUND, np.float32)
-    lines = (*HEAD_KEYS, f'Preview: "{pages[index][0]}" [{index + 1}/{len(pages)}]')
+    lines = (*HEAD_KEYS, f'Preview: "{pages[index][0]}" [{index + 1}/{len(pages)}]') if with_keys else ()
+    head = np.full((HEAD_LINE_HEIGHT * len(lines), width, 3), _HEAD_BACKGROUND, np.float32)
     for number, line in enumerate(lines):
         _write_text(head, line, (4, number * HEAD_LINE_HEIGHT + 11), 0.38)
     return to_uint8(np.concatenate([head, loss_graph(history, width, iteration), page], axis=0))

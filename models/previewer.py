@@ -12,6 +12,7 @@ from core.errors import UserError
 from core.imageio import write_image
 from models import preview
 from models.base import SavedModel
+from models.hooks import Hook
 
 HISTORY_QUALITY = 95
 NOTEBOOK_STEP = 100
@@ -29,7 +30,7 @@ class PreviewState:
     made_at: float
 
 
-class Previewer:
+class Previewer(Hook):
     """Makes pages from batches and hands them on.
 
     Parameters
@@ -115,7 +116,7 @@ class Previewer:
             return
         root = self.saved.model_dir / f"{self.saved.prefix}_history"
         history = list(self.saved.data.loss_history)
-        for name, picture in self.pages(self.sample, _HISTORY_ROW):
+        for name, picture in self.fixed_pages():
             folder = root / name
             folder.mkdir(parents=True, exist_ok=True)
             drawn = preview.with_loss_graph(picture, history, iteration)
@@ -123,24 +124,22 @@ class Previewer:
             if not self.notebook:
                 write_image(folder / "_last.jpg", drawn, HISTORY_QUALITY)
 
+    def fixed_pages(self) -> preview.Pages:
+        """Pages of the fixed sample with the present weights."""
+        return self.pages(self.sample, _HISTORY_ROW)
+
     def pages_for_backup(self) -> list[tuple[str, np.ndarray]]:
         """Pages of the fixed sample with loss graph, uint8."""
         history = self.saved.data.loss_history
         return [
             (name, preview.with_loss_graph(picture, history, self.saved.iteration))
-            for name, picture in self.pages(self.sample, _HISTORY_ROW)
+            for name, picture in self.fixed_pages()
         ]
 
     def after_iteration(self, trainer, losses, seconds) -> None:
         """Hook: in a notebook a new preview every 100 iterations."""
         if self.notebook and self.saved.iteration % NOTEBOOK_STEP == 0:
             self.show(trainer.last_batch)
-
-    def after_save(self, trainer) -> None:
-        """Hook: nothing to do."""
-
-    def close(self) -> None:
-        """Hook: nothing to do."""
 
     def _write_file(self, state):
         picture = preview.window_picture(state.pages, 0, state.history, state.iteration)

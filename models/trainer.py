@@ -12,6 +12,7 @@ from core import events, interact
 from core.errors import UserError
 from models.backups import BackupClock, make_backup
 from models.base import NonFiniteWeights, SavedModel
+from models.hooks import Hook
 from models.previewer import Previewer
 from models.saving import BackgroundSaver
 
@@ -39,13 +40,13 @@ class TrainerSettings:
     backup_hours : float
         Hours between backups.
     hooks : list
-        Objects with ``after_iteration(trainer, losses, seconds)``, ``after_save(trainer)`` and ``close()``.
+        See :class:`models.hooks.Hook`.
     """
 
     save_minutes: float = DEFAULT_SAVE_MINUTES
     save_every: int = 0
     backup_hours: float = 0.0
-    hooks: list = field(default_factory=list)
+    hooks: list[Hook] = field(default_factory=list)
 
 
 class Trainer:
@@ -104,6 +105,8 @@ class Trainer:
     def save(self, with_backup: bool = False) -> None:
         """Save in the background; with ``with_backup`` a backup of the saved files follows."""
         self._line.status("Saving....")
+        for hook in self.settings.hooks:
+            hook.before_save(self)
         pages = self.previewer.pages_for_backup() if with_backup else []
         self.saver.save((lambda: make_backup(self.saved, pages)) if with_backup else None)
         self._line.after_save()

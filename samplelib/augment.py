@@ -198,10 +198,11 @@ def shift_hsv(picture: np.ndarray, amount: float, random: np.random.Generator) -
     reach = max(1, int(180 * amount))
     hue = random.integers(-reach, reach + 1)
     saturation, value = (random.uniform() - 0.5) * amount, (random.uniform() - 0.5) * amount
-    return _moved_hsv(picture, hue, saturation, value)
+    return shift_hsv_by(picture, hue, saturation, value)
 
 
-def _moved_hsv(picture, hue, saturation, value):
+def shift_hsv_by(picture: np.ndarray, hue: float, saturation: float, value: float) -> np.ndarray:
+    """Move the hue (degrees), saturation and value of a float32 BGR picture 0…1."""
     channels = cv2.cvtColor(np.clip(picture, 0.0, 1.0), cv2.COLOR_BGR2HSV)
     channels[..., 0] = (channels[..., 0] + hue) % 360
     channels[..., 1:] = np.clip(channels[..., 1:] + np.float32((saturation, value)), 0.0, 1.0)
@@ -249,4 +250,5 @@ __all__ = [
     "make_sample",
     "prepare_face",
     "shift_hsv",
+    "shift_hsv_by",
 ]
