@@ -14,7 +14,10 @@ def add_parser(subparsers):
     parser = subparsers.add_parser("xseg", help="draw, train, apply and remove face masks")
     parser.set_defaults(group=parser)
     commands = parser.add_subparsers(title="mask tools", metavar="TOOL")
-    _add(commands, "editor", run_editor, "label faces in a window")
+    editor = _add(commands, "editor", run_editor, "label faces in a window")
+    editor.add_argument(
+        "--queue", nargs="?", const=True, type=absolute_path, help="walk only the faces of the queue (or of this file)"
+    )
     apply = _add(commands, "apply", run_apply, "write the masks of a trained (or generic) network into the faces")
     _add_apply_flags(apply)
     _add(commands, "remove", run_remove, "remove applied masks; labels stay")
@@ -23,16 +26,29 @@ def add_parser(subparsers):
     fetch.add_argument(
         "--delete-original", choices=("yes", "no"), help="delete the copied faces from the input folder (asked)"
     )
+    suggest = _add(commands, "suggest", run_suggest, "propose labels for faces that have none, to be corrected by hand")
+    suggest.add_argument("--count", type=int, default=0, help="faces to propose for, spread evenly [0 = all]")
+    suggest.add_argument(
+        "--from-applied", action="store_true", help="trace the applied masks instead of the embedded face mesh"
+    )
+    queue = _add(commands, "queue", run_queue, "list the faces on which trained mask and face mesh disagree most")
+    queue.add_argument("--model-dir", type=absolute_path, help="predict with this XSeg model [use the applied masks]")
+    queue.add_argument("--show", type=int, default=20, help="lines to print [20]")
+    _add_network_flags(queue)
 
 
 def run_editor(options):
     """Open the mask editor."""
     from xseglib.editor.app import run_editor as open_editor
     from xseglib.folders import face_files
+    from xseglib.queue import read_queue
 
     interact.info("Running XSeg editor.")
     folder = options.input_dir
-    open_editor(folder, face_files(folder), folder.name)
+    files = face_files(folder)
+    if options.queue is not None:
+        files = read_queue(folder, None if options.queue is True else options.queue)
+    open_editor(folder, files, folder.name if options.queue is None else f"{folder.name} (queue)")
 
 
 def run_apply(options):
@@ -85,6 +101,39 @@ def run_fetch(options):
     statistics.raise_if_failed()
 
 
+def run_suggest(options):
+    """Propose labels for faces without any."""
+    from xseglib.suggest import suggest_labels
+
+    if options.count < 0:
+        raise UsageError(f"--count is {options.count}: give 0 for all faces, or a number above.")
+    statistics, labelled, empty = suggest_labels(options.input_dir, options.count, options.from_applied)
+    if labelled:
+        interact.info(f"Faces that have labels already and were left alone: {labelled}")
+    if empty:
+        interact.info(f"Faces for which nothing could be proposed: {empty}")
+    interact.info("These are proposals: correct them in the editor, they do not know hands, hair or glasses.")
+    _report(statistics, "Faces that got a label")
+
+
+def run_queue(options):
+    """Make the queue of a folder and print its beginning."""
+    from xseglib import sources
+    from xseglib.queue import make_queue, write_queue
+
+    network = None
+    if options.model_dir is not None:
+        sources.require_network(options.model_dir)
+        network = _network_source(options)[0]
+    entries, statistics = make_queue(options.input_dir, network)
+    path = write_queue(options.input_dir, entries)
+    interact.info("Disagreement of trained mask and face mesh (0 = same area, 1 = nothing in common):")
+    for entry in entries[: max(0, options.show)]:
+        interact.info(f"  {entry.disagreement:.3f}  {entry.path.name}")
+    interact.info(f"{len(entries)} faces without labels are queued in {path}. Label them: xseg editor --queue")
+    statistics.raise_if_failed()
+
+
 def _add_apply_flags(parser):
     parser.add_argument("--model-dir", type=absolute_path, required=True, help="folder of the XSeg model")
     parser.add_argument(
@@ -93,11 +142,15 @@ def _add_apply_flags(parser):
         help="when the model folder has no network, apply whole-face masks of the embedded face mesh "
         "(goes without saying for a folder named model_generic_xseg)",
     )
+    parser.add_argument("--batch-size", type=int, default=8, help="faces that go through the network together [8]")
+    parser.add_argument("--restart", action="store_true", help="do not go on with an interrupted run, begin again")
+    _add_network_flags(parser)
+
+
+def _add_network_flags(parser):
     parser.add_argument(
         "--face-type", choices=(*FACE_TYPE_KEYS, "same"), help="face type of the model, when its files do not tell"
     )
-    parser.add_argument("--batch-size", type=int, default=8, help="faces that go through the network together [8]")
-    parser.add_argument("--restart", action="store_true", help="do not go on with an interrupted run, begin again")
     parser.add_argument("--cpu-only", action="store_true", help="do not use a GPU")
     parser.add_argument("--force-gpu-idxs", metavar="N", help="index of the GPU to use, instead of the question")
 
@@ -124,9 +177,8 @@ def _warn_and_wait(folder, warning, question):
 
 
 def _mask_source(options):
-    """Mask source and its key for ``apply``: face type and device are asked where they are not known."""
+    """Mask source and its key for ``apply``."""
     from xseglib import sources
-    from xseglib.device import choose_one_device
 
     if options.batch_size < 1:
         raise UsageError(f"--batch-size is {options.batch_size}: give 1 or more.")
@@ -139,6 +191,14 @@ def _mask_source(options):
         )
         return sources.mesh_source()
     sources.require_network(options.model_dir)
+    return _network_source(options)
+
+
+def _network_source(options):
+    """Source of a trained network and its key: face type and device are asked where they are not known."""
+    from xseglib import sources
+    from xseglib.device import choose_one_device
+
     face_type = sources.stored_face_type(options.model_dir) or _asked_face_type(options)
     choose_one_device(options.cpu_only, options.force_gpu_idxs)
     return sources.network_source(options.model_dir, face_type)

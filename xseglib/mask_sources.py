@@ -121,7 +121,12 @@ def landmark_mask(face: Face) -> np.ndarray:
     """Default mask of a face, (256, 256, 1) float32 of 0 and 1: the hull of its landmarks."""
     height, width = face.image.shape[:2]
     mask = hull_mask((height, width, 3), face.metadata.landmarks, face.metadata.eyebrows_expand_mod)
-    return (_resize(mask, MASK_SIZE).reshape(MASK_SIZE, MASK_SIZE, 1) >= _THRESHOLD).astype(np.float32)
+    return (resize_mask(mask, MASK_SIZE) >= _THRESHOLD).astype(np.float32)
+
+
+def resize_mask(mask: np.ndarray, size: int) -> np.ndarray:
+    """Mask (h, w, 1) as (size, size, 1) float32."""
+    return _resize(mask, size).reshape(size, size, 1)
 
 
 def conversion_matrix(metadata: FaceMetadata, size: int, face_type: FaceType) -> np.ndarray:

@@ -31,7 +31,9 @@ def tool_icon(name: str, size: int = _GRID) -> QIcon:
     painter.scale(2 * size / _GRID, 2 * size / _GRID)
     _PICTURES[name](painter)
     painter.end()
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    icon.addPixmap(_faint(pixmap), QIcon.Disabled)
+    return icon
 
 
 def cross_hair(color: QColor) -> QCursor:
@@ -64,6 +66,16 @@ def splash(size: int = 512) -> QPixmap:
     _label(painter, "XSeg", 24, 46, 4)
     painter.end()
     return pixmap
+
+
+def _faint(pixmap):
+    faint = QPixmap(pixmap.size())
+    faint.fill(Qt.transparent)
+    painter = QPainter(faint)
+    painter.setOpacity(0.25)
+    painter.drawPixmap(0, 0, pixmap)
+    painter.end()
+    return faint
 
 
 def _pen(painter, color, width=2.0, style=Qt.SolidLine):
