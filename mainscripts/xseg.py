@@ -152,7 +152,9 @@ def _add_network_flags(parser):
         "--face-type", choices=(*FACE_TYPE_KEYS, "same"), help="face type of the model, when its files do not tell"
     )
     parser.add_argument("--cpu-only", action="store_true", help="do not use a GPU")
-    parser.add_argument("--force-gpu-idxs", metavar="N", help="index of the GPU to use, instead of the question")
+    parser.add_argument(
+        "--force-gpu-idxs", metavar="N", type=int, help="index of the one GPU to use, instead of the question"
+    )
 
 
 def _add(commands, name, run, help_text):
@@ -196,11 +198,12 @@ def _mask_source(options):
 
 def _network_source(options):
     """Source of a trained network and its key: face type and device are asked where they are not known."""
+    from models.device_choice import choose_devices
     from xseglib import sources
-    from xseglib.device import choose_one_device
 
     face_type = sources.stored_face_type(options.model_dir) or _asked_face_type(options)
-    choose_one_device(options.cpu_only, options.force_gpu_idxs)
+    indexes = None if options.force_gpu_idxs is None else [options.force_gpu_idxs]
+    choose_devices(options.cpu_only, indexes, several=False)
     return sources.network_source(options.model_dir, face_type)
 
 
