@@ -40,6 +40,8 @@ class DataSettings:
         Memory for decoded faces; None chooses.
     holdout : int
         Faces of each side kept out of training.
+    draw_landmarks : bool
+        Draw the landmarks onto the faces (debug view).
     """
 
     source_dir: Path
@@ -49,6 +51,7 @@ class DataSettings:
     workers: int | None = None
     cache_bytes: int | None = None
     holdout: int = 0
+    draw_landmarks: bool = False
 
 
 class SwapData:
@@ -141,7 +144,12 @@ class SwapData:
         if key not in self._stores:
             warn_about_smaller_types(samples, face_type, str(folder))
             self._stores[key] = swap_face_store(
-                samples, face_type, resolution, self._budget, self.class_name != "Quick96"
+                samples,
+                face_type,
+                resolution,
+                self._budget,
+                self.class_name != "Quick96",
+                self.settings.draw_landmarks,
             )
         yaws = self._yaws_of(folder, samples) if self.options.get("uniform_yaw") else None
         partners = None

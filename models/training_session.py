@@ -1,5 +1,6 @@
 """A training run from start to end: name, lock, devices, options, networks, data, loop, clean exit."""
 
+import dataclasses
 import os
 import signal
 import sys
@@ -150,9 +151,7 @@ class TrainingSession:
     def _train(self, saved, fresh):
         flags = self.flags
         if flags.debug:
-            from models.debug_samples import show_samples
-
-            return show_samples(saved, self._data_settings(), self._opens_window())
+            return self._show_samples(saved)
         data = make_data(saved, self._data_settings())
         trainer = None
         try:
@@ -171,6 +170,18 @@ class TrainingSession:
             self._attend(trainer)
             if trainer.failure is not None:
                 raise trainer.failure
+        return 0
+
+    def _show_samples(self, saved):
+        from models.sample_chooser import show_samples
+
+        data = make_data(saved, dataclasses.replace(self._data_settings(), draw_landmarks=True, workers=1))
+        count = min(4, saved.effective["batch_size"])
+        path = saved.model_dir / f"{saved.prefix}_preview.jpg"
+        try:
+            show_samples(lambda number: data.preview_batch(number, count), path, self._opens_window())
+        finally:
+            data.close()
         return 0
 
     def _make_trainer(self, saved, data):

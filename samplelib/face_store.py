@@ -10,6 +10,7 @@ import numpy as np
 from core import interact
 from core.errors import UserError
 from facelib import landmarks
+from facelib.drawing import draw_landmarks
 from facelib.face_type import FaceType
 from samplelib.augment import PreparedFace, prepare_face
 from samplelib.faceset import Sample
@@ -119,12 +120,23 @@ class FaceStore:
 
 
 def swap_face_store(
-    samples: list[Sample], face_type: FaceType, resolution: int, budget: CacheBudget, with_eyes_mouth: bool = True
+    samples: list[Sample],
+    face_type: FaceType,
+    resolution: int,
+    budget: CacheBudget,
+    with_eyes_mouth: bool = True,
+    with_landmarks: bool = False,
 ) -> FaceStore:
-    """Faces and masks as a swap model sees them; see :func:`samplelib.augment.prepare_face`."""
+    """Faces and masks as a swap model sees them; see :func:`samplelib.augment.prepare_face`.
+
+    ``with_landmarks`` draws the landmarks onto the pictures, for a look at the samples.
+    """
 
     def prepare(sample: Sample) -> PreparedFace:
-        return prepare_face(sample.read_bgr(), sample.training_metadata, face_type, resolution, with_eyes_mouth)
+        picture, metadata = sample.read_bgr(), sample.training_metadata
+        if with_landmarks:
+            draw_landmarks(picture, metadata.landmarks)
+        return prepare_face(picture, metadata, face_type, resolution, with_eyes_mouth)
 
     return FaceStore(samples, prepare, budget)
 
