@@ -233,8 +233,9 @@ def _empty_dict(machine):
 
 
 def _empty_list(machine):
-    run = _PAIR_RUNS.get(machine.data[machine.at])
-    if run is not None and machine.data[machine.at + run[0]] == _FLOAT and _pair_run(machine, *run[1:]):
+    data, at = machine.data, machine.at
+    run = _PAIR_RUNS.get(data[at])
+    if run is not None and at + run[0] < len(data) and data[at + run[0]] == _FLOAT and _pair_run(machine, *run[1:]):
         return
     machine.count_container()
     machine.stack.append([])

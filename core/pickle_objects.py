@@ -127,10 +127,10 @@ def _frombuffer(data, dtype, shape, order, axis_order=None):
         raise Refused(f"the array order {str(order)[:10]!r}")
     if order != "K":
         return make_array(shape, dtype, bytes(data), order)
-    if type(axis_order) not in (tuple, list) or sorted(axis_order) != list(range(len(shape))):
+    stored = make_array(shape, dtype, bytes(data), "C")
+    if type(axis_order) not in (tuple, list) or sorted(axis_order) != list(range(stored.ndim)):
         raise Refused("an array with an impossible axis order")
-    stored = make_array(tuple(shape[axis] for axis in axis_order), dtype, bytes(data), "C")
-    return stored.transpose(np.argsort(axis_order))
+    return stored.transpose(axis_order)
 
 
 def _encode(text, codec="latin1"):
