@@ -71,9 +71,12 @@ class FaceFinder:
             for image, turn, rects, found in zip(images, turns, boxes, landmarks)
         ]
 
-    def align_rect(self, image: np.ndarray, rect: tuple) -> np.ndarray | None:
-        """Landmarks of one face whose box is known, for example drawn by hand."""
-        return self._align([image], [[rect]])[0][0]
+    def align_rect(self, image: np.ndarray, rect: tuple, accurate: bool = True) -> np.ndarray | None:
+        """Landmarks (68, 2) of one face whose box is known, for example drawn by hand; quicker if not ``accurate``."""
+        if self.second_pass:
+            landmarks = [list(self.aligner.align([image], [[rect]])[0])]
+            return (self._refined([image], landmarks) if accurate else landmarks)[0][0]
+        return self.aligner.align_one(image, rect, accurate)
 
     def _limited(self, boxes):
         return boxes[: self.max_faces] if self.max_faces > 0 else boxes

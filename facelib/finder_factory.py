@@ -15,7 +15,7 @@ def make_finders(
     max_faces: int = 0,
     smallest_face: int = 40,
     devices: tuple[str, ...] = (),
-    single: bool = False,
+    by_hand: bool = False,
 ) -> tuple[list[FaceFinder], int]:
     """Face finders for parallel use, and how many frames each takes at a time.
 
@@ -32,20 +32,20 @@ def make_finders(
         Side in pixels of the smallest face wanted (embedded detector).
     devices : tuple of str
         TensorFlow devices for S3FD and FAN, one finder each; the default device if empty.
-    single : bool
-        One finder is enough (a window where one frame is worked on at a time).
+    by_hand : bool
+        Boxes come from a person, one frame at a time: one finder, which gives landmarks for every box.
     """
     detector_path = _weights("S3FD", detector)
     aligner_path = _weights("3DFAN" if face_type >= FaceType.HEAD else "2DFAN", detector)
     if detector_path is None and aligner_path is None:
         if detector == S3FD:
             info("Going on with the embedded face finder, which needs no weight files.")
-        finder = _finder(None, None, max_faces, smallest_face, None)
-        return [finder] * (1 if single else cpu_count()), 1
+        finder = _finder(None, None, max_faces, smallest_face, None, by_hand)
+        return [finder] * (1 if by_hand else cpu_count()), 1
     names = list(devices) or [None]
     finders = [
-        _finder(detector_path, aligner_path, max_faces, smallest_face, device)
-        for device in names[: 1 if single else None]
+        _finder(detector_path, aligner_path, max_faces, smallest_face, device, by_hand)
+        for device in names[: 1 if by_hand else None]
     ]
     return finders, NETWORK_BATCH_SIZE
 
@@ -64,7 +64,7 @@ def _weights(name, detector):
     return path
 
 
-def _finder(detector_path, aligner_path, max_faces, smallest_face, device):
+def _finder(detector_path, aligner_path, max_faces, smallest_face, device, by_hand):
     if detector_path is None:
         from facelib.detectors.embedded import EmbeddedDetector
 
@@ -76,7 +76,7 @@ def _finder(detector_path, aligner_path, max_faces, smallest_face, device):
     if aligner_path is None:
         from facelib.aligners.embedded import EmbeddedAligner
 
-        aligner = EmbeddedAligner()
+        aligner = EmbeddedAligner(0.0) if by_hand else EmbeddedAligner()
     else:
         from facelib.aligners.fan import FanAligner
 

@@ -231,7 +231,7 @@ def _extract(options, paths, first, state, settings):
         else:
             _automatically(options, settings, finders, todo, state, journal, tally)
             if options.manual_fix:
-                _fix_by_hand(options, settings, finders, paths, state, journal, tally)
+                _fix_by_hand(options, settings, paths, state, journal, tally)
         journal.finish([path.name for path in paths] if paths is not None else sorted(state.results))
     return tally.show()
 
@@ -261,35 +261,35 @@ def _re_extract(options, paths, debug_folder):
 
 
 class _Tally:
-    """Counts of this run."""
+    """What became of the frames of this run."""
 
     def __init__(self):
-        self.frames, self.faces, self.unreadable, self.empty = 0, 0, 0, []
+        self.results, self.problems = {}, []
 
     def add(self, result):
-        self.frames += 1
-        self.faces += len(result.files)
+        self.results[result.name] = len(result.files), result.error is not None
         if result.error is not None:
-            self.unreadable += 1
             interact.warning(f"{result.error} The frame is left out.")
-        elif not result.files:
-            self.empty.append(result.name)
+
+    def fail(self, problem):
+        """Note a problem that makes the exit code 1."""
+        interact.error(problem)
+        self.problems.append(problem)
 
     def show(self):
         """Print the report; the exit code."""
-        if self.empty:
-            names = ", ".join(self.empty[:10]) + (" …" if len(self.empty) > 10 else "")
-            interact.info(f"Frames without a face: {len(self.empty)} ({names})")
-        if self.unreadable:
-            interact.info(f"Frames that could not be read: {self.unreadable}")
+        unreadable = [name for name, (_, failed) in self.results.items() if failed]
+        empty = [name for name, (faces, failed) in self.results.items() if not faces and not failed]
+        for text, names in (("without a face", empty), ("that could not be read", unreadable)):
+            if names:
+                interact.info(f"Frames {text}: {len(names)} ({', '.join(names[:10])}{' …' if len(names) > 10 else ''})")
         interact.info("-------------------------")
-        interact.info(f"Images found:        {self.frames}")
-        interact.info(f"Faces detected:      {self.faces}")
+        interact.info(f"Images found:        {len(self.results)}")
+        interact.info(f"Faces detected:      {sum(faces for faces, _ in self.results.values())}")
         interact.info("-------------------------")
-        if self.unreadable and self.unreadable == self.frames:
-            interact.error("None of the frames could be read.")
-            return 1
-        return None
+        if unreadable and len(unreadable) == len(self.results):
+            self.fail("None of the frames could be read.")
+        return 1 if self.problems else None
 
 
 def _finders(options, settings):
@@ -299,7 +299,7 @@ def _finders(options, settings):
     by_hand = options.detector == "manual"
     detector = "s3fd" if by_hand else options.detector
     limits = options.max_faces_from_image, options.min_face_size
-    return make_finders(detector, settings.face_type, *limits, single=by_hand)
+    return make_finders(detector, settings.face_type, *limits, by_hand=by_hand)
 
 
 def _automatically(options, settings, finders, todo, state, journal, tally):
@@ -316,38 +316,48 @@ def _automatically(options, settings, finders, todo, state, journal, tally):
 
 
 def _by_hand(options, settings, finders, paths, journal, tally):
-    """Let the user mark one face in each frame, then cut them out."""
+    """Let the user mark one face in each frame; a frame's files are written when the user leaves it."""
+    from samplelib.extraction import FrameResult, SourceFrame, write_marked_frame
     from samplelib.manual_window import mark_faces
+
+    results = {}
+
+    def save(path, image, face, error):
+        if error is not None:
+            result = FrameResult(path.name, error=error)
+        else:
+            earlier = results[path.name].files if path.name in results else ()
+            result = write_marked_frame(SourceFrame(path.name, None), image, face, settings, earlier)
+        results[path.name] = result
+        journal.record(result)
 
     interact.info("Performing manual extract...")
-    marked = mark_faces(paths, finders[0][0], settings, options.manual_window_size)
-    interact.info("Performing 3rd pass...")
-    _write_marked(settings, marked, journal, tally)
+    try:
+        mark_faces(paths, finders[0][0], settings, options.manual_window_size, save)
+    finally:
+        for result in results.values():
+            tally.add(result)
+    left = len(paths) - len(results)
+    if left:
+        interact.info(f"{left} frames were not looked at; the same command with --continue goes on with them.")
 
 
-def _fix_by_hand(options, settings, finders, paths, state, journal, tally):
+def _fix_by_hand(options, settings, paths, state, journal, tally):
     """Let the user mark a face in the frames where none was found."""
-    from samplelib.manual_window import mark_faces
+    from samplelib.picture_window import display_problem
 
-    empty = [path for path in paths if path.name in state.results and not state.results[path.name].files]
-    empty = [path for path in empty if state.results[path.name].error is None]
+    done = [(path, state.results.get(path.name)) for path in paths]
+    empty = [path for path, result in done if result is not None and not result.files and result.error is None]
     if not empty:
         interact.info("All faces are detected, manual fix not needed.")
         return
     interact.info(f"Performing manual fix for {len(empty)} images...")
-    marked = mark_faces(empty, finders[0][0], settings, options.manual_window_size)
-    tally.forget(empty)
-    _write_marked(settings, [item for item in marked if item.face is not None], journal, tally)
-
-
-def _write_marked(settings, marked, journal, tally):
-    from samplelib.extraction import write_marked_frames
-
-    with interact.progress(len(marked), "Writing faces") as bar:
-        for result in write_marked_frames(marked, settings):
-            journal.record(result)
-            tally.add(result)
-            bar.update()
+    problem = display_problem()
+    if problem:
+        tally.fail(f"{len(empty)} frames without a face were not fixed by hand: {problem}.")
+        return
+    options.detector = "manual"
+    _by_hand(options, settings, _finders(options, settings), empty, journal, tally)
 
 
 def _video_frames(path, state):

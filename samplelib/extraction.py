@@ -12,6 +12,7 @@ import numpy as np
 from core.errors import UserError
 from core.imageio import read_bgr, write_image
 from core.parallel import cpu_count, ordered_map
+from core.paths import remove_if_present
 from facelib.alignment import face_matrix, transform_points, warp_face
 from facelib.drawing import crop_corners, draw_rect_landmarks
 from facelib.face_finder import FaceFinder, FoundFace
@@ -175,6 +176,21 @@ def write_frame(
     if settings.debug_folder is not None:
         write_image(settings.debug_folder / f"{frame.stem}.jpg", draw_debug(image, cuts, settings), DEBUG_JPEG_QUALITY)
     return FrameResult(frame.name, tuple(files))
+
+
+def write_marked_frame(
+    frame: SourceFrame,
+    image: np.ndarray,
+    face: FoundFace | None,
+    settings: ExtractSettings,
+    earlier: tuple[str, ...] = (),
+) -> FrameResult:
+    """Write the face that a person marked in a frame; ``earlier`` files of the same run that it has no more are removed."""
+    result = write_frame(frame, image, [] if face is None else [face], settings, by_hand=True)
+    for name in earlier:
+        if name not in result.files:
+            remove_if_present(settings.output_folder / name)
+    return result
 
 
 def cut_faces(

@@ -24,14 +24,12 @@ class EmbeddedAligner:
     ----------
     least_presence : float
         The mesh network must be this sure (0…1) that it sees a face; with 0 there are always landmarks.
-    accurate : bool
-        Average over several crops instead of one.
     workers : int, optional
         Pictures in parallel; all cores by default.
     """
 
-    def __init__(self, least_presence: float = 0.2, accurate: bool = True, workers: int | None = None):
-        self.least_presence, self.accurate = least_presence, accurate
+    def __init__(self, least_presence: float = 0.2, workers: int | None = None):
+        self.least_presence = least_presence
         self._workers = workers or cpu_count()
         self._mesh = FaceMesh()
 
@@ -50,8 +48,8 @@ class EmbeddedAligner:
             results.append(outcome.value)
         return results
 
-    def align_one(self, image: np.ndarray, box: tuple) -> np.ndarray | None:
-        """Landmarks of one face; see :meth:`align`."""
+    def align_one(self, image: np.ndarray, box: tuple, accurate: bool = True) -> np.ndarray | None:
+        """Landmarks of one face; see :meth:`align`. With ``accurate`` the average of several crops."""
         left, top, right, bottom = box
         crop = FaceCrop((left + right) / 2, (top + bottom) / 2, CROP_MARGIN * max(right - left, bottom - top, 1))
         mesh = self._mesh.refine(image, crop, 3)
@@ -62,7 +60,7 @@ class EmbeddedAligner:
             )
         if mesh.presence < self.least_presence:
             return None
-        if not self.accurate:
+        if not accurate:
             return landmarks_from_mesh(mesh.points)
         return landmarks_from_mesh(self._average(image, mesh))
 
