@@ -107,6 +107,13 @@ def reinhard_to_statistics(
     return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), 0.0, 1.0)
 
 
+def shift_statistics(image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Move Lab means and deviations of a picture from ``before`` to ``after``, both (2, 3): means, deviations."""
+    scale = after[1] / np.maximum(before[1], _DEVIATION_FLOOR)
+    lab = _to_lab(image) * scale.astype(np.float32) + (after[0] - before[0] * scale).astype(np.float32)
+    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), 0.0, 1.0)
+
+
 def linear(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Match mean and covariance by symmetric square roots (``lct``).
 
