@@ -33,6 +33,9 @@ class SegPolygon:
     include: bool
     points: np.ndarray
 
+    def __post_init__(self):
+        object.__setattr__(self, "points", np.asarray(self.points, np.float32).reshape(-1, 2))
+
     def __eq__(self, other):
         return isinstance(other, SegPolygon) and self.include == other.include and _same(self.points, other.points)
 
