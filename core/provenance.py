@@ -139,15 +139,33 @@ def marked(output: Path, certificate: Certificate, story: Story):
 
 
 def has_manifest(video: Path) -> bool:
-    """Whether a video holds a C2PA manifest, intact or not."""
+    """Whether a video holds a C2PA manifest, intact or not, or has one beside it."""
     check_library()
+    return _has_embedded_manifest(video) or find_sidecar(video) is not None
+
+
+def _has_embedded_manifest(video):
     from c2pa import C2paError, Context, Reader
 
     try:
         with open(video, "rb") as stream, Reader(media_type(video.suffix), stream, context=Context.from_dict(OFFLINE)):
             return True
     except C2paError as error:
-        return "ManifestNotFound" not in str(error) and "NotSupported" not in str(error)
+        return not is_without_manifest(error)
+
+
+def is_without_manifest(error) -> bool:
+    """Whether an error of the C2PA library only says that a file holds no manifest."""
+    return "ManifestNotFound" in str(error) or "NotSupported" in str(error)
+
+
+def find_sidecar(video: Path) -> Path | None:
+    """The manifest file beside a video: ``NAME.avi.c2pa`` or ``NAME.c2pa``; None when there is none."""
+    video = Path(video)
+    for sidecar in (video.with_name(video.name + ".c2pa"), video.with_suffix(".c2pa")):
+        if sidecar.is_file():
+            return sidecar
+    return None
 
 
 def remove_sidecar(video: Path) -> None:
@@ -235,9 +253,28 @@ def claim(story: Story, title: str, kind: str) -> dict:
 
 
 def _add_parent(builder, parent):
+    """Add the video that was changed, together with the manifest that it holds or that lies beside it."""
     ingredient = {"title": parent.name, "relationship": "parentOf", "label": _PARENT, "instance_id": _PARENT}
+    sidecar = None if _has_embedded_manifest(parent) else find_sidecar(parent)
     with open(parent, "rb") as stream:
+        if sidecar is not None:
+            ingredient |= _from_sidecar(builder, sidecar, parent, stream)
+            stream.seek(0)
         builder.add_ingredient(ingredient, media_type(parent.suffix), stream)
+
+
+def _from_sidecar(builder, sidecar, parent, stream):
+    """Fields of an ingredient whose manifest is a file of its own."""
+    import io
+
+    from c2pa import Context, Reader
+
+    manifest = sidecar.read_bytes()
+    with Reader(media_type(parent.suffix), stream, manifest, context=Context.from_dict(OFFLINE)) as reader:
+        results, label = reader.get_validation_results(), json.loads(reader.json())["active_manifest"]
+    builder.add_resource(sidecar.name, io.BytesIO(manifest))
+    reference = {"format": "application/c2pa", "identifier": sidecar.name}
+    return {"manifest_data": reference, "active_manifest": label, "validation_results": results}
 
 
 def _hash_file(path):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import FormatError
-from core.provenance import ASSERTION, OFFLINE, media_type
+from core.provenance import ASSERTION, OFFLINE, find_sidecar, is_without_manifest, media_type
 from core.video_marks import SOURCE_TYPE, read_comment, read_xmp
 
 VALID, NOTHING_KNOWN, CHANGED, ONLY_METADATA = 0, 3, 4, 5
@@ -124,20 +124,26 @@ def _read_manifest(video):
         with open(video, "rb") as stream, Reader(media_type(video.suffix), stream, context=context) as reader:
             return _fields(reader)
     except C2paError as error:
-        problem = str(error)
-    for sidecar in (video.with_name(video.name + ".c2pa"), video.with_suffix(".c2pa")):
-        if sidecar.is_file():
-            try:
-                manifest = sidecar.read_bytes()
-                with open(video, "rb") as stream:
-                    kind = media_type(video.suffix)
-                    with Reader(kind, stream, manifest, context=context) as reader:
-                        return {**_fields(reader), "sidecar": sidecar}
-            except C2paError as error:
-                return {"state": "invalid", "problems": (" ".join(str(error).split()),), "sidecar": sidecar}
-    if "ManifestNotFound" in problem or "NotSupported" in problem:
-        return {}
-    return {"state": "invalid", "problems": (" ".join(problem.split()),)}
+        problem = {} if is_without_manifest(error) else _broken(error)
+    sidecar = find_sidecar(video)
+    if sidecar is not None:
+        return {**_read_sidecar(video, sidecar, context), "sidecar": sidecar}
+    return problem
+
+
+def _read_sidecar(video, sidecar, context):
+    from c2pa import C2paError, Reader
+
+    try:
+        kind, manifest = media_type(video.suffix), sidecar.read_bytes()
+        with open(video, "rb") as stream, Reader(kind, stream, manifest, context=context) as reader:
+            return _fields(reader)
+    except C2paError as error:
+        return _broken(error)
+
+
+def _broken(error):
+    return {"state": "invalid", "problems": (" ".join(str(error).split()),)}
 
 
 def _fields(reader):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import video_clips as clips
 
-import main
 from core.imageio import read_bgr, read_image, write_image
 from core.paths import list_images
 from core.video import probe, read_frames
@@ -74,7 +73,7 @@ def test_the_workflow_in_a_folder_with_an_odd_name(tmp_path, clip):
 
 
 def test_asking_for_frames_per_second_and_jpg(tmp_path, clip):
-    done = clips.run_main(
+    done = clips.call_main(
         "videoed", "extract-video", "--input-file", clip, "--output-dir", tmp_path / "f", input_text="5\njpg\n"
     )
     assert done.returncode == 0, done.stderr
@@ -87,7 +86,7 @@ def test_a_second_extraction_replaces_frames_and_nothing_else(tmp_path, clip):
     folder = write_frames(tmp_path / "frames", 30)
     for name in ("holiday.png", "123.png", "00007.jpg", "00001_0.png", "notes.txt"):
         (folder / name).write_bytes((folder / "00001.png").read_bytes())
-    done = clips.run_main(
+    done = clips.call_main(
         "videoed", "extract-video", "--input-file", clip, "--output-dir", folder, "--fps", 0, "--output-ext", "png"
     )
     assert done.returncode == 0, done.stderr
@@ -114,11 +113,11 @@ def test_a_truncated_video_is_refused_and_old_frames_stay(tmp_path, clip, suffix
     folder = write_frames(tmp_path / "frames", 2)
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     command = ["videoed", "extract-video", "--input-file", broken, "--output-dir", folder]
-    done = clips.run_main(*command, "--fps", 0, "--output-ext", "png")
+    done = clips.call_main(*command, "--fps", 0, "--output-ext", "png")
     assert done.returncode == 1
     assert "damaged or cut short" in done.stderr and "--allow-damaged" in done.stderr and broken.name in done.stderr
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
-    done = clips.run_main(*command, "--fps", 0, "--output-ext", "png", "--allow-damaged")
+    done = clips.call_main(*command, "--fps", 0, "--output-ext", "png", "--allow-damaged")
     assert done.returncode == 0, done.stderr
     count = len(list_images(folder))
     assert 4 <= count < 20
@@ -128,7 +127,7 @@ def test_a_truncated_video_is_refused_and_old_frames_stay(tmp_path, clip, suffix
 def test_a_video_without_its_index_is_refused(tmp_path, clip):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(clip.read_bytes()[:3000])
-    done = clips.run_main(
+    done = clips.call_main(
         "videoed", "extract-video", "--input-file", broken, "--output-dir", tmp_path / "f", "--fps", 0, "--yes"
     )
     assert done.returncode == 1 and "is no readable video (moov atom not found" in done.stderr
@@ -213,7 +212,7 @@ def test_the_message_of_a_full_disk_is_plain():
         (["verify", "{t}/bad/b.png"], 1, "b.png: is "),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_clear_line(tmp_path, clip, arguments, code, words, capsys, monkeypatch):
+def test_bad_input_is_one_clear_line(tmp_path, clip, arguments, code, words):
     (tmp_path / "empty").mkdir()
     for folder, other in (("kinds", "a.jpg"), ("sizes", "b.png"), ("bad", "b.png")):
         (tmp_path / folder).mkdir()
@@ -221,31 +220,24 @@ def test_bad_input_is_one_clear_line(tmp_path, clip, arguments, code, words, cap
         write_image(tmp_path / folder / other, clips.numbered_frame(1, 130 if folder == "sizes" else 128))
     (tmp_path / "bad" / "b.png").write_bytes(b"no image")
     before = files_of(tmp_path)
-    arguments = [text.format(t=tmp_path, c=clip) for text in arguments]
-    with open(os.devnull) as nothing:
-        monkeypatch.setattr(sys, "stdin", nothing)
-        try:
-            result = main.main(["videoed", *arguments])
-        except SystemExit as refused:
-            result = refused.code
-    output, errors = capsys.readouterr()
-    assert result == code, errors
-    assert words in errors and "Traceback" not in errors
-    assert "Done." not in output
+    done = clips.call_main("videoed", *(text.format(t=tmp_path, c=clip) for text in arguments))
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr and "Traceback" not in done.stderr
+    assert "Done." not in done.stdout
     assert [name for name in files_of(tmp_path) if not name.startswith("settings")] == before
 
 
 def test_no_end_time_means_to_the_end_and_an_existing_cut_is_kept(tmp_path, clip):
     video = tmp_path / "v.mp4"
     shutil.copy(clip, video)
-    done = clips.run_main("videoed", "cut-video", "--input-file", video, "--from-time", "00:00:00.600")
+    done = clips.call_main("videoed", "cut-video", "--input-file", video, "--from-time", "00:00:00.600")
     assert done.returncode == 0 and "[00:00:00.800] To time : " in done.stdout
     cut = tmp_path / "v_cut.mp4"
     assert [clips.read_number(frame) for frame in read_frames(cut)] == list(range(15, 20))
     before = cut.read_bytes()
-    done = clips.run_main("videoed", "cut-video", "--input-file", video, "--to-time", "0.4")
+    done = clips.call_main("videoed", "cut-video", "--input-file", video, "--to-time", "0.4")
     assert done.returncode == 1 and "exists already" in done.stderr and cut.read_bytes() == before
-    done = clips.run_main("videoed", "cut-video", "--input-file", video, "--to-time", "00:00:00.000", "--yes")
+    done = clips.call_main("videoed", "cut-video", "--input-file", video, "--to-time", "00:00:00.000", "--yes")
     assert done.returncode == 0 and len(list(read_frames(cut))) == 20
 
 
@@ -253,9 +245,13 @@ def test_cutting_takes_the_chosen_audio_track(tmp_path, clip):
     other = clips.make_clicks(tmp_path / "t.wav", [0.1, 0.3, 0.5], 0.8)
     video = tmp_path / "two.mkv"
     clips.ffmpeg("-i", clip, "-i", other, "-map", 0, "-map", "1:a", "-c:v", "copy", video)
-    assert clips.run_main("videoed", "cut-video", "--input-file", video, "--audio-track-id", 1, "--yes").returncode == 0
+    assert (
+        clips.call_main("videoed", "cut-video", "--input-file", video, "--audio-track-id", 1, "--yes").returncode == 0
+    )
     assert len(clips.find_clicks(tmp_path / "two_cut.mkv")) == 3
-    assert clips.run_main("videoed", "cut-video", "--input-file", video, "--audio-track-id", 0, "--yes").returncode == 0
+    assert (
+        clips.call_main("videoed", "cut-video", "--input-file", video, "--audio-track-id", 0, "--yes").returncode == 0
+    )
     assert len(clips.find_clicks(tmp_path / "two_cut.mkv")) == 1
 
 
@@ -267,7 +263,7 @@ def test_without_reference_the_rate_is_asked_and_grey_alpha_and_16_bit_images_wo
     write_image(folder / "2.png", np.dstack([frame, frame[:, :, :1]]))
     write_image(folder / "3.tif", frame.astype(np.uint16) * 257)
     write_image(folder / "4.jpg", frame)
-    done = clips.run_main(
+    done = clips.call_main(
         "videoed",
         "video-from-sequence",
         "--input-dir",
@@ -289,7 +285,7 @@ def test_ten_bit_hevc_keeps_more_than_eight_bits(tmp_path):
     for number in range(2):
         write_image(folder / f"{number}.png", np.repeat(np.tile(ramp, (64, 1))[:, :, None], 3, 2))
     assert read_image(folder / "0.png").dtype == np.uint16
-    done = clips.run_main(
+    done = clips.call_main(
         "videoed", "video-from-sequence", "--input-dir", folder, "--output-file", tmp_path / "o.mp4", "--fps", 25,
         "--ten-bit", "--lossless",
     )  # fmt: skip

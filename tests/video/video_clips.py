@@ -1,7 +1,10 @@
 """Small synthetic videos whose frames carry their own number, for the tests of this folder."""
 
+import contextlib
+import io
 import subprocess
 import sys
+import tempfile
 import wave
 from pathlib import Path
 
@@ -100,3 +103,24 @@ def run_main(*arguments, input_text="", folder=None):
     """Run ``main.py`` as a user would, without a terminal; returns the finished process."""
     command = [sys.executable, str(ROOT / "main.py"), *(str(argument) for argument in arguments)]
     return subprocess.run(command, input=input_text, capture_output=True, text=True, cwd=folder, timeout=120)
+
+
+def call_main(*arguments, input_text=""):
+    """As :func:`run_main`, but inside this process, which saves the time to start another."""
+    import main
+    from core import interact
+
+    output, errors, before = io.StringIO(), io.StringIO(), sys.stdin
+    interact._state["pending"] = b""
+    with tempfile.TemporaryFile("w+") as answers:
+        answers.write(input_text)
+        answers.seek(0)
+        sys.stdin = answers
+        try:
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                code = main.main([str(argument) for argument in arguments])
+        except SystemExit as refused:
+            code = refused.code
+        finally:
+            sys.stdin = before
+    return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
