@@ -1,8 +1,10 @@
 """The ``merge`` step: predicted faces back into the frames."""
 
+import argparse
+
 from core import interact
 from core.errors import UsageError, UserError
-from core.paths import absolute_path
+from core.paths import absolute_path, resolve_input_file
 
 MODEL_CLASSES = ("SAEHD", "AMP", "Quick96")
 
@@ -29,59 +31,87 @@ _SETTING_HELP = {
 _FACE_TYPE_NAMES = {0: "half", 1: "midfull", 2: "full", 4: "whole_face", 10: "head"}
 
 
+_STEADY_FACTOR = 6.0
+
+
 def add_parser(subparsers):
     """Add ``merge`` to the command line."""
     parser = subparsers.add_parser("merge", help="put predicted faces into the frames")
-    parser.add_argument("--input-dir", type=absolute_path, required=True, help="original destination frames")
-    parser.add_argument("--output-dir", type=absolute_path, required=True, help="merged frames, made if missing")
-    parser.add_argument("--output-mask-dir", type=absolute_path, required=True, help="masks, made if missing")
-    parser.add_argument("--aligned-dir", type=absolute_path, help="aligned destination faces [INPUT_DIR/aligned]")
-    parser.add_argument("--model-dir", type=absolute_path, required=True, help="folder of the model")
+    folders = parser.add_argument_group("files")
+    folders.add_argument("--input-dir", type=absolute_path, help="original destination frames")
+    folders.add_argument(
+        "--input-video", type=absolute_path, metavar="FILE", help="take the frames from a video instead"
+    )
+    folders.add_argument("--output-dir", type=absolute_path, help="merged frames, made if missing")
+    folders.add_argument("--output-mask-dir", type=absolute_path, help="masks, made if missing")
+    folders.add_argument(
+        "--output-video", type=absolute_path, metavar="FILE", help="encode the merged frames at once, without PNGs"
+    )
+    folders.add_argument("--aligned-dir", type=absolute_path, help="aligned destination faces [INPUT_DIR/aligned]")
+    folders.add_argument("--model-dir", type=absolute_path, required=True, help="folder of the model")
     parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="class of the model")
     parser.add_argument("--force-model-name", help="name of the model (asked)")
     parser.add_argument("--cpu-only", action="store_true", help="do not use a GPU")
     parser.add_argument("--force-gpu-idxs", metavar="N", help="index of the GPU to use (asked)")
     parser.add_argument(
+        "--interactive", action=argparse.BooleanOptionalAction, help="in a window, settings by keys (asked)"
+    )
+    parser.add_argument(
+        "--use-session", action=argparse.BooleanOptionalAction, help="interactive: go on with the saved session (asked)"
+    )
+    parser.add_argument(
         "--config", type=absolute_path, metavar="FILE", help="settings file (YAML), also with keyframes"
     )
+    parser.add_argument("--export-settings", type=absolute_path, metavar="FILE", help="write the settings used (YAML)")
     parser.add_argument("--workers", type=int, metavar="N", help="number of threads (asked)")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="faces in one call of the network [8]")
     parser.add_argument("--morph-factor", type=float, metavar="X", help="AMP: 0…1 (asked)")
     parser.add_argument("--overwrite", action="store_true", help="merge all frames anew, over existing ones")
     parser.add_argument("--subpixel-motion", action="store_true", help="measure motion for the blur below a pixel")
+    parser.add_argument(
+        "--smooth-landmarks",
+        type=float,
+        nargs="?",
+        const=_STEADY_FACTOR,
+        metavar="X",
+        help=f"divide the jitter of still faces by X [{_STEADY_FACTOR:g}]; off by default",
+    )
+    parser.add_argument("--smooth-color", action="store_true", help="steady the colours that color transfer aims at")
+    parser.add_argument(
+        "--no-provenance", action="store_true", help="--output-video: do not mark it as made by a model"
+    )
     _add_setting_flags(parser)
     parser.set_defaults(run=run)
 
 
 def run(options):
     """Merge; returns 1 when frames failed."""
-    from core.paths import list_images
+    from mainscripts import merge_steps
 
     interact.info("Running merger.\n")
-    _check_folders(options)
+    _check_options(options)
     values, tracks = _given_settings(options)
-    paths = list_images(options.input_dir)
+    paths = merge_steps.list_frames(options)
     if not paths:
         interact.info("No frames to merge in input_dir.")
         return 3
-    model = _open_model(options)
+    model = merge_steps.open_model(options)
     base = _model_config(model)
     if base.is_morphable:
         values.setdefault("morph_power", _morph_power(options, tracks))
-    return _merge_without_window(options, paths, model, base, values, tracks)
-
-
-def _merge_without_window(options, paths, model, base, values, tracks):
+    if _wants_window(options):
+        start = base.replace(**{name: track.values[0] for name, track in tracks.items()}).replace(**values)
+        workers = _workers(options)
+        frames = merge_steps.collect_frames(options, paths)
+        return merge_steps.run_interactive(options, frames, start, model, workers)
     from merger.questions import ask_settings
     from merger.settings_file import Settings
 
     given = {**{name: track.values[0] for name, track in tracks.items()}, **values}
-    settings = Settings(ask_settings(base, given), {name: t for name, t in tracks.items() if name not in values})
+    settings = Settings(ask_settings(base, given), tracks)
     workers = _workers(options)
-    frames = _collect_frames(options, paths)
-    networks = _networks(options, model)
-    _check_xseg(options, model, {settings.at(frame.index).mask_mode for frame in frames})
-    return _run(options, frames, settings, model, networks, workers)
+    frames = merge_steps.collect_frames(options, paths)
+    return merge_steps.run_all(options, frames, settings, model, workers)
 
 
 def _add_setting_flags(parser):
@@ -90,26 +120,61 @@ def _add_setting_flags(parser):
         group.add_argument(f"--{name.replace('_', '-')}", dest=f"setting_{name}", metavar="V", help=text)
 
 
-def _check_folders(options):
+def _check_options(options):
+    if (options.input_dir is None) == (options.input_video is None):
+        raise UsageError("give either --input-dir or --input-video.")
+    if options.output_video is None and (options.output_dir is None or options.output_mask_dir is None):
+        raise UsageError("give --output-dir and --output-mask-dir, or --output-video.")
+    if options.output_video is not None and options.output_dir is not None:
+        raise UsageError("give either --output-dir or --output-video.")
     if options.aligned_dir is None:
+        if options.input_dir is None:
+            raise UsageError("--input-video needs --aligned-dir.")
         options.aligned_dir = options.input_dir / "aligned"
-    for folder, name in (
-        (options.input_dir, "Input"),
-        (options.model_dir, "Model"),
-        (options.aligned_dir, "Aligned"),
-    ):
-        if not folder.is_dir():
-            raise UserError(f"{name} directory not found. Please ensure it exists. ({folder})")
+    if options.input_video is not None:
+        options.input_video = resolve_input_file(options.input_video)
+        if options.output_video == options.input_video:
+            raise UsageError("--output-video must not be the --input-video.")
     if options.batch_size < 1:
         raise UsageError(f"--batch-size is {options.batch_size}: give 1 or more.")
-    outputs = (options.output_dir, options.output_mask_dir)
-    if options.input_dir in outputs or options.output_dir == options.output_mask_dir:
-        raise UsageError("--input-dir, --output-dir and --output-mask-dir must be three different folders.")
-    for folder in outputs:
+    if options.smooth_landmarks is not None and not 1 <= options.smooth_landmarks <= 100:
+        raise UsageError(f"--smooth-landmarks is {options.smooth_landmarks:g}: give a number from 1 to 100.")
+    _check_folders(options)
+
+
+def _check_folders(options):
+    inputs = ((options.input_dir, "Input"), (options.model_dir, "Model"), (options.aligned_dir, "Aligned"))
+    for folder, name in inputs:
+        if folder is not None and not folder.is_dir():
+            raise UserError(f"{name} directory not found. Please ensure it exists. ({folder})")
+    folders = [
+        folder for folder in (options.input_dir, options.output_dir, options.output_mask_dir) if folder is not None
+    ]
+    if len(set(folders)) < len(folders):
+        raise UsageError("--input-dir, --output-dir and --output-mask-dir must be different folders.")
+    for folder in (options.output_dir, options.output_mask_dir):
+        if folder is None:
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{folder}: cannot be made ({error.strerror or error}).") from None
+
+
+def _wants_window(options):
+    """Whether to merge interactively; that needs a display, someone to ask, and frames in a folder."""
+    from merger.window import has_display
+
+    streamed = options.input_video is not None or options.output_video is not None
+    if options.interactive:
+        if streamed:
+            raise UsageError("the interactive merger works on folders; extract the frames of the video first.")
+        if not has_display():
+            raise UserError("there is no display for the interactive merger. Leave out --interactive, or set DISPLAY.")
+        return True
+    if options.interactive is False or streamed or not interact.has_terminal() or not has_display():
+        return False
+    return interact.ask_bool("Use interactive merger?", True)
 
 
 def _given_settings(options):
@@ -123,14 +188,6 @@ def _given_settings(options):
             values[name] = parse_value(name, text, "--" + name.replace("_", "-") + ": ")
             tracks.pop(name, None)
     return values, tracks
-
-
-def _open_model(options):
-    from models.base import open_for_inference
-    from xseglib.device import choose_one_device
-
-    choose_one_device(options.cpu_only, options.force_gpu_idxs)
-    return open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
 
 
 def _model_config(model):
@@ -164,114 +221,3 @@ def _workers(options):
         return options.workers
     help_text = "Number of threads that read, compose and write frames. More than there are cores does not help."
     return interact.ask_int("Number of workers?", min(max(8, cores), cores), 1, cores, help_text=help_text)
-
-
-def _collect_frames(options, paths):
-    from merger.frames import match_faces, with_motion
-    from samplelib.faceset import load_faceset
-
-    frames, single = match_faces(paths, load_faceset(options.aligned_dir, allow_empty=True))
-    return with_motion(frames, options.subpixel_motion) if single else frames
-
-
-def _networks(options, model):
-    from merger.predictor import LazyNetworks
-
-    def make_xseg():
-        from models.xseg_predictor import XSegPredictor
-
-        return XSegPredictor(options.model_dir)
-
-    def make_enhancer():
-        from facelib.enhancer import FaceEnhancer
-
-        return FaceEnhancer()
-
-    return LazyNetworks(model, make_xseg, make_enhancer)
-
-
-def _check_xseg(options, model, mask_modes):
-    """An XSeg mask mode needs a trained XSeg model in the model folder."""
-    from merger.config import MASK_MODES
-
-    chosen = [mode for mode in mask_modes if "XSeg" in MASK_MODES[mode]]
-    if not chosen:
-        return
-    from models.xseg_predictor import XSegPredictor, available
-
-    if not available(options.model_dir):
-        raise UserError(
-            f"{options.model_dir}: no trained XSeg model, which mask mode {MASK_MODES[chosen[0]]} needs. "
-            "Train XSeg, or choose another mask mode."
-        )
-    face_type = XSegPredictor(options.model_dir).face_type
-    if face_type is not None and face_type != model.face_type:
-        interact.warning(f"the XSeg model was trained on {face_type.text}, but the faces are {model.face_type.text}.")
-
-
-def _run(options, frames, settings, model, networks, workers):
-    from core.imageio import encode_image
-    from core.paths import atomic_write
-    from merger.journal import Journal
-    from merger.pipeline import Job, merge_frames
-
-    journal = Journal(options.output_dir, options.output_mask_dir)
-    keys = {frame.stem: _frame_key(options, model, frame, settings.at(frame.index)) for frame in frames}
-    pending = [frame for frame in frames if options.overwrite or not journal.is_done(frame.stem, keys[frame.stem])]
-    _ask_to_overwrite(options, journal, pending)
-    if len(pending) < len(frames):
-        interact.info(f"{len(frames) - len(pending)} of {len(frames)} frames are merged already with these settings.")
-
-    def write(job, image, mask):
-        frame_path, mask_path = journal.outputs(job.frame.stem)
-        atomic_write(frame_path, encode_image(image, ".png"))
-        atomic_write(mask_path, encode_image(mask, ".png"))
-
-    failed = []
-    jobs = (Job(frame, settings.at(frame.index)) for frame in pending)
-    with interact.progress(len(frames), "Merging", len(frames) - len(pending)) as bar:
-        for merged in merge_frames(jobs, networks, write, workers, options.batch_size):
-            frame, config = merged.job.frame, merged.job.config
-            if merged.error is not None:
-                failed.append(frame.path)
-                fate = "nothing is written" if merged.lost else "the frame is copied"
-                interact.error(f"Error while merging file [{frame.path}]: {_one_line(merged.error)}; {fate}.")
-            else:
-                journal.add(frame.stem, keys[frame.stem])
-                if not frame.faces and config.mode != "raw-predict":
-                    interact.info(f"no faces found for {frame.path.name}, copying without faces")
-            bar.update()
-    if failed:
-        names = ", ".join(path.name for path in failed[:10]) + (" …" if len(failed) > 10 else "")
-        interact.error(f"{len(failed)} of {len(pending)} frames were not merged: {names}")
-        return 1
-    return None
-
-
-def _frame_key(options, model, frame, config):
-    from merger.journal import file_stamp, frame_key
-
-    return frame_key(
-        config.settings(),
-        config.face_type,
-        [options.model, model.name, model.iteration],
-        frame.faces,
-        [frame.motion.degrees, frame.motion.power],
-        file_stamp(frame.path),
-    )
-
-
-def _ask_to_overwrite(options, journal, pending):
-    """Pictures that no merge wrote are replaced only after a yes."""
-    foreign = [frame for frame in pending if journal.is_foreign(frame.stem)]
-    if not foreign or options.overwrite:
-        return
-    question = f"{len(foreign)} pictures in {options.output_dir} or its mask folder were not written by this program. Overwrite them?"
-    if not interact.confirm(question, flag="--overwrite"):
-        raise UserError(f"{options.output_dir}: not merged. Move the old pictures away, or give --overwrite.")
-
-
-def _one_line(error):
-    text = str(error).strip().splitlines()
-    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return kind + (text[0] if text else "")
