@@ -103,7 +103,8 @@ class FaceFinder:
         single = [index for index, found in enumerate(boxes) if len(found) == 1]
         if not single:
             return landmarks
-        results = self.aligner.align([faces[index] for index in single], [boxes[index] for index in single])
+        align = getattr(self.aligner, "align_accurately", self.aligner.align)
+        results = align([faces[index] for index in single], [boxes[index] for index in single])
         for index, (points,) in zip(single, results):
             if points is not None:
                 i, j = places[index]
