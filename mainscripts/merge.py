@@ -52,7 +52,7 @@ def add_parser(subparsers):
     parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="class of the model")
     parser.add_argument("--force-model-name", help="name of the model (asked)")
     parser.add_argument("--cpu-only", action="store_true", help="do not use a GPU")
-    parser.add_argument("--force-gpu-idxs", metavar="N", help="index of the GPU to use (asked)")
+    parser.add_argument("--force-gpu-idxs", metavar="N", type=int, help="index of the GPU to use (asked)")
     parser.add_argument(
         "--interactive", action=argparse.BooleanOptionalAction, help="in a window, settings by keys (asked)"
     )

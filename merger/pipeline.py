@@ -1,13 +1,13 @@
 """Merging many frames: read, predict, compose and write overlap, in order, with a bounded number of frames in memory."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.imageio import read_bgr
 from core.parallel import ordered_map
-from merger import compose
+from merger import compose, smoothing
 from merger.compose import Prediction, PreparedFace
 from merger.config import MergeConfig
 from merger.frames import Frame
@@ -16,11 +16,15 @@ from merger.predictor import Networks, predict_faces
 
 @dataclass(frozen=True)
 class Job:
-    """A frame to merge: ``image`` (H, W, 3) uint8 if it is in memory already, else it is read from ``frame.path``."""
+    """A frame to merge: ``image`` (H, W, 3) uint8 if it is in memory already, else it is read from ``frame.path``.
+
+    A ``context`` job only lends its colours to its neighbours; nothing is written for it.
+    """
 
     frame: Frame
     config: MergeConfig
     image: np.ndarray | None = None
+    context: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def merge_frames(
     write: Callable[[Job, np.ndarray, np.ndarray], object],
     workers: int = 1,
     batch_size: int = 8,
+    steady_colors: bool = False,
 ) -> Iterator[Merged]:
     """Merge frames and write them, in order.
 
@@ -76,6 +81,8 @@ def merge_frames(
         Threads for reading and cutting, and as many for composing and writing.
     batch_size : int
         Most faces in one call of a network.
+    steady_colors : bool
+        Filter the colours that colour transfer aims at along each face track; see :mod:`merger.smoothing`.
 
     Yields
     ------
@@ -88,6 +95,8 @@ def merge_frames(
 
     prepared = ordered_map(prepare, jobs, workers, ahead=batch_size)
     predicted = _predict_batches(prepared, networks, batch_size)
+    if steady_colors:
+        predicted = _steady(predicted)
 
     def finish(work):
         return _finish(work, networks, write)
@@ -122,6 +131,23 @@ def _predict_batches(prepared, networks, batch_size):
             yield from _predict_together(waiting, networks, batch_size)
             waiting, count = [], 0
     yield from _predict_together(waiting, networks, batch_size)
+
+
+def _steady(works):
+    """Filter the target colours of faces over neighbouring frames."""
+    for (work, statistics), filtered in smoothing.smooth_colors(map(_with_colors, works)):
+        faces = tuple(smoothing.steadied(*parts) for parts in zip(work.faces, statistics, filtered, strict=True))
+        yield replace(work, faces=faces)
+
+
+def _with_colors(work):
+    """((work, statistics), coloured faces) of a frame; a frame that failed has none."""
+    if work.error is not None or work.image is None:
+        return (replace(work, faces=()), []), []
+    pairs = list(zip(work.faces, work.predictions, strict=True))
+    statistics = [smoothing.color_statistics(face, prediction, work.job.config) for face, prediction in pairs]
+    landmarks = work.job.frame.faces
+    return (work, statistics), [smoothing.ColoredFace(*parts) for parts in zip(landmarks, statistics, strict=True)]
 
 
 def _predict_together(works, networks, batch_size):
@@ -163,6 +189,8 @@ def _compose(work, resolution):
 
 def _finish(work, networks, write):
     """Compose and write; a frame that fails twice is copied."""
+    if work.job.context:
+        return Merged(work.job)
     if work.image is None:
         return Merged(work.job, error=work.error, lost=True)
     error = work.error

@@ -1,5 +1,8 @@
 """Running the networks on prepared faces: the model in batches, two-pass, super resolution and XSeg."""
 
+import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -53,14 +56,94 @@ class LazyNetworks:
         return self.model.predict(faces, morph=morph)
 
     def xseg(self, images):
-        if self._xseg is None:
-            self._xseg = self.make_xseg()
-        return self._xseg.predict(images)
+        return self.load_xseg().predict(images)
 
     def enhance(self, face):
+        return self.load_enhancer().enhance_merger(face)
+
+    def load_xseg(self) -> object:
+        """The XSeg predictor, built now if it is not yet."""
+        if self._xseg is None:
+            self._xseg = self.make_xseg()
+        return self._xseg
+
+    def load_enhancer(self) -> object:
+        """The face enhancer, built now if it is not yet."""
         if self._enhancer is None:
             self._enhancer = self.make_enhancer()
-        return self._enhancer.enhance_merger(face)
+        return self._enhancer
+
+
+class SharedNetworks:
+    """Networks for several threads: faces that wait at the same time go through in one batch, and results are kept.
+
+    So a changed setting of the interactive merger only redoes the composition.
+
+    Parameters
+    ----------
+    networks : Networks
+    capacity : int
+        Most results that are kept.
+    """
+
+    def __init__(self, networks: Networks, capacity: int = 64):
+        self._networks, self._capacity = networks, capacity
+        self._known: OrderedDict = OrderedDict()
+        self._wanted: dict = {}
+        self._guard, self._device = threading.Lock(), threading.Lock()
+        self.resolution = networks.resolution
+
+    def predict(self, faces, morph):
+        return tuple(np.stack(parts) for parts in zip(*self._ask("predict", faces, morph), strict=True))
+
+    def xseg(self, images):
+        return np.stack(self._ask("xseg", images, None))
+
+    def enhance(self, face):
+        return self._ask("enhance", [face], None)[0]
+
+    def _ask(self, kind, pictures, morph):
+        keys = [
+            (kind, morph, hashlib.blake2b(np.ascontiguousarray(item).data, digest_size=16).digest())
+            for item in pictures
+        ]
+        found = {}
+        with self._guard:
+            for key, picture in zip(keys, pictures, strict=True):
+                if not self._recall(key, found):
+                    self._wanted[key] = picture
+        if len(found) < len(set(keys)):
+            with self._device:
+                own = dict(zip(keys, pictures, strict=True))
+                with self._guard:
+                    asked = {key: own[key] for key in keys if not self._recall(key, found)}
+                    asked.update((key, item) for key, item in self._wanted.items() if key[:2] == (kind, morph))
+                    for key in asked:
+                        self._wanted.pop(key, None)
+                if asked:
+                    results = dict(zip(asked, self._run(kind, np.stack(list(asked.values())), morph), strict=True))
+                    self._keep(results)
+                    found.update((key, results[key]) for key in keys if key in results)
+        return [found[key] for key in keys]
+
+    def _recall(self, key, found):
+        if key in self._known:
+            self._known.move_to_end(key)
+            found[key] = self._known[key]
+        return key in found
+
+    def _run(self, kind, batch, morph):
+        if kind == "predict":
+            return list(zip(*self._networks.predict(batch, morph), strict=True))
+        if kind == "xseg":
+            return list(self._networks.xseg(batch))
+        return [self._networks.enhance(picture) for picture in batch]
+
+    def _keep(self, results):
+        with self._guard:
+            self._known.update(results)
+            while len(self._known) > self._capacity:
+                self._known.popitem(last=False)
 
 
 def predict_faces(

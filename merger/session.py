@@ -9,6 +9,7 @@ from core.errors import FormatError
 from core.paths import atomic_write
 from merger.config import MergeConfig
 from merger.interactive import FrameState
+from merger.session_import import ImportedSession
 
 FILE_SUFFIX = "_merger_session.json"
 _VERSION = 1
@@ -79,6 +80,14 @@ def read_session(path: Path, default: MergeConfig) -> StoredSession:
         raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError):
         raise FormatError(path, "is not a merger session, or damaged; delete it to begin a new one") from None
+
+
+def from_imported(imported: ImportedSession, default: MergeConfig) -> StoredSession:
+    """A session of DeepFaceLab as ours; landmarks are taken from the aligned faces instead, as they may be newer."""
+    names = tuple(frame.name for frame in imported.frames)
+    known = {frame.name: default.updated(frame.settings) for frame in imported.frames if frame.settings is not None}
+    current = names[imported.to_do[0]] if imported.to_do else None
+    return StoredSession(imported.model_iteration, current, known, names)
 
 
 def resume(

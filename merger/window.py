@@ -70,6 +70,13 @@ def help_picture() -> np.ndarray:
     return _help_cache[0]
 
 
+def error_picture(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """A black picture that says what is wrong, and its mask."""
+    picture = np.zeros(_EMPTY_SHAPE, np.uint8)
+    cv2.putText(picture, text, (20, _EMPTY_SHAPE[0] // 2), _FONT, 0.6, _TEXT_COLOR, 1, cv2.LINE_AA)
+    return picture, np.zeros(_EMPTY_SHAPE[:2], np.uint8)
+
+
 class MergerWindow:
     """An OpenCV window; closing it counts as Esc."""
 

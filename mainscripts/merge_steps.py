@@ -1,0 +1,338 @@
+"""What ``merge`` does once everything is settled: open the model, find the faces, run."""
+
+from pathlib import Path
+
+from core import interact
+from core.errors import FormatError, UserError
+
+_CONTEXT_FRAMES = 12
+_MOST_NAMED = 10
+
+
+def list_frames(options):
+    """Paths of the frames; those of a video are called as an extraction would call them."""
+    from core.paths import list_images
+
+    if options.input_video is None:
+        return list_images(options.input_dir)
+    from core.video import frame_times
+
+    return [Path(f"{number + 1:05d}.png") for number in range(len(frame_times(options.input_video)))]
+
+
+def open_model(options):
+    """The trained model, on the device of the flags or of the question."""
+    from models.base import open_for_inference
+    from models.device_choice import choose_devices
+
+    indexes = None if options.force_gpu_idxs is None else [options.force_gpu_idxs]
+    choose_devices(options.cpu_only, indexes, several=False)
+    return open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
+
+
+def collect_frames(options, paths):
+    """Frames with their faces, smoothed if wanted, and their motion."""
+    from merger.frames import match_faces, with_motion
+    from merger.smoothing import smooth_landmarks
+    from samplelib.faceset import load_faceset
+
+    frames, single = match_faces(paths, load_faceset(options.aligned_dir, allow_empty=True))
+    if options.smooth_landmarks:
+        frames = smooth_landmarks(frames, options.smooth_landmarks)
+    return with_motion(frames, options.subpixel_motion) if single else frames
+
+
+def run_all(options, frames, settings, model, workers):
+    """Merge all frames without a window; returns 1 when frames failed."""
+    configs = [settings.at(frame.index) for frame in frames]
+    networks = _networks(options, model)
+    _check_networks(options, model, networks, configs)
+    if options.export_settings:
+        _export(options, frames, configs)
+    if options.output_video is not None:
+        failed, total = _merge_to_video(options, frames, configs, networks, model, workers), len(frames)
+    else:
+        failed, total = _merge_to_folder(options, frames, configs, networks, model, workers)
+        _record(options, model)
+    return _report(failed, total)
+
+
+def run_interactive(options, frames, start, model, workers):
+    """Merge in a window; returns 1 when frames failed."""
+    from merger.interactive_run import InteractiveRun
+    from merger.session import session_path
+    from merger.window import MergerWindow
+
+    output = _folder_output(options, model)
+    path = session_path(options.model_dir, model.name, options.model)
+    states, position = _states(options, frames, start, model, output, path)
+    _ask_to_overwrite(options, output, [frame for frame, state in zip(frames, states, strict=True) if not state.done])
+    settings_path = options.export_settings or path.with_name(path.name.replace("_session.json", "_settings.yaml"))
+    run = InteractiveRun(
+        frames,
+        states,
+        position,
+        start,
+        _networks(options, model),
+        output,
+        path,
+        settings_path,
+        model.iteration,
+        workers,
+    )
+    run.run(MergerWindow())
+    if options.export_settings:
+        run.export(linear=False)
+    _record(options, model)
+    return _report(run.failed, len(frames))
+
+
+def _states(options, frames, start, model, output, path):
+    """States of the frames and the position to begin with: of the saved session, of DeepFaceLab's, or new ones."""
+    from merger.interactive import FrameState
+    from merger.session import resume
+
+    session = _stored_session(options, model, start, path)
+    if session is None:
+        return [FrameState(frame.path.name) for frame in frames], 0
+    names = [frame.path.name for frame in frames]
+    return resume(session, names, model.iteration, lambda index, config: output.is_done(frames[index], config))
+
+
+def _stored_session(options, model, start, path):
+    from merger.session import from_imported, read_session
+    from merger.session_import import read_session as read_foreign
+    from merger.session_import import session_path as foreign_path
+
+    foreign = foreign_path(options.model_dir, f"{model.name}_{options.model}")
+    if options.use_session is False or not (path.is_file() or foreign.is_file()):
+        if options.use_session:
+            raise UserError(f"{path}: there is no saved session.")
+        return None
+    chosen = path if path.is_file() else foreign
+    if options.use_session is None:
+        interact.discard_pending_input()
+        if not interact.ask_bool("Use saved session?", True):
+            return None
+    try:
+        session = read_session(path, start) if chosen == path else from_imported(read_foreign(foreign), start)
+    except FormatError as error:
+        if options.use_session:
+            raise
+        interact.warning(f"{error}. A new session begins.")
+        return None
+    interact.info(f"Using saved session from {chosen.parent.name}/{chosen.name}")
+    return session
+
+
+def _networks(options, model):
+    from merger.predictor import LazyNetworks
+
+    def make_xseg():
+        from models.xseg_predictor import XSegPredictor, available
+
+        if not available(options.model_dir):
+            raise UserError(
+                f"{options.model_dir}: no trained XSeg model, which this mask mode needs. Train XSeg, or choose another mask mode."
+            )
+        return XSegPredictor(options.model_dir)
+
+    def make_enhancer():
+        from facelib.enhancer import FaceEnhancer
+
+        return FaceEnhancer()
+
+    return LazyNetworks(model, make_xseg, make_enhancer)
+
+
+def _check_networks(options, model, networks, configs):
+    """Load XSeg and the enhancer now if they are needed, so that a missing one is an error before the first frame."""
+    if any(config.uses_xseg for config in configs):
+        face_type = networks.load_xseg().face_type
+        if face_type is not None and face_type != model.face_type:
+            interact.warning(
+                f"the XSeg model was trained on {face_type.text}, but the faces are {model.face_type.text}."
+            )
+    if any(config.super_resolution_power for config in configs):
+        networks.load_enhancer()
+
+
+def _folder_output(options, model):
+    from merger.output import FolderOutput
+
+    run = [options.smooth_landmarks, options.smooth_color, str(options.input_video or "")]
+    return FolderOutput(options.output_dir, options.output_mask_dir, [options.model, model.name, model.iteration, run])
+
+
+def _merge_to_folder(options, frames, configs, networks, model, workers):
+    """Merge the frames that are not merged yet; returns the failed paths and how many were tried."""
+    from merger.pipeline import merge_frames
+
+    output = _folder_output(options, model)
+    pending = {
+        frame.index
+        for frame, config in zip(frames, configs, strict=True)
+        if options.overwrite or not output.is_done(frame, config)
+    }
+    _ask_to_overwrite(options, output, [frame for frame in frames if frame.index in pending])
+    if len(pending) < len(frames):
+        interact.info(f"{len(frames) - len(pending)} of {len(frames)} frames are merged already with these settings.")
+
+    def write(job, image, mask):
+        output.write(job.frame, image, mask)
+
+    failed = []
+    jobs = _jobs(options, frames, configs, pending)
+    with interact.progress(len(frames), "Merging", len(frames) - len(pending)) as bar:
+        for merged in merge_frames(jobs, networks, write, workers, options.batch_size, options.smooth_color):
+            if merged.job.context:
+                continue
+            if _note_outcome(merged, failed):
+                output.note(merged.job.frame, merged.job.config)
+            bar.update()
+    return failed, len(pending)
+
+
+def _merge_to_video(options, frames, configs, networks, model, workers):
+    """Merge all frames into an encoder; returns the failed paths."""
+    from merger.output import VideoOutput
+    from merger.pipeline import merge_frames
+
+    failed = []
+    jobs = _jobs(options, frames, configs, {frame.index for frame in frames})
+    with _video_target(options, model) as (target, metadata):
+        output = VideoOutput(_writer_opener(options, target, metadata), options.output_mask_dir)
+
+        def write(job, image, mask):
+            output.write_mask(job.frame, mask)
+            return image
+
+        with output, interact.progress(len(frames), "Merging") as bar:
+            for merged in merge_frames(jobs, networks, write, workers, options.batch_size, options.smooth_color):
+                _note_outcome(merged, failed)
+                output.add(merged.written)
+                bar.update()
+    return failed
+
+
+def _jobs(options, frames, configs, pending):
+    """Jobs of the pending frames; with steady colours also of their neighbours, which are only looked at."""
+    from merger.pipeline import Job
+
+    wanted = set(pending)
+    if options.smooth_color:
+        reach = range(-_CONTEXT_FRAMES, _CONTEXT_FRAMES + 1)
+        wanted = {index + step for index in pending for step in reach if 0 <= index + step < len(frames)}
+    if options.input_video is None:
+        for index in sorted(wanted):
+            yield Job(frames[index], configs[index], context=index not in pending)
+        return
+    from core.video import read_frames
+
+    for frame, image in zip(frames, read_frames(options.input_video, len(frames)), strict=False):
+        if frame.index in wanted:
+            yield Job(frame, configs[frame.index], image, frame.index not in pending)
+
+
+def _note_outcome(merged, failed):
+    """Say what happened to a frame; True if it was merged."""
+    frame, config = merged.job.frame, merged.job.config
+    if merged.error is not None:
+        failed.append(frame.path)
+        fate = "nothing is written" if merged.lost else "the frame is copied"
+        interact.error(f"Error while merging file [{frame.path}]: {_one_line(merged.error)}; {fate}.")
+        return False
+    if not frame.faces and config.mode != "raw-predict":
+        interact.info(f"no faces found for {frame.path.name}, copying without faces")
+    return True
+
+
+def _video_target(options, model):
+    """Context manager of the path to write the video to and its metadata; marks the video unless switched off."""
+    from contextlib import nullcontext
+
+    if options.no_provenance:
+        interact.warning("--no-provenance: the video will carry no note that a machine-learning model made it.")
+        return nullcontext((options.output_video, None))
+    return _marked(options, model)
+
+
+def _marked(options, model):
+    from contextlib import contextmanager
+
+    from core.certificate import load_certificate
+    from core.provenance import Story, check_library, consents_of, hash_model, marked, metadata_of
+
+    check_library()
+    consents = tuple(consents_of([options.aligned_dir]))
+    story = Story(
+        options.input_video, model=hash_model(options.model_dir, options.model, model.name), consents=consents
+    )
+
+    @contextmanager
+    def target():
+        with marked(options.output_video, load_certificate(None, None), story) as path:
+            yield path, metadata_of(options.output_video)
+
+    return target()
+
+
+def _writer_opener(options, target, metadata):
+    """Opens the encoder for the size of the first frame, with rate, colours and sound of the input video."""
+    from core.video import ColourTags, Sound, open_writer
+    from core.video_steps import read_reference
+
+    reference = read_reference(options.input_video) if options.input_video is not None else None
+
+    def open_for(size):
+        if reference is None:
+            return open_writer(target, _DEFAULT_RATE, size, metadata=metadata)
+        info = reference.info
+        sound = Sound(info.path, info.audio[0], reference.start) if info.audio else None
+        times = None if reference.rate is not None else reference.times
+        rate = reference.rate if reference.rate is not None else info.fps
+        colour = info.colour or ColourTags()
+        return open_writer(target, rate, size, None, colour, info.display_pixel_aspect, sound, times, metadata)
+
+    return open_for
+
+
+_DEFAULT_RATE = 25
+
+
+def _ask_to_overwrite(options, output, frames):
+    """Pictures that no merge wrote are replaced only after a yes."""
+    count = output.foreign(frames)
+    if not count or options.overwrite:
+        return
+    question = f"Pictures of {count} frames in {options.output_dir} were not written by this program. Overwrite them?"
+    if not interact.confirm(question, flag="--overwrite"):
+        raise UserError(f"{options.output_dir}: not merged. Move the old pictures away, or give --overwrite.")
+
+
+def _export(options, frames, configs):
+    from merger.settings_file import write_settings
+
+    write_settings(options.export_settings, configs, [frame.path.name for frame in frames])
+    interact.info(f"Settings are written to {options.export_settings}")
+
+
+def _record(options, model):
+    """Leave a note of the model beside the merged frames, for the video that will be made of them."""
+    from core.provenance import record_merge
+
+    record_merge(options.output_dir, options.model_dir, options.model, model.name, [options.aligned_dir])
+
+
+def _report(failed, total):
+    if not failed:
+        return None
+    names = ", ".join(path.name for path in failed[:_MOST_NAMED]) + (" …" if len(failed) > _MOST_NAMED else "")
+    interact.error(f"{len(failed)} of {total} frames were not merged: {names}")
+    return 1
+
+
+def _one_line(error):
+    text = str(error).strip().splitlines()
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return kind + (text[0] if text else "")

@@ -1,0 +1,103 @@
+"""Where merged frames go: folders of PNGs with a journal, or a video."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import FormatError
+from core.imageio import encode_image, read_bgr, read_image
+from core.paths import atomic_write
+from merger.config import MergeConfig
+from merger.frames import Frame
+from merger.journal import Journal, file_stamp, frame_key
+
+
+class FolderOutput:
+    """Merged frames and masks as PNGs, and a note of the settings that each was made with.
+
+    Parameters
+    ----------
+    output_dir, mask_dir : Path
+    identity
+        What all frames depend on besides their settings: the model, the options of the run.
+    """
+
+    def __init__(self, output_dir: Path, mask_dir: Path, identity: Any):
+        self.journal = Journal(output_dir, mask_dir)
+        self._identity = identity
+        self._bases: dict[str, str] = {}
+
+    def key(self, frame: Frame, config: MergeConfig) -> str:
+        """A text that changes when the result of the frame may change."""
+        if frame.stem not in self._bases:
+            motion = [frame.motion.degrees, frame.motion.power]
+            self._bases[frame.stem] = frame_key(self._identity, frame.faces, motion, file_stamp(frame.path))
+        return frame_key(self._bases[frame.stem], config.settings(), config.face_type)
+
+    def is_done(self, frame: Frame, config: MergeConfig) -> bool:
+        return self.journal.is_done(frame.stem, self.key(frame, config))
+
+    def write(self, frame: Frame, image: np.ndarray, mask: np.ndarray) -> None:
+        """Write both pictures; may be called from several threads for different frames."""
+        frame_path, mask_path = self.journal.outputs(frame.stem)
+        atomic_write(frame_path, encode_image(image, ".png"))
+        atomic_write(mask_path, encode_image(mask, ".png"))
+
+    def note(self, frame: Frame, config: MergeConfig) -> None:
+        """Note that the pictures of the frame are written."""
+        self.journal.add(frame.stem, self.key(frame, config))
+
+    def load(self, frame: Frame) -> tuple[np.ndarray, np.ndarray] | None:
+        """Merged frame and mask from disk; None when they cannot be read."""
+        frame_path, mask_path = self.journal.outputs(frame.stem)
+        try:
+            image, mask = read_bgr(frame_path), read_image(mask_path)
+        except FormatError:
+            return None
+        mask = mask if mask.ndim == 2 else mask[..., 0]
+        return (image, mask) if mask.shape == image.shape[:2] else None
+
+    def foreign(self, frames: list[Frame]) -> int:
+        """How many of the frames have pictures that no merge wrote, or that were changed since."""
+        return sum(self.journal.is_foreign(frame.stem) for frame in frames)
+
+
+class VideoOutput:
+    """Merged frames into an encoder, in order; masks optionally as PNGs.
+
+    Parameters
+    ----------
+    open_writer : callable
+        Gets (width, height), returns a context manager with ``write(frame)``.
+    mask_dir : Path, optional
+    """
+
+    def __init__(self, open_writer: Callable[[tuple[int, int]], Any], mask_dir: Path | None = None):
+        self._open, self._mask_dir = open_writer, mask_dir
+        self._writer, self._last = None, None
+
+    def write_mask(self, frame: Frame, mask: np.ndarray) -> None:
+        """Write a mask if masks are wanted; may be called from several threads."""
+        if self._mask_dir is not None:
+            atomic_write(self._mask_dir / f"{frame.stem}.png", encode_image(mask, ".png"))
+
+    def add(self, image: np.ndarray | None) -> None:
+        """Encode the next frame; None (a frame that was lost) repeats the one before, so that the sound stays in step."""
+        image = self._last if image is None else image
+        if image is None:
+            return
+        if self._writer is None:
+            self._writer = self._open((image.shape[1], image.shape[0]))
+            self._writer.__enter__()
+        self._writer.write(image)
+        self._last = image
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if self._writer is not None:
+            return self._writer.__exit__(kind, error, trace)
+        return None
