@@ -15,7 +15,6 @@ from models.trainable import (
     both_masks,
     both_sides,
     full_names,
-    gradients_by_name,
     to_unit_range,
     two_window_dssim,
 )
@@ -38,11 +37,14 @@ class Amp(TrainableModel):
     def draw_channel_masks(self, count: int) -> np.ndarray:
         """Which channels of the source code come from inter_src: (count, inter_dims) float32 of 0 and 1.
 
-        Every row has exactly int(inter_dims * morph_factor) ones.
+        Every row has exactly int(inter_dims * morph_factor) ones. The draw depends on the seed and on the
+        iteration alone, so that a resumed run goes on as an uninterrupted one.
         """
+        iteration = int(self.optimizers["src_dst_opt"].iterations) if self.training else 0
+        rng = np.random.default_rng((self._channel_seed, iteration))
         channels = self.autoencoder.inter_dims
         row = (np.arange(channels) < int(channels * self.options["morph_factor"])).astype(np.float32)
-        return self._channel_rng.permuted(np.tile(row, (count, 1)), axis=1)
+        return rng.permuted(np.tile(row, (count, 1)), axis=1)
 
     def predict(self, faces: np.ndarray, morph: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Morph faces.
@@ -76,7 +78,7 @@ class Amp(TrainableModel):
         dimensions = ("ae_dims", "inter_dims", "e_dims", "d_dims", "d_mask_dims")
         self.autoencoder = AmpAutoencoder(self.resolution, *(options[name] for name in dimensions))
         self.networks = dict(self.autoencoder.networks)
-        self._channel_rng = np.random.default_rng(self._next_seed())
+        self._channel_seed = self._next_seed()
         self._blur_out = bool(options.get("blur_out_mask", False))
         self._gan_power = options.get("gan_power", 0.0)
         if self.training:
@@ -107,10 +109,10 @@ class Amp(TrainableModel):
             )
             source_loss, destination_loss = tf.split(side_losses, 2)
             total = source_loss + destination_loss + self._generator_losses(pictures, target, soft)
-        self.optimizers["src_dst_opt"].apply(gradients_by_name(tape, total, self._trained))
+        finite = [self._minimize("src_dst_opt", tape, total, self._trained)]
         if self._gan_power:
-            self._train_discriminator(warped, target, soft, tensors["channel_masks"])
-        return tf.stack((source_loss, destination_loss))
+            finite.append(self._train_discriminator(warped, target, soft, tensors["channel_masks"]))
+        return self._checked(tf.stack((source_loss, destination_loss)), *finite)
 
     def _generator_losses(self, pictures, target, soft):
         """Terms that train the autoencoder but are not reported. (N,)"""
@@ -138,7 +140,10 @@ class Amp(TrainableModel):
                 real, fake = tf.split(logits, 2)
                 each = losses.cross_entropy(1.0, real) + losses.cross_entropy(0.0, fake)
                 loss += sum(tf.split(each, 2)) / 8
-        self.optimizers["GAN_opt"].apply(gradients_by_name(tape, loss, trained))
+        return self._minimize("GAN_opt", tape, loss, trained)
+
+    def _predict(self, faces, morph):
+        return self.autoencoder.swap(faces, morph)
 
     def _preview(self, tensors):
         source, destination = to_unit_range(tensors["target_src"]), to_unit_range(tensors["target_dst"])

@@ -6,7 +6,7 @@ from core.nn import losses
 from core.nn.optimizers import RMSprop
 from models.architectures.deepfake import DeepfakeAutoencoder
 from models.swap_model import SwapModel
-from models.trainable import both_masks, both_sides, full_names, gradients_by_name
+from models.trainable import both_masks, both_sides, full_names
 
 RESOLUTION = 96
 LEARNING_RATE = 2e-4
@@ -24,8 +24,10 @@ class Quick96(SwapModel):
         self._previous_batch = None
 
     def train_one_iteration(self, batch):
-        """One step; see :class:`models.trainable.TrainableModel`. ``batch`` waits for its turn in vain on every
-        third iteration, which trains on the one before."""
+        """One step; see :class:`models.trainable.TrainableModel`.
+
+        Where :meth:`reuses_previous_batch` says so, ``batch`` is not looked at.
+        """
         if self.reuses_previous_batch():
             batch = dict(self._previous_batch)
             batch["warped_src"], batch["warped_dst"] = batch["target_src"], batch["target_dst"]
@@ -38,6 +40,10 @@ class Quick96(SwapModel):
     def reuses_previous_batch(self) -> bool:
         """Whether the next iteration will not look at the batch that it is given."""
         return self.iteration % UNWARPED_EVERY == 0 and self._previous_batch is not None
+
+    def resume_after(self, batch: dict) -> None:
+        """Take the batch of the iteration before, so that a resumed run goes on as an uninterrupted one."""
+        self._previous_batch = dict(batch)
 
     def input_names(self):
         """Names of the arrays that a training step reads."""
@@ -63,6 +69,5 @@ class Quick96(SwapModel):
         with tf.GradientTape() as tape:
             output = self.autoencoder.reconstruct(*tf.split(warped, 2))
             sample_losses = self._side_losses(target * soft, output.pictures * soft, mask, output.masks)
-        gradients = gradients_by_name(tape, sample_losses, self._trained)
-        self.optimizers["src_dst_opt"].apply(gradients)
-        return tf.reshape(sample_losses, (2, -1))
+        finite = self._minimize("src_dst_opt", tape, sample_losses, self._trained)
+        return self._checked(tf.reshape(sample_losses, (2, -1)), finite)

@@ -11,7 +11,7 @@ from core.nn import losses
 from models.architectures.deepfake import DeepfakeAutoencoder
 from models.architectures.discriminators import CodeDiscriminator, UNetPatchDiscriminator
 from models.swap_model import SwapModel
-from models.trainable import both_masks, both_sides, full_names, gradients_by_name
+from models.trainable import both_masks, both_sides, full_names
 
 EYES_MOUTH_WEIGHT = 300
 FACE_STYLE_WEIGHT = 10000
@@ -103,13 +103,14 @@ class Saehd(SwapModel):
             source_loss, destination_loss = tf.split(side_losses, 2)
             source_loss += self._style_losses(output, target, soft)
             total = source_loss + destination_loss + self._generator_losses(output, target, soft, visible)
-        self.optimizers["src_dst_opt"].apply(gradients_by_name(tape, total, self._trained))
+        finite = [self._minimize("src_dst_opt", tape, total, self._trained)]
 
         if self._true_face_power:
-            self._train_code_discriminator(inputs)
+            finite.append(self._train_code_discriminator(inputs))
         if self._gan_power:
-            self._train_picture_discriminator(inputs[0], *(tf.split(each, 2)[0] for each in (target, visible)))
-        return tf.stack((source_loss, destination_loss))
+            source_parts = (tf.split(each, 2)[0] for each in (target, visible))
+            finite.append(self._train_picture_discriminator(inputs[0], *source_parts))
+        return self._checked(tf.stack((source_loss, destination_loss)), *finite)
 
     def _style_losses(self, output, target, soft):
         """Terms that pull the swapped face to the destination's colours and surroundings. (N,) or 0"""
@@ -161,7 +162,7 @@ class Saehd(SwapModel):
         with tf.GradientTape() as tape:
             source, destination = tf.split(network(codes), 2)
             loss = (losses.cross_entropy(1.0, destination) + losses.cross_entropy(0.0, source)) / 2
-        self.optimizers["D_code_opt"].apply(gradients_by_name(tape, loss, trained))
+        return self._minimize("D_code_opt", tape, loss, trained)
 
     def _train_picture_discriminator(self, warped, target, visible):
         """Tell real source faces (1) from reconstructed ones (0)."""
@@ -173,4 +174,4 @@ class Saehd(SwapModel):
             for logits in network(tf.concat((target * visible, picture * visible), axis=0)):
                 real, fake = tf.split(logits, 2)
                 loss += (losses.cross_entropy(1.0, real) + losses.cross_entropy(0.0, fake)) / 2
-        self.optimizers["GAN_opt"].apply(gradients_by_name(tape, loss, trained))
+        return self._minimize("GAN_opt", tape, loss, trained)

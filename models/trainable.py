@@ -1,10 +1,13 @@
 """What the trainable models share: batches in, losses out, networks and optimizers by file name."""
 
+import contextlib
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from core.nn import devices, initializers, losses
+from core.nn.layers import recomputed_blocks
 from core.nn.optimizers import AdaBelief, Optimizer, RMSprop
 from core.nn.weights import named_variables
 
@@ -49,15 +52,16 @@ class TrainableModel:
         self.optimizers = {}
         self.last_sample_losses = np.zeros((0, 0), np.float32)
         self._seeds = np.random.SeedSequence(seed)
-        with initializers.seeded(self._next_seed()):
+        with self._placement(), self._precision(), initializers.seeded(self._next_seed()):
             self._build()
-        compile_step = self.options.get("compile_step", devices.default_compile_step())
-        self._train_function = tf.function(self._train, jit_compile=compile_step)
+        self._train_function = tf.function(self._train, jit_compile=self._technical("compile_step"))
         self._predict_function = tf.function(self._predict)
         self._preview_function = tf.function(self._preview)
 
     def train_one_iteration(self, batch: dict) -> np.ndarray:
         """Make one step on a batch.
+
+        When a loss or a gradient is not finite, no weight changes and the losses are NaN.
 
         Parameters
         ----------
@@ -103,8 +107,36 @@ class TrainableModel:
 
     def _optimizer(self, networks, kind=AdaBelief, **arguments):
         """An optimizer with slots for all weights of ``networks``."""
-        arguments.setdefault("fuse_update", self.options.get("fuse_update", devices.default_fuse_update()))
-        return kind(full_names(networks), seed=self._next_seed(), **arguments)
+        return kind(
+            full_names(networks),
+            seed=self._next_seed(),
+            fuse_update=self._technical("fuse_update"),
+            scale_loss=self._technical("precision") == "float16",
+            **arguments,
+        )
+
+    def _minimize(self, stem, tape, loss, variables):
+        """Make one step of an optimizer; see :meth:`core.nn.optimizers.Optimizer.minimize`."""
+        with self._placement():
+            return self.optimizers[stem].minimize(tape, loss, variables)
+
+    def _checked(self, sample_losses, *finite):
+        """``sample_losses``, or NaN when a step was skipped for its gradients."""
+        if self._technical("precision") == "float16":
+            return sample_losses  # There a skipped step is a normal part of finding the loss scale.
+        return tf.where(tf.reduce_all(finite), sample_losses, np.nan)
+
+    def _technical(self, name):
+        return devices.technical_option(self.options, name)
+
+    def _placement(self):
+        """Where weights and optimizer state live."""
+        return tf.device(None if self.options.get("models_opt_on_gpu", True) else "CPU:0")
+
+    @contextlib.contextmanager
+    def _precision(self):
+        with devices.precision(self._technical("precision")), recomputed_blocks(bool(self._technical("recompute"))):
+            yield
 
     def _swap_optimizer_arguments(self):
         """Kind and settings that the options of SAEHD and AMP ask for."""
@@ -130,12 +162,6 @@ def full_names(networks) -> dict:
     return {
         f"{network.name}/{key}": variable for network in networks for key, variable in named_variables(network).items()
     }
-
-
-def gradients_by_name(tape, loss, variables: dict) -> dict:
-    """Gradients of the sum of ``loss`` over the batch by the variables' full names."""
-    gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
-    return dict(zip(variables, gradients))
 
 
 def to_unit_range(tensor):

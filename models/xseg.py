@@ -6,7 +6,7 @@ import tensorflow as tf
 from core.nn import losses
 from core.nn.optimizers import RMSprop
 from models.architectures.xseg import RESOLUTION, XSegNetwork
-from models.trainable import TrainableModel, full_names, gradients_by_name, to_unit_range, two_window_dssim
+from models.trainable import TrainableModel, full_names, to_unit_range, two_window_dssim
 
 LEARNING_RATE = 1e-4
 KEEP_SHARE = 0.3
@@ -62,8 +62,8 @@ class XSeg(TrainableModel):
                 sample_losses += 10 * losses.mean_square(target, prediction)
             else:
                 sample_losses = losses.cross_entropy(target, logits)
-        self.optimizers["XSeg_256_opt"].apply(gradients_by_name(tape, sample_losses, self._trained))
-        return sample_losses[None]
+        finite = self._minimize("XSeg_256_opt", tape, sample_losses, self._trained)
+        return self._checked(sample_losses[None], finite)
 
     def _predict(self, images):
         return self.networks["XSeg_256"](images, without_skips=self._pretrain)[1]

@@ -102,19 +102,30 @@ def precision(name: str):
         keras.config.set_dtype_policy(previous)
 
 
-def default_precision() -> str:
-    """float32 always: half precision changes the training result, so that it has to be asked for."""
-    return "float32"
+# Technical options that every model takes, with what they are when left out. They never change file formats.
+TECHNICAL_DEFAULTS = {"precision": "float32", "compile_step": False, "fuse_update": True, "recompute": False}
 
 
-def default_compile_step() -> bool:
-    """Whole steps are not compiled with XLA: on processors that is slower."""
-    return False
+def technical_option(options: dict, name: str):
+    """The value of a technical option; ``auto`` stands for what suits the devices.
 
-
-def default_fuse_update() -> bool:
-    """Whether optimizers compile their update with XLA: yes, they are bound by memory traffic on every device."""
-    return True
+    ``precision``
+        ``float32``, ``bfloat16``, ``float16`` or ``auto``: bfloat16 where every graphics card in use computes it
+        fast (compute capability 8 or more), else float32. On processors float32 is faster.
+    ``compile_step``
+        Compile whole training steps with XLA. ``auto``: on graphics cards only. On processors it is slower.
+    ``fuse_update``
+        Compile the optimizers' updates with XLA. They are bound by memory traffic on every device.
+    ``recompute``
+        Compute activations twice to save memory.
+    """
+    value = options.get(name, TECHNICAL_DEFAULTS[name])
+    if value != "auto":
+        return value
+    gpus = list_gpus()
+    if name == "precision":
+        return "bfloat16" if gpus and all(gpu.compute_capability >= (8, 0) for gpu in gpus) else "float32"
+    return bool(gpus) if name == "compile_step" else TECHNICAL_DEFAULTS[name]
 
 
 def _memory_by_index():

@@ -4,6 +4,7 @@ A layer creates its weights in the constructor. The public attribute names of la
 ``/``, are the keys of the weight files (:mod:`core.nn.weights`), so renaming an attribute changes a file format.
 """
 
+import contextlib
 import math
 
 import keras
@@ -14,6 +15,19 @@ from core.nn import initializers
 from core.nn.operations import bilinear_sampler, pixel_norm
 
 NORM_EPSILON = 1e-5
+
+_recomputes_blocks = False
+
+
+@contextlib.contextmanager
+def recomputed_blocks(enabled: bool):
+    """Make every :class:`Block` that is built inside trade time for memory (about a third more time)."""
+    global _recomputes_blocks
+    previous, _recomputes_blocks = _recomputes_blocks, enabled
+    try:
+        yield
+    finally:
+        _recomputes_blocks = previous
 
 
 class Layer(keras.layers.Layer):
@@ -26,6 +40,29 @@ class Layer(keras.layers.Layer):
     def weight_value(self, variable):
         """The variable as a tensor in the layer's compute type."""
         return tf.cast(tf.convert_to_tensor(variable), self.compute_dtype)
+
+
+class Block(Layer):
+    """A few layers with one result, whose insides can be computed again for the gradient in place of being kept.
+
+    Subclasses define ``compute(x)``.
+
+    References
+    ----------
+    Chen, Xu, Zhang, Guestrin, Training Deep Nets with Sublinear Memory Cost, 2016.
+    """
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self._recomputed = _recomputes_blocks
+
+    def call(self, x):
+        """The block's result."""
+        return tf.recompute_grad(self.compute)(x) if self._recomputed else self.compute(x)
+
+    def compute(self, x):
+        """The block's result, plainly."""
+        raise NotImplementedError
 
 
 class Conv2D(Layer):

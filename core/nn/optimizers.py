@@ -11,6 +11,10 @@ import tensorflow as tf
 
 EPSILON = 1e-6
 
+FIRST_LOSS_SCALE = 2.0**12
+LARGEST_LOSS_SCALE = 2.0**24
+LOSS_SCALE_GROWTH = 2 ** (1 / 1000)
+
 
 class Optimizer:
     """Base: counter, slots by name, clipping, learning-rate dropout.
@@ -31,6 +35,9 @@ class Optimizer:
         Makes the dropout masks repeatable.
     fuse_update : bool
         Compile the update with XLA: one pass over memory in place of about ten.
+    scale_loss : bool
+        Multiply the loss before differentiating, by a factor that adapts, so that small gradients survive float16
+        (Micikevicius et al., Mixed Precision Training, 2018).
     """
 
     slot_prefixes: tuple[str, ...] = ()
@@ -44,6 +51,7 @@ class Optimizer:
         clip_norm: float = 0.0,
         seed: int | None = None,
         fuse_update: bool = False,
+        scale_loss: bool = False,
     ):
         self.learning_rate = learning_rate
         self.keep_share = keep_share
@@ -52,6 +60,8 @@ class Optimizer:
         self.fuse_update = fuse_update
         self.variables = dict(variables)
         self.iterations = tf.Variable(0, dtype=tf.int64, trainable=False, name="iters")
+        self.loss_scale = tf.Variable(FIRST_LOSS_SCALE if scale_loss else 1.0, trainable=False, name="loss_scale")
+        self._scales_loss = scale_loss
         self._mask_seed = int(np.random.default_rng(seed).integers(2**31))
         self._slots = {
             name: tuple(
@@ -69,13 +79,39 @@ class Optimizer:
             for name in self.variables
         }
 
-    def apply(self, gradients: dict) -> None:
+    def minimize(self, tape, loss, variables: dict):
+        """Differentiate the sum of ``loss`` over the batch and make one step.
+
+        Parameters
+        ----------
+        tape : tf.GradientTape
+            That recorded ``loss``.
+        loss : tensor (N,)
+        variables : dict
+            Full name to variable; a subset of the optimizer's.
+
+        Returns
+        -------
+        tensor ()
+            False when a gradient was not finite; nothing has changed then.
+        """
+        upstream = tf.ones_like(loss) * self.loss_scale
+        gradients = tape.gradient(loss, [_tensor_variable(each) for each in variables.values()], upstream)
+        return self.apply(dict(zip(variables, gradients)))
+
+    def apply(self, gradients: dict):
         """Make one step.
 
         Parameters
         ----------
         gradients : dict
-            Full name to gradient. Variables that are left out keep their value and their slots.
+            Full name to gradient of the loss times ``loss_scale``. Variables that are left out keep their value and
+            their slots.
+
+        Returns
+        -------
+        tensor ()
+            False when a gradient was not finite; nothing has changed then.
         """
         names = list(gradients)
         missing = [name for name in names if gradients[name] is None]
@@ -85,22 +121,34 @@ class Optimizer:
         slots = [self._slots[name] for name in names]
         step = self.iterations.read_value()
         update = tf.function(self._updated, jit_compile=True) if self.fuse_update else self._updated
-        new_values, new_slots = update(
+        new_values, new_slots, finite = update(
             [tf.convert_to_tensor(variable) for variable in variables],
             [[slot.read_value() for slot in of_variable] for of_variable in slots],
             [tf.convert_to_tensor(gradients[name]) for name in names],
             step,
+            self.loss_scale.read_value(),
         )
         for variable, value in zip(variables, new_values):
             variable.assign(value)
         for of_variable, values in zip(slots, new_slots):
             for slot, value in zip(of_variable, values):
                 slot.assign(value)
-        self.iterations.assign_add(1)
+        self.iterations.assign_add(tf.cast(finite, tf.int64))
+        if self._scales_loss:
+            scale = self.loss_scale.read_value()
+            grown = tf.minimum(scale * LOSS_SCALE_GROWTH, LARGEST_LOSS_SCALE)
+            self.loss_scale.assign(tf.where(finite, grown, tf.maximum(scale / 2, 1.0)))
+        return finite
 
-    def _updated(self, values, slots, gradients, step):
-        """New values and new slots from old ones; pure, so that it can be compiled."""
-        gradients = self._clipped([tf.cast(gradient, tf.float32) for gradient in gradients])
+    def _updated(self, values, slots, gradients, step, loss_scale):
+        """New values, new slots, and whether all gradients are finite; pure, so that it can be compiled."""
+        gradients = [tf.cast(gradient, tf.float32) / loss_scale for gradient in gradients]
+        square_norm = tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients])
+        finite = tf.math.is_finite(square_norm)
+        if self.clip_norm:
+            norm = tf.sqrt(square_norm)
+            factor = tf.where(norm >= self.clip_norm, self.clip_norm / norm, tf.ones_like(norm))
+            gradients = [gradient * factor for gradient in gradients]
         rate = self._rate(step)
         new_values, new_slots = [], []
         for index, (value, old_slots, gradient) in enumerate(zip(values, slots, gradients)):
@@ -108,20 +156,13 @@ class Optimizer:
             difference = rate * direction
             if self.keep_share < 1:
                 difference *= self._mask(index, step, value.shape)
-            new_values.append(value - difference)
-            new_slots.append(changed_slots)
-        return new_values, new_slots
+            new_values.append(tf.where(finite, value - difference, value))
+            new_slots.append([tf.where(finite, new, old) for new, old in zip(changed_slots, old_slots)])
+        return new_values, new_slots, finite
 
     def _direction(self, gradient, slots):
         """The step before the learning rate, and the new slots."""
         raise NotImplementedError
-
-    def _clipped(self, gradients):
-        if not self.clip_norm:
-            return gradients
-        norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
-        factor = tf.where(norm >= self.clip_norm, self.clip_norm / norm, tf.ones_like(norm))
-        return [gradient * factor for gradient in gradients]
 
     def _rate(self, step):
         if not self.cosine_period:
@@ -158,3 +199,8 @@ class AdaBelief(Optimizer):
         mean = self.beta_1 * mean + (1 - self.beta_1) * gradient
         variance = self.beta_2 * variance + (1 - self.beta_2) * tf.square(gradient - mean)
         return mean / (tf.sqrt(variance) + EPSILON), (mean, variance)
+
+
+def _tensor_variable(variable):
+    """TensorFlow's variable inside of a Keras variable."""
+    return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable

@@ -40,22 +40,12 @@ def dict_to_network(network, values: dict, file_name) -> None:
         When tensors are missing or have another size; nothing is assigned then.
     """
     variables = named_variables(network)
-    check_values({key: tuple(variable.shape) for key, variable in variables.items()}, values, file_name)
+    expected = {key: tuple(variable.shape) for key, variable in variables.items()}
+    problem = _misfit(expected, values)
+    if problem:
+        raise FormatError(file_name, f"{problem}. {_differing_options(network, expected, values)}")
     for key, variable in variables.items():
         variable.assign(np.reshape(values[key], variable.shape))
-
-
-def check_values(shapes: dict, values: dict, file_name) -> None:
-    """Raise FormatError unless ``values`` holds an array of the right size for every key of ``shapes``."""
-    missing = [key for key in shapes if key not in values]
-    if missing:
-        raise FormatError(
-            file_name, f"{len(missing)} of {len(shapes)} tensors are missing, the first is {missing[0]}. {_HINT}"
-        )
-    for key, shape in shapes.items():
-        found = np.shape(values[key])
-        if np.prod(found, dtype=int) != np.prod(shape, dtype=int):
-            raise FormatError(file_name, f"tensor {key} has the shape {found}, expected {tuple(shape)}. {_HINT}")
 
 
 def optimizer_to_dict(optimizer) -> dict:
@@ -91,7 +81,37 @@ def dict_to_optimizer(optimizer, values: dict, file_name) -> list[str]:
     return reset
 
 
-_HINT = "The file belongs to a model with other options"
+def _misfit(expected, values):
+    """What keeps stored values from filling weights of the expected shapes; None if nothing does."""
+    missing = [key for key in expected if key not in values]
+    if missing:
+        return f"{len(missing)} of {len(expected)} tensors are missing, the first is {missing[0]}"
+    for key, shape in expected.items():
+        found = np.shape(values[key])
+        if np.prod(found, dtype=int) != np.prod(shape, dtype=int):
+            return f"tensor {key} has the shape {found}, expected {shape}"
+    return None
+
+
+def _differing_options(network, expected, values):
+    """Which options the file's model was made with, where they are others than the network's."""
+    read = getattr(network, "options_of_weights", None)
+    if read is None:
+        return "The file belongs to another network"
+    stored = {key: tuple(np.shape(value)) for key, value in values.items()}
+    ours, theirs = read(expected), read(stored)
+    differences = [
+        f"{name} is {_plain(theirs[name])} there and {_plain(ours[name])} here"
+        for name in ours
+        if theirs.get(name) is not None and theirs[name] != ours[name]
+    ]
+    if not differences:
+        return "The file belongs to another network"
+    return f"The file was made with other options: {'; '.join(differences)}"
+
+
+def _plain(value):
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
 def _walk(layer, prefix):

@@ -16,8 +16,9 @@ import keras
 import tensorflow as tf
 
 from core.errors import UsageError
-from core.nn.layers import Conv2D, Dense, Layer, convolution
+from core.nn.layers import Block, Conv2D, Dense, Layer, convolution
 from core.nn.operations import depth_to_space, flatten, leaky_relu, pixel_norm, unflatten
+from models.architectures.weight_shapes import decoder_options, encoder_options, inter_options
 
 DOWNSCALE_SLOPE = 0.1
 RESIDUAL_SLOPE = 0.2
@@ -61,7 +62,7 @@ class ArchitectureText:
         return 32 if self.double or self.deep else 16
 
 
-class Downscale(Layer):
+class Downscale(Block):
     """Convolution of stride 2, then activation."""
 
     def __init__(self, in_channels, out_channels, activation, kernel_size=5, **arguments):
@@ -69,7 +70,7 @@ class Downscale(Layer):
         self._activation = activation
         self.conv1 = Conv2D(in_channels, out_channels, kernel_size, strides=2)
 
-    def call(self, x):
+    def compute(self, x):
         """(N, H, W, in) to (N, ceil(H / 2), ceil(W / 2), out)."""
         return self._activation(self.conv1(x), DOWNSCALE_SLOPE)
 
@@ -89,7 +90,7 @@ class DownscaleBlock(Layer):
         return x
 
 
-class Upscale(Layer):
+class Upscale(Block):
     """Convolution to four times the channels, activation, then depth to space: double the size.
 
     References
@@ -102,12 +103,12 @@ class Upscale(Layer):
         self._activation = activation
         self.conv1 = Conv2D(in_channels, out_channels * 4, 3)
 
-    def call(self, x):
+    def compute(self, x):
         """(N, H, W, in) to (N, 2H, 2W, out)."""
         return depth_to_space(self._activation(self.conv1(x), DOWNSCALE_SLOPE), 2)
 
 
-class ResidualBlock(Layer):
+class ResidualBlock(Block):
     """Two convolutions around a shortcut (He et al., 2016)."""
 
     def __init__(self, channels, activation, **arguments):
@@ -116,7 +117,7 @@ class ResidualBlock(Layer):
         self.conv1 = Conv2D(channels, channels, 3)
         self.conv2 = Conv2D(channels, channels, 3)
 
-    def call(self, x):
+    def compute(self, x):
         """(N, H, W, C) to the same shape."""
         y = self.conv2(self._activation(self.conv1(x), RESIDUAL_SLOPE))
         return self._activation(x + y, RESIDUAL_SLOPE)
@@ -124,6 +125,8 @@ class ResidualBlock(Layer):
 
 class Encoder(keras.Model):
     """Face (N, R, R, 3) to a vector, (N, 8 * e_dims * (R // 16)^2), with letter t (R // 32)^2."""
+
+    options_of_weights = staticmethod(encoder_options)
 
     def __init__(self, e_dims: int, archi: ArchitectureText, name: str = "encoder"):
         super().__init__(name=name)
@@ -157,6 +160,8 @@ class Encoder(keras.Model):
 class Inter(keras.Model):
     """Vector to code: two dense layers, then without letter t one upscale."""
 
+    options_of_weights = staticmethod(inter_options)
+
     def __init__(self, in_channels, ae_dims, out_channels, lowest_resolution, archi: ArchitectureText, name="inter"):
         super().__init__(name=name)
         self._map_shape = (lowest_resolution, lowest_resolution, out_channels)
@@ -183,6 +188,8 @@ class Decoder(keras.Model):
     mask_output_first : bool
         Order of the weights in files: AMP stores the mask's output before the picture's.
     """
+
+    options_of_weights = staticmethod(decoder_options)
 
     def __init__(self, in_channels, d_dims, d_mask_dims, archi, name="decoder", mask_output_first=False):
         super().__init__(name=name)

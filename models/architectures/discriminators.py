@@ -9,6 +9,7 @@ import tensorflow as tf
 from core.errors import UsageError
 from core.nn.layers import Conv2D, Conv2DTranspose
 from core.nn.operations import leaky_relu
+from models.architectures.weight_shapes import code_discriminator_options, patch_discriminator_options
 
 LONGEST_CHAIN = 9
 MOST_CHANNELS = 512
@@ -25,6 +26,8 @@ class CodeDiscriminator(keras.Model):
     channels : int
         Of the first layer.
     """
+
+    options_of_weights = staticmethod(code_discriminator_options)
 
     def __init__(self, in_channels: int, code_resolution: int, channels: int = 256, name: str = "dis"):
         super().__init__(name=name)
@@ -59,6 +62,8 @@ class UNetPatchDiscriminator(keras.Model):
     ----------
     Schonfeld, Schiele, Khoreva, A U-Net Based Discriminator for Generative Adversarial Networks, 2020.
     """
+
+    options_of_weights = staticmethod(patch_discriminator_options)
 
     def __init__(self, patch_size, in_channels=3, base_channels=16, resolution=None, name="D_src"):
         super().__init__(name=name)

@@ -9,8 +9,9 @@ Zhang, Making Convolutional Networks Shift-Invariant Again, 2019.
 import keras
 import tensorflow as tf
 
-from core.nn.layers import TLU, BlurPool, Conv2D, Conv2DTranspose, Dense, FRNorm2D, Layer
+from core.nn.layers import TLU, Block, BlurPool, Conv2D, Conv2DTranspose, Dense, FRNorm2D
 from core.nn.operations import flatten, unflatten
+from models.architectures.weight_shapes import xseg_options
 
 RESOLUTION = 256
 BOTTLENECK = 512
@@ -20,7 +21,7 @@ LOWEST_RESOLUTION = 4
 LEVELS = ((1, 2, 4), (2, 2, 3), (4, 2, 2), (8, 3, 2), (8, 3, 2), (8, 3, 2))
 
 
-class ConvolutionBlock(Layer):
+class ConvolutionBlock(Block):
     """Convolution (or its transpose, doubling the size), filter response norm, thresholded linear unit."""
 
     def __init__(self, in_channels, out_channels, transpose=False, **arguments):
@@ -30,7 +31,7 @@ class ConvolutionBlock(Layer):
         self.frn = FRNorm2D(out_channels)
         self.tlu = TLU(out_channels)
 
-    def call(self, x):
+    def compute(self, x):
         """(N, H, W, in) to (N, H, W, out), or to (N, 2H, 2W, out)."""
         return self.tlu(self.frn(self.conv(x)))
 
@@ -42,6 +43,8 @@ class XSegNetwork(keras.Model):
     ----------
     in_channels, base_channels, out_channels : int
     """
+
+    options_of_weights = staticmethod(xseg_options)
 
     def __init__(self, in_channels: int = 3, base_channels: int = 32, out_channels: int = 1, name: str = "XSeg"):
         super().__init__(name=name)
