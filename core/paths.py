@@ -32,6 +32,8 @@ def natural_key(path):
 def list_files(folder, extensions=None):
     """Files directly in ``folder`` in natural order, only those whose suffix (any case) is in ``extensions`` if given.
 
+    Hidden files (leading dot) are left out, such as the temporary ones that a killed run leaves.
+
     Raises
     ------
     UserError
@@ -39,7 +41,7 @@ def list_files(folder, extensions=None):
     """
     folder = Path(folder)
     try:
-        entries = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+        entries = [entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
     except FileNotFoundError:
         raise UserError(f"{folder}: no such folder. Check the path, or run the step that makes it first.") from None
     except OSError as error:
