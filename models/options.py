@@ -262,6 +262,26 @@ _CT_SHARED = Option(
     "twice).",
 )  # fmt: skip
 
+_LEARNING_RATE = Option(
+    "learning_rate", float, 5e-5, low=1e-7, high=1e-2,
+    help="Learning rate of all optimizers.",
+)  # fmt: skip
+_TECHNICAL = (
+    Option(
+        "precision", str, "float32", choices=("float32", "bfloat16", "float16", "auto"),
+        help="Number format of the networks' inner computations; weights stay float32. auto: bfloat16 on graphics cards "
+        "that compute it fast, else float32.",
+    ),
+    Option(
+        "compile_step", bool, False,
+        help="Compile the whole training step with XLA: faster on graphics cards, a slow first iteration.",
+    ),
+    Option(
+        "recompute", bool, False,
+        help="Compute activations a second time in the backward pass instead of keeping them: less memory, slower.",
+    ),
+)  # fmt: skip
+
 SAEHD = _COMMON + (
     Option(
         "resolution", int, 128, "Resolution", 64, 640, info="64-640", fixed=True, adjust=lambda value, options: round_resolution(value, resolution_step(options.get("archi", ""))),
@@ -322,7 +342,11 @@ SAEHD = _COMMON + (
         help="Train on the pretraining faceset on both sides first, to start later projects faster. Overrides several "
         "options.",
     ),
-    _WARP_VERSION, _CT_SHARED,
+    Option(
+        "bg_style_from_prediction", bool, False,
+        help="Background style: leave out the swapped face by its own mask, not (as DeepFaceLab does) by the source mask.",
+    ),
+    _LEARNING_RATE, _WARP_VERSION, _CT_SHARED, *_TECHNICAL,
 )  # fmt: skip
 
 AMP = tuple(replace(option, default=8) if option.key == "batch_size" else option for option in _COMMON) + (
@@ -344,7 +368,7 @@ AMP = tuple(replace(option, default=8) if option.key == "batch_size" else option
     _SHARED["uniform_yaw"], _SHARED["blur_out_mask"], _SHARED["lr_dropout"], _SHARED["models_opt_on_gpu"],
     _SHARED["random_warp"], _SHARED["gan_power"], _SHARED["gan_patch_size"], _SHARED["gan_dims"],
     _SHARED["ct_mode"], _SHARED["clipgrad"],
-    _WARP_VERSION, _CT_SHARED,
+    _LEARNING_RATE, _WARP_VERSION, _CT_SHARED, *_TECHNICAL,
 )  # fmt: skip
 
 QUICK96 = (
@@ -361,6 +385,7 @@ QUICK96 = (
         "write_preview_history", bool, False,
         help="Save a preview picture every 10 iterations into the folder <model>_history.",
     ),
+    *_TECHNICAL,
 )  # fmt: skip
 
 # What Quick96 trains with; none of it can be changed.
@@ -395,6 +420,7 @@ XSEG = (
         "autobackup_hour", int, 0, low=0, high=24,
         help="Every N hours copy the model files and a preview into a numbered backup folder. 0 turns it off.",
     ),
+    *_TECHNICAL,
 )  # fmt: skip
 
 XSEG_CONSTANTS = {"resolution": 256}

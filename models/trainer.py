@@ -114,8 +114,7 @@ class Trainer:
             hook.after_save(self)
 
     def _loop(self):
-        target = self.saved.effective["target_iter"]
-        self._announce(target)
+        self._announce(self.saved.effective["target_iter"])
         start = time.monotonic()
         next_save = start + self.settings.save_minutes * SECONDS_PER_MINUTE
         clock = BackupClock(self.settings.backup_hours or self.saved.effective.get("autobackup_hour", 0), start)
@@ -131,6 +130,7 @@ class Trainer:
                     interval = self.settings.save_minutes * SECONDS_PER_MINUTE
                     next_save += interval * (1 + (now - next_save) // interval)
                 every = self.settings.save_every and self.saved.iteration % self.settings.save_every == 0
+                target = self.saved.effective["target_iter"]
                 if target and self.saved.iteration >= target:
                     self._reach_target()
                 elif due or every or first_ever:
@@ -164,7 +164,7 @@ class Trainer:
         self.previewer.write_history(self.saved.iteration)
         losses = network.train_one_iteration(batch)
         if not np.all(np.isfinite(losses)):
-            self._recover_from_bad_step(losses)
+            self._recover_from_bad_step()
             return
         self._skipped_steps = 0
         self.saved.data.iteration += 1
@@ -177,21 +177,24 @@ class Trainer:
         for hook in self.settings.hooks:
             hook.after_iteration(self, losses, seconds)
 
-    def _recover_from_bad_step(self, losses):
-        """A loss is NaN or infinite: go back to the last saved generation, give up when that does not help."""
+    def _recover_from_bad_step(self):
+        """A loss or gradient is NaN or infinite, so the network has left its weights alone: skip the step.
+
+        When several steps in a row are skipped, go back to the last save; when that does not help, end.
+        """
         self._skipped_steps += 1
         iteration = self.saved.iteration + 1
-        text = ", ".join(f"{value:.4g}" for value in losses)
+        interact.warning(f"Iteration {iteration}: a loss or gradient is not finite. The step was skipped.")
+        if self._skipped_steps % MOST_SKIPPED_STEPS:
+            return
         if self._skipped_steps > MOST_SKIPPED_STEPS or not self.saved.state_path.exists():
             raise UserError(
-                f"Iteration {iteration}: the loss is not finite ({text}). The last good save was kept; nothing was "
-                "overwritten. Lower gan_power, true_face_power or style power, or turn on clipgrad."
+                f"Iteration {iteration}: losses stay not finite. The last good save was kept; nothing was overwritten. "
+                "Lower gan_power, true_face_power and the style powers, or turn on clipgrad, and train again."
             )
         self.saver.wait()
         restored = self.saved.restore_last_save()
-        interact.warning(
-            f"Iteration {iteration}: the loss is not finite ({text}). Went back to the save of iteration {restored}."
-        )
+        interact.warning(f"{MOST_SKIPPED_STEPS} steps were skipped; went back to the save of iteration {restored}.")
 
     def _reach_target(self):
         interact.info("\nReached target iteration.")

@@ -58,6 +58,8 @@ class TrainingSession:
                 interact.info("\nModel first run.")
             gpus = self._devices()
             saved.devices = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in gpus]
+            if self.recipe is not None:
+                given = {**self._recipe_options(saved), **given}
             fresh = self._settle_options(saved, given, gpus)
             if flags.dump_options:
                 dump_options(class_name, saved.effective, flags.dump_options)
@@ -74,11 +76,15 @@ class TrainingSession:
             from models.recipe import read_recipe
 
             self.recipe = read_recipe(class_name, flags.recipe)
-            given.update(self.recipe.start_options)
         given.update(parse_assignments(class_name, flags.set))
         if flags.target_iter is not None:
             given["target_iter"] = check_value(class_name, "target_iter", flags.target_iter, "--target-iter")
         return given
+
+    def _recipe_options(self, saved):
+        from models.recipe import EXTRA_KEY, resume_phase
+
+        return self.recipe.options_up_to(resume_phase(self.recipe, saved.data.extra.get(EXTRA_KEY)))
 
     def _devices(self):
         from models.device_choice import choose_devices
@@ -96,9 +102,9 @@ class TrainingSession:
         flags = self.flags
         context = Context(len(gpus), int(min((gpu.memory_gib for gpu in gpus), default=0) * _GIB), self.notebook)
         defaults = saved.default_options()
-        silent = flags.silent_start
+        silent = flags.silent_start or self.recipe is not None
         override = False
-        if not saved.is_first_run and not silent and saved.class_name != "Quick96" and self.recipe is None:
+        if not saved.is_first_run and not silent and saved.class_name != "Quick96":
             seconds = OVERRIDE_SECONDS_NOTEBOOK if self.notebook else OVERRIDE_SECONDS
             override = interact.ask_timed(f"Press enter in {seconds} seconds to override model settings.", seconds)
         before = dict(saved.data.options)
@@ -138,6 +144,26 @@ class TrainingSession:
             fresh += ("GAN",)
         return fresh
 
+    def change_options(self, trainer, changes: dict) -> None:
+        """Put changed options into force in the middle of a run: save, build again from the files, go on."""
+        saved = trainer.saved
+        trainer.save()
+        trainer.saver.wait()
+        before = dict(saved.data.options)
+        context = Context(len(saved.devices), 0, self.notebook)
+        options = ask_options(saved.class_name, before, {}, changes, context, False, False, silent=True)
+        options.pop("choose_preview_history", None)
+        saved.data.options = options
+        if options.get("pretrain") and self.flags.pretraining_data_dir is None:
+            raise UsageError("The recipe's next phase is pretraining: give --pretraining-data-dir.")
+        fresh = self.fresh_networks(saved, before, options)
+        saved.network = None
+        saved.build(True, self.flags.seed, fresh)
+        trainer.data.restart(saved.effective, saved.iteration)
+        if hasattr(saved.network, "resume_after") and saved.iteration:
+            saved.network.resume_after(trainer.data.batch_before(saved.iteration))
+        interact.info(saved.summary())
+
     def _asks_restart(self, saved, given, override):
         if "restart_training" in given:
             return given["restart_training"]
@@ -159,7 +185,7 @@ class TrainingSession:
                 saved.set_aside_old_files()
             with advice_on_memory(saved):
                 saved.build(True, flags.seed, fresh, flags.pretrained_model_dir)
-            if hasattr(saved.network, "resume_after"):
+            if hasattr(saved.network, "resume_after") and saved.iteration:
                 saved.network.resume_after(data.batch_before(saved.iteration))
             trainer = self._make_trainer(saved, data)
             interact.info(saved.summary())
@@ -219,7 +245,7 @@ class TrainingSession:
         if self.recipe is not None:
             from models.recipe import RecipeRunner
 
-            hooks.append(RecipeRunner(self.recipe, trainer, self))
+            hooks.append(RecipeRunner(self.recipe, trainer, self.change_options))
         return hooks
 
     def _choose_sample(self, previewer, window):

@@ -1,0 +1,211 @@
+"""Recipes: training in phases with options of their own, each until a rule ends it, resumed in the right phase."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from core import interact
+from core.errors import FormatError
+from models.holdout import EXTRA_KEY as SCORES_KEY
+from models.hooks import Hook
+from models.option_values import check_value, read_yaml
+from models.options import option_table
+from models.trainer import STOP
+
+EXTRA_KEY = "recipe"
+SECONDS_PER_HOUR = 3600.0
+_PHASE_KEYS = {"name", "options", "until"}
+_RULE_KEYS = {"iterations", "hours", "plateau"}
+_PLATEAU_KEYS = {"saves", "improvement"}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a recipe.
+
+    Parameters
+    ----------
+    name : str
+    options : dict
+        Checked values; they are added to those of the phases before.
+    iterations : int or None
+        Ends after so many iterations of the phase.
+    hours : float or None
+        Ends after so many hours of training in the phase.
+    plateau_saves : int or None
+        Ends when the held-out score has not become better over so many saves.
+    plateau_improvement : float
+        Share by which the score must fall to count as better.
+    """
+
+    name: str
+    options: dict = field(default_factory=dict)
+    iterations: int | None = None
+    hours: float | None = None
+    plateau_saves: int | None = None
+    plateau_improvement: float = 0.01
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Model options for the first run, then phases; ``name`` tells recipes apart when a run is resumed."""
+
+    name: str
+    model_options: dict
+    phases: tuple[Phase, ...]
+
+    def options_up_to(self, index: int) -> dict:
+        """What the model's part and the phases 0 … index set together."""
+        options = dict(self.model_options)
+        for phase in self.phases[: index + 1]:
+            options.update(phase.options)
+        return options
+
+
+def read_recipe(class_name: str, path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    FormatError, UsageError
+        When the file is no recipe or an option does not fit.
+    """
+    content = read_yaml(path)
+    unknown = set(content) - {"name", "model", "options", "phases"}
+    if unknown or not isinstance(content.get("phases"), list) or not content["phases"]:
+        raise FormatError(path, "a recipe holds name, model, options and a list of phases")
+    if content.get("model", class_name) != class_name:
+        raise FormatError(path, f"is a recipe for {content['model']}, not for {class_name}")
+    model_options = _checked_options(class_name, content.get("options") or {}, path)
+    phases = tuple(_phase(class_name, number, entry, path) for number, entry in enumerate(content["phases"], 1))
+    for phase in phases:
+        for key in phase.options:
+            if option_table(class_name)[key].fixed:
+                raise FormatError(path, f"phase {phase.name}: {key} is fixed; put it under options")
+    return Recipe(str(content.get("name") or Path(path).stem), model_options, phases)
+
+
+def _phase(class_name, number, entry, path):
+    if not isinstance(entry, dict) or set(entry) - _PHASE_KEYS:
+        raise FormatError(path, f"phase {number} may hold {', '.join(sorted(_PHASE_KEYS))}")
+    name = str(entry.get("name") or f"phase {number}")
+    rules = entry.get("until") or {}
+    if not isinstance(rules, dict) or set(rules) - _RULE_KEYS:
+        raise FormatError(path, f"phase {name}: until may hold {', '.join(sorted(_RULE_KEYS))}")
+    plateau = rules.get("plateau")
+    if plateau is not None and (not isinstance(plateau, dict) or set(plateau) - _PLATEAU_KEYS):
+        raise FormatError(path, f"phase {name}: plateau may hold {', '.join(sorted(_PLATEAU_KEYS))}")
+    for key, value in (*rules.items(), *(plateau or {}).items()):
+        if key != "plateau" and (isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0):
+            raise FormatError(path, f"phase {name}: {key} must be a positive number")
+    return Phase(
+        name,
+        _checked_options(class_name, entry.get("options") or {}, path),
+        rules.get("iterations"),
+        rules.get("hours"),
+        int(plateau.get("saves", 5)) if plateau is not None else None,
+        float(plateau.get("improvement", 0.01)) if plateau is not None else 0.01,
+    )
+
+
+def _checked_options(class_name, options, path):
+    if not isinstance(options, dict):
+        raise FormatError(path, "options must be lines of the form 'key: value'")
+    return {key: check_value(class_name, str(key), value, source=str(path)) for key, value in options.items()}
+
+
+def resume_phase(recipe: Recipe, state: dict | None) -> int:
+    """The phase that a model was in, from what is stored with it; 0 for a new one or another recipe."""
+    if not isinstance(state, dict) or state.get("name") != recipe.name:
+        return 0
+    return max(0, min(int(state.get("phase", 0)), len(recipe.phases) - 1))
+
+
+def phase_is_over(phase: Phase, iterations: int, seconds: float, scores: list[float]) -> str | None:
+    """Why a phase ends, or None.
+
+    Parameters
+    ----------
+    phase : Phase
+    iterations, seconds : number
+        Trained in this phase.
+    scores : list of float
+        Held-out dissimilarity at each save of this phase; lower is better.
+    """
+    if phase.iterations is not None and iterations >= phase.iterations:
+        return f"{phase.iterations} iterations"
+    if phase.hours is not None and seconds >= phase.hours * SECONDS_PER_HOUR:
+        return f"{phase.hours:g} hours"
+    saves = phase.plateau_saves
+    if saves is not None and len(scores) > saves:
+        before, recent = min(scores[:-saves]), min(scores[-saves:])
+        if recent > before * (1.0 - phase.plateau_improvement):
+            return f"no better held-out score in {saves} saves"
+    return None
+
+
+class RecipeRunner(Hook):
+    """Hook of the trainer: watches the rules and changes the options when a phase is over.
+
+    What phase the model is in is stored with it (``data.extra["recipe"]``), so that a later run goes on there.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    trainer : models.trainer.Trainer
+    change : callable
+        Takes ``(trainer, options)`` and puts changed options into force.
+    """
+
+    def __init__(self, recipe: Recipe, trainer, change):
+        self._recipe, self._change = recipe, change
+        data = trainer.saved.data
+        state = data.extra.get(EXTRA_KEY)
+        self._phase = resume_phase(recipe, state)
+        if not isinstance(state, dict) or state.get("name") != recipe.name:
+            state = {"name": recipe.name, "phase": 0, "started_at": data.iteration, "seconds": 0.0}
+        self._state = dict(state)
+        self._score_count = (
+            len(data.extra.get(SCORES_KEY, ())) if "scores_before" not in state else state["scores_before"]
+        )
+        self._clock = time.monotonic()
+        self._store(data)
+        interact.info(f"Recipe {recipe.name}, phase {self._phase + 1} of {len(recipe.phases)}: {self._current.name}")
+
+    @property
+    def _current(self) -> Phase:
+        return self._recipe.phases[self._phase]
+
+    def after_iteration(self, trainer, losses, seconds):
+        now = time.monotonic()
+        self._state["seconds"] += now - self._clock
+        self._clock = now
+        data = trainer.saved.data
+        trained = data.iteration - self._state["started_at"]
+        reason = phase_is_over(self._current, trained, self._state["seconds"], self._scores(data))
+        if reason is None:
+            self._store(data)
+            return
+        interact.info(f"\nPhase {self._current.name} ends: {reason}.")
+        if self._phase + 1 == len(self._recipe.phases):
+            interact.info("The recipe is finished.")
+            trainer.send(STOP)
+            return
+        self._phase += 1
+        self._score_count = len(data.extra.get(SCORES_KEY, ()))
+        self._state.update(phase=self._phase, started_at=data.iteration, seconds=0.0)
+        self._store(data)
+        interact.info(f"Phase {self._phase + 1} of {len(self._recipe.phases)}: {self._current.name}")
+        self._change(trainer, self._current.options)
+        self._state["started_at"] = data.iteration
+        self._store(data)
+        self._clock = time.monotonic()
+
+    def _scores(self, data):
+        rows = data.extra.get(SCORES_KEY, ())[self._score_count :]
+        return [float(np.mean(row[1:3])) for row in rows]
+
+    def _store(self, data):
+        data.extra[EXTRA_KEY] = {**self._state, "scores_before": self._score_count}
