@@ -33,7 +33,7 @@ class MeshOutline:
         The mesh ends below the hair line; its top is moved up by this part of its height above the brows.
     """
 
-    def __init__(self, forehead_stretch: float = 0.35):
+    def __init__(self, forehead_stretch: float = 0.5):
         self.forehead_stretch = forehead_stretch
         self._mesh = FaceMesh()
 

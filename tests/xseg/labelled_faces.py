@@ -84,6 +84,13 @@ def run_main(*arguments, stdin="", environment=None):
     )
 
 
+def run_here(*arguments):
+    """Run ``main.py`` inside of the test's process, which has TensorFlow loaded already; returns the exit code."""
+    from main import main
+
+    return main([str(argument) for argument in arguments])
+
+
 class StubPredictor:
     """Masks without a network: bright enough is inside. Counts its batches."""
 

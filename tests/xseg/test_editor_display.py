@@ -1,0 +1,143 @@
+"""The editor in a real window: a virtual display, a mouse and a keyboard."""
+
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+from labelled_faces import make_faceset, run_main, write_face
+from xvfb_display import HAS_DISPLAY, Desktop, running_program, virtual_display, wait_until
+
+from core.errors import UserError
+from samplelib.aligned_face import read_metadata
+from xseglib.editor import qt_environment
+
+needs_display = pytest.mark.skipif(
+    not HAS_DISPLAY or not sys.platform.startswith("linux"), reason="needs Xvfb and xdotool"
+)
+
+
+@pytest.fixture(scope="module")
+def display():
+    with virtual_display() as name:
+        yield name
+
+
+def shown(desktop, path):
+    """Whether the window covers the upper left of the screen."""
+    picture = desktop.picture(path)
+    return picture is not None and tuple(picture[5, 40]) != (0, 0, 0)
+
+
+@needs_display
+def test_a_session_with_mouse_and_keyboard(display, tmp_path):
+    folder = tmp_path / "aligned"
+    folder.mkdir()
+    for number in range(8):
+        write_face(folder / f"{number:05d}.jpg", number, size=200)
+    desktop = Desktop(display)
+    with running_program(display, tmp_path / "configuration", "xseg", "editor", "--input-dir", folder) as process:
+        wait_until(lambda: shown(desktop, tmp_path / "screen.png"))
+        corners = [(450, 250), (650, 250), (650, 450), (450, 450)]
+        for x, y in corners:
+            desktop.click(x, y)
+        desktop.click(*corners[0])
+        desktop.do("key", "d", pause=0.3)
+        labelled = folder / "00000.jpg"
+        wait_until(lambda: read_metadata(labelled).polygons)
+        for x, y in corners[:3]:
+            desktop.click(x, y)
+        desktop.do("key", "ctrl+z")
+        desktop.click(600, 500)
+        desktop.do("keydown", "shift")
+        desktop.do("mousemove_relative", "--", 30, 30)
+        desktop.do("keyup", "shift")
+        desktop.do("key", "Right", pause=0.3)
+        wait_until(lambda: read_metadata(folder / "00001.jpg").polygons)
+        desktop.do("key", "a", pause=0.3)
+        desktop.do("key", "4", pause=0.3)
+        picture = desktop.picture(tmp_path / "screen.png")
+        desktop.do("key", "2")
+        desktop.do("key", "d")
+        desktop.do("key", "d")
+        desktop.do("key", "x", pause=0.3)
+        wait_until(lambda: (tmp_path / "aligned_trash" / "00003.jpg").exists())
+        for x, y in corners:
+            desktop.click(x, y)
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=20)[0]
+    assert process.returncode == 0, output
+    assert output.startswith("Running XSeg editor.\n") and "3 labeled\nDone." in output
+    for name, count in (("00000", 4), ("00001", 3), ("00004", 4)):
+        (polygon,) = read_metadata(folder / f"{name}.jpg").polygons
+        assert polygon.include and len(polygon.points) == count
+    points = read_metadata(labelled).polygons[0].points
+    sides = points[[1, 2, 3, 0]] - points
+    np.testing.assert_allclose(np.abs(sides).max(axis=1), np.abs(sides).max(), rtol=0.02)
+    if picture is not None:
+        assert picture[350, 550].tolist() != picture[30, 500].tolist()
+    assert (tmp_path / "configuration" / "deepfacelab-tf2" / "mask_editor.json").exists()
+
+
+@needs_display
+def test_the_queue_is_walked_in_its_order(display, tmp_path):
+    folder = make_faceset(tmp_path / "aligned", count=4)
+    queue = tmp_path / "aligned_xseg_queue.json"
+    queue.write_text('{"faces": [{"name": "00003.jpg"}, {"name": "gone.jpg"}, {"name": "00001.jpg"}]}')
+    desktop = Desktop(display)
+    program = ["xseg", "editor", "--input-dir", folder, "--queue"]
+    with running_program(display, tmp_path / "configuration", *program) as process:
+        wait_until(lambda: shown(desktop, tmp_path / "screen.png"))
+        for x, y in [(450, 250), (650, 250), (650, 450)]:
+            desktop.click(x, y)
+        desktop.do("key", "d", pause=0.3)
+        wait_until(lambda: read_metadata(folder / "00003.jpg").polygons)
+        for x, y in [(450, 250), (650, 250), (650, 450)]:
+            desktop.click(x, y)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert len(read_metadata(folder / "00001.jpg").polygons) == 1
+
+
+@needs_display
+def test_a_folder_without_faces_ends_with_a_message(display, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no face")
+    with running_program(display, tmp_path, "xseg", "editor", "--input-dir", tmp_path) as process:
+        output = process.communicate(timeout=30)[0]
+    assert process.returncode == 3 and "none of its pictures is an aligned face" in output
+
+
+def test_no_display_packed_empty_and_missing_folders(tmp_path):
+    folder = make_faceset(tmp_path / "aligned", count=2)
+    without = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "QT_QPA_PLATFORM": ""}
+    result = run_main("xseg", "editor", "--input-dir", folder, environment=without)
+    assert result.returncode == 1 and "needs a display" in result.stderr and "Traceback" not in result.stderr
+    refused = run_main("xseg", "editor", "--input-dir", folder, environment={**without, "DISPLAY": ":987"})
+    assert refused.returncode == 1 and "cannot" in refused.stderr
+    (folder / "faceset.pak").write_bytes(b"")
+    packed = run_main("xseg", "editor", "--input-dir", folder)
+    assert packed.returncode == 1 and "Unpack it first" in packed.stderr and "Done." not in packed.stdout
+    assert run_main("xseg", "editor", "--input-dir", tmp_path / "none").returncode == 1
+    (tmp_path / "empty").mkdir()
+    assert run_main("xseg", "editor", "--input-dir", tmp_path / "empty").returncode == 3
+
+
+def test_what_opencv_leaves_in_the_environment_is_dropped(monkeypatch):
+    folder = os.sep.join(("", "site", "cv2", "qt", "plugins"))
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setenv("QT_QPA_PLATFORM_PLUGIN_PATH", folder)
+    monkeypatch.setenv("QT_QPA_FONTDIR", "/my/fonts")
+    qt_environment.prepare()
+    assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ and os.environ["QT_QPA_FONTDIR"] == "/my/fonts"
+
+
+def test_a_missing_library_is_named_with_the_packages(monkeypatch):
+    def missing(name):
+        raise OSError("libxcb-icccm.so.4: cannot open shared object file")
+
+    monkeypatch.setenv("DISPLAY", ":1")
+    monkeypatch.setattr(qt_environment.ctypes, "CDLL", missing)
+    with pytest.raises(UserError, match=r"libxcb-icccm\.so\.4.*apt-get install libxcb-icccm4"):
+        qt_environment._check_xcb()
