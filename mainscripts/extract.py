@@ -56,12 +56,13 @@ def add_parser(subparsers):
 
 def run(options):
     """Extract faces; exit code 1 when there were frames and none of them could be read."""
-    from samplelib.extraction_folder import debug_folder_of
+    from samplelib.extraction_folder import debug_folder_of, remove_leftovers
 
     _check_flags(options)
     paths = _input_frames(options)
     _make_folder(options.output_dir)
     debug_folder = debug_folder_of(options.output_dir)
+    remove_leftovers(options.output_dir, debug_folder)
     if options.manual_output_debug_fix:
         return _re_extract(options, paths, debug_folder)
     state, first, doomed = _decide_about_earlier_run(options, paths, debug_folder)
@@ -269,7 +270,7 @@ class _Tally:
     def add(self, result):
         self.results[result.name] = len(result.files), result.error is not None
         if result.error is not None:
-            interact.warning(f"{result.error} The frame is left out.")
+            interact.warning(f"{result.error}. The frame is left out.")
 
     def fail(self, problem):
         """Note a problem that makes the exit code 1."""
