@@ -1,11 +1,15 @@
 """Drawing, editing and undo of labels, without a window."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samplelib.aligned_face import SegPolygon
+from core.imageio import read_bgr
+from samplelib.aligned_face import SegPolygon, read_metadata, write_metadata
 from xseglib.labels import Labels, Mode, Polygon, labels_differ
 
 CORNERS = [(1.0, 1.0), (9.0, 1.0), (5.0, 9.0)]
@@ -186,3 +190,34 @@ def test_undoing_everything_brings_back_the_file_and_redoing_the_edits(actions, 
         labels.redo()
     labels.leave()
     assert labels.polygons == final
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "formats"
+EXPECTED = json.loads((GOLDEN / "expected.json").read_text(encoding="utf-8"))["aligned"]
+
+
+@pytest.mark.parametrize("name", [name for name, facts in EXPECTED.items() if "label_mask" in facts])
+def test_labels_of_files_written_by_deepfacelab_round_trip(name, tmp_path):
+    source = GOLDEN / name
+    metadata = read_metadata(source)
+    labels = Labels(metadata.polygons)
+    assert not labels_differ(metadata.polygons, labels.stored())
+
+    facts = EXPECTED[name]["label_mask"]
+    baked = labels.baked(*EXPECTED[name]["shape"][:2])
+    assert abs(int(baked.sum()) - facts["ones"]) <= facts["ones_tolerance"]
+
+    copy = tmp_path / "face.jpg"
+    copy.write_bytes(source.read_bytes())
+    labels.start_polygon(True, (10, 11.5))
+    labels.add_point((20, 11))
+    labels.add_point((15, 30.25))
+    labels.leave()
+    write_metadata(copy, metadata.replace(polygons=labels.stored()))
+    assert not labels_differ(read_metadata(copy).polygons, labels.stored())
+    labels.undo()
+    labels.undo()
+    labels.undo()
+    write_metadata(copy, read_metadata(copy).replace(polygons=labels.stored()))
+    assert read_metadata(copy) == metadata
+    np.testing.assert_array_equal(read_bgr(copy), read_bgr(source))
