@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.pickle_objects import ARRAYS, Holder, Pending, Refused, StandIn, StoredPath
+from core.pickle_objects import ARRAYS, Holder, Pending, Refused, StandIn, StoredPath, printable
 
 _MOST_DEPTH = 24
 _LEAST_BUDGET = 100_000
@@ -139,9 +139,11 @@ class Machine:
         target.update(zip(items[::2], items[1::2]))
 
     def find(self, module, name):
-        stand_in = self.classes.get((module, name)) if type(module) is type(name) is str else None
+        if type(module) is not str or type(name) is not str:
+            raise Damaged("is damaged (a name that is no text)")
+        stand_in = self.classes.get((module, name))
         if stand_in is None:
-            raise Refused(f"{str(module)[:60]}.{str(name)[:60]}")
+            raise Refused(f"{printable(module)}.{printable(name)}")
         return stand_in
 
 

@@ -13,6 +13,12 @@ _DTYPE_SIZES = {"b": "1", "i": "1248", "u": "1248", "f": "248"}
 _MOST_DIMENSIONS = 16
 
 
+def printable(text: Any, longest: int = 80) -> str:
+    """A text of unknown origin for a message: short, in one line, without control characters."""
+    text = str(text)[:longest]
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
+
+
 class Refused(Exception):
     """What a pickle asks for is not allowed; the text says what it was."""
 

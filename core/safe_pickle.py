@@ -14,11 +14,11 @@ import numpy as np
 from core.errors import FormatError
 from core.pickle_emitter import dump_list, dumps
 from core.pickle_machine import Damaged, LostPair, Machine, PairBlock, check_values
-from core.pickle_objects import PACK_CLASSES, SESSION_CLASSES, Holder, Refused, StoredPath
+from core.pickle_objects import PACK_CLASSES, SESSION_CLASSES, Holder, Refused, StoredPath, printable
 
 __all__ = [
     "PACK_CLASSES", "SESSION_CLASSES", "Holder", "PairBlock", "StoredPath", "UnsafePickle", "dump_list", "dumps",
-    "expanded", "joined_pairs", "load", "loads", "loads_many", "read_limited",
+    "expanded", "joined_pairs", "load", "loads", "loads_many", "printable", "read_limited",
 ]  # fmt: skip
 
 MEBIBYTE = 1 << 20

@@ -140,4 +140,6 @@ def _saved_face(path, name, entry):
     whole = isinstance(shape, (tuple, list)) and len(shape) in (2, 3) and all(isinstance(n, int) for n in shape)
     if not whole or not all(0 < side <= _LARGEST_SIDE for side in shape[:2]):
         raise FormatError(path, f"its entry {name!r} has no usable shape")
-    return SavedFace((shape[0], shape[1], 3), aligned_face.metadata_from_dict(values, f"{path} ({name})"))
+    return SavedFace(
+        (shape[0], shape[1], 3), aligned_face.metadata_from_dict(values, f"{path} ({safe_pickle.printable(name)})")
+    )

@@ -43,23 +43,28 @@ class PackEntry:
     def person_name(self) -> str | None:
         return self.config.get("person_name") or None
 
+    @property
+    def place(self) -> str:
+        """Pack and picture, for messages."""
+        return f"{self.pack} ({safe_pickle.printable(self.filename)})"
+
     def read_bytes(self) -> bytes:
         """The JPEG, read from the pack."""
         with open(self.pack, "rb") as stream:
             stream.seek(self.offset)
             data = stream.read(self.size)
         if len(data) != self.size:
-            raise FormatError(self.pack, f"is cut off in {self.filename}")
+            raise FormatError(self.place, "is cut off")
         return data
 
     def index_metadata(self) -> FaceMetadata:
         """Face type, landmarks, labels and mask, as the index of the pack holds them."""
-        return aligned_face.metadata_from_dict(_stored_form(self.config, self.pack), f"{self.pack} ({self.filename})")
+        return aligned_face.metadata_from_dict(_stored_form(self.config, self.pack), self.place)
 
     def metadata(self) -> FaceMetadata:
         """As :meth:`index_metadata`, with the fields that only the picture itself holds."""
         index = self.index_metadata()
-        stored = aligned_face.metadata_from_jpeg(self.read_bytes(), f"{self.pack} ({self.filename})")
+        stored = aligned_face.metadata_from_jpeg(self.read_bytes(), self.place)
         if stored is None:
             return index
         return stored.replace(
@@ -101,12 +106,12 @@ def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
                 raise FormatError(path, "is cut off inside its index")
             config = _read_config(stream, path, config_size, keep_open)
             stream.seek(_HEAD.size + config_size)
-            table = np.frombuffer(stream.read(8 * (len(config) + 1)), "<u8")
+            table = stream.read(8 * (len(config) + 1))
     except OSError as error:
         raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
-    if len(table) != len(config) + 1:
+    if len(table) != 8 * (len(config) + 1):
         raise FormatError(path, "is cut off inside its table of offsets")
-    return _entries(path, config, table, size, _HEAD.size + config_size + 8 * len(table))
+    return _entries(path, config, np.frombuffer(table, "<u8"), size, _HEAD.size + config_size + len(table))
 
 
 def open_pack(path: Any) -> list[Sample]:

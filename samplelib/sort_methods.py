@@ -29,6 +29,9 @@ METHODS = (
     Method("absdiff", "absolute pixel difference"),
     Method("final", "best faces", ("final-by-blur",)),
     Method("final-fast", "best faces faster", ("final-by-size",)),
+    Method("duplicates", "near-duplicates to trash, the sharpest stays"),
+    Method("identity", "person, most frequent first"),
+    Method("landmarks-error", "landmark error, worst first"),
 )
 
 DEFAULT_NUMBER = 5

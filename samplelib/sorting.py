@@ -1,4 +1,4 @@
-"""Orders of the pictures of a faceset: DeepFaceLab's fifteen sorting methods."""
+"""Orders of the pictures of a faceset: DeepFaceLab's fifteen sorting methods (more are in curating.py)."""
 
 import os
 import tempfile
@@ -43,12 +43,22 @@ class SortOptions:
     trash_multiple : bool
         For ``oneface``: move the faces of frames with several faces to trash, as DeepFaceLab does, instead of
         ordering by the number of faces in the frame.
+    identity : Path, optional
+        For ``identity``: a picture of the one person to keep.
+    threshold : float, optional
+        For ``identity`` the least likeness, for ``duplicates`` the most differing bits of 256, for
+        ``landmarks-error`` the largest error that stays.
+    embedding_model : Path, optional
+        For ``identity``: ONNX file of a face recognition network.
     """
 
     target_count: int = 2000
     exact_count: bool = False
     similar: bool = True
     trash_multiple: bool = False
+    identity: Path | None = None
+    threshold: float | None = None
+    embedding_model: Path | None = None
 
 
 @dataclass
@@ -304,7 +314,12 @@ FUNCTIONS = {
 
 def sort_pictures(paths: Sequence[Path], key: str, options: SortOptions) -> Sorted:
     """Order pictures by the method of that key (see :mod:`samplelib.sort_methods`); renames nothing."""
-    return FUNCTIONS[find_method(key).key](paths, options)
+    key = find_method(key).key
+    if key in FUNCTIONS:
+        return FUNCTIONS[key](paths, options)
+    from samplelib import curating
+
+    return curating.FUNCTIONS[key](paths, options)
 
 
 def apply_sorting(folder: Path, result: Sorted) -> None:
