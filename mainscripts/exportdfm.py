@@ -1,7 +1,38 @@
-"""The ``exportdfm`` step."""
+"""The ``exportdfm`` step: a trained model as an ONNX file for live programs."""
+
+from core import interact
+from core.errors import UsageError
+from core.paths import absolute_path
+
+MODEL_CLASSES = ("AMP", "Quick96", "SAEHD", "XSeg")
+QUANTIZED_HELP = "Export with half-precision convolutions: faster, smaller, slightly less exact."
 
 
 def add_parser(subparsers):
     """Add ``exportdfm`` to the command line."""
-    parser = subparsers.add_parser("exportdfm")
-    parser.set_defaults(group=parser)
+    parser = subparsers.add_parser("exportdfm", help="export a trained model as .dfm, or XSeg as .onnx")
+    parser.add_argument("--model-dir", required=True, type=absolute_path, metavar="DIR", help="folder of the models")
+    parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="model class")
+    parser.add_argument("--force-model-name", metavar="NAME", help="do not ask for the model")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--quantize", action="store_true", default=None, help=QUANTIZED_HELP)
+    group.add_argument("--no-quantize", dest="quantize", action="store_false", help="export in full precision")
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Export a model on the CPU."""
+    if options.quantize and options.model == "XSeg":
+        raise UsageError("--quantize: XSeg is exported in full precision only.")
+    from models.base import open_trained
+    from models.export import export_model, export_path
+
+    saved = open_trained(options.model_dir, options.model, options.force_model_name, cpu_only=True)
+    quantized = options.quantize
+    if quantized is None and options.model in ("AMP", "SAEHD"):
+        quantized = interact.ask_bool("Export quantized?", False, QUANTIZED_HELP)
+    kind = "onnx" if options.model == "XSeg" else "dfm"
+    interact.info(f"Dumping .{kind} to {export_path(saved)}")
+    exported = export_model(saved, bool(quantized))
+    size = exported.path.stat().st_size / 2**20
+    interact.info(f"{size:.1f} MB; largest difference to the model {exported.difference:.2g}")

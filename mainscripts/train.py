@@ -60,6 +60,7 @@ def _add_run_flags(parser):
     group.add_argument("--seed", metavar="N", type=int, help="repeatable training (slower)")
     group.add_argument("--workers", metavar="N", type=int, help="threads that make samples")
     group.add_argument("--cache-mb", metavar="N", type=int, help="memory for decoded faces")
+    group.add_argument("--keep-priority", action="store_true", help="do not give way to other programs")
     group.add_argument("--notebook", action="store_true", help="notebook mode (automatic in Colab)")
 
 

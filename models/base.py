@@ -126,6 +126,7 @@ class SavedModel:
         seed: int | None = None,
         fresh_stems: tuple[str, ...] = (),
         pretrained_dir: Path | None = None,
+        overrides: dict | None = None,
     ) -> None:
         """Make the networks and fill them: from the files, or with new weights at a first run.
 
@@ -139,13 +140,15 @@ class SavedModel:
             Networks that start with new weights although there is a file.
         pretrained_dir : Path, optional
             Quick96: where new weights are taken from if a file without prefix is there.
+        overrides : dict, optional
+            Options that differ for this time only.
 
         Raises
         ------
         UserError
             When a weight file is missing and nobody agrees to start that part anew, or is damaged.
         """
-        options = self.effective
+        options = {**self.effective, **(overrides or {})}
         arguments = {"training": training, "seed": seed}
         if self.class_name == "Quick96":
             arguments["iteration"] = self.iteration

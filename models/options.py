@@ -277,6 +277,10 @@ _TECHNICAL = (
         help="Compile the whole training step with XLA: faster on graphics cards, a slow first iteration.",
     ),
     Option(
+        "fuse_update", bool, True,
+        help="Compile the optimizers' updates with XLA: faster steps, a slower first iteration.",
+    ),
+    Option(
         "recompute", bool, False,
         help="Compute activations a second time in the backward pass instead of keeping them: less memory, slower.",
     ),

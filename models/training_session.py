@@ -48,7 +48,8 @@ class TrainingSession:
         for folder in (flags.training_data_src_dir, flags.training_data_dst_dir, flags.model_dir):
             folder.mkdir(parents=True, exist_ok=True)
         name = choose_model(flags.model_dir, class_name, flags.force_model_name, flags.silent_start)
-        lower_priority()
+        if not flags.keep_priority:
+            lower_priority()
         with ModelLock(flags.model_dir, file_prefix(class_name, name)):
             saved = SavedModel(flags.model_dir, class_name, name)
             if transaction.recover(saved.model_dir, saved.prefix):
@@ -87,8 +88,11 @@ class TrainingSession:
         return self.recipe.options_up_to(resume_phase(self.recipe, saved.data.extra.get(EXTRA_KEY)))
 
     def _devices(self):
+        import tensorflow as tf
+
         from models.device_choice import choose_devices
 
+        tf.get_logger().setLevel("ERROR")
         if self.flags.seed is not None:
             from core.nn import devices
 
