@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.keyboard import ESCAPE, TAB
 from merger.config import RANGES, MergeConfig
 
 HELP, MAIN = "help", "main"
-ESCAPE, TAB = "\x1b", "\t"
 
 _SMALLEST_SCALE, _LARGEST_SCALE, _SCALE_STEP = 0.1, 4.0, 0.1
 _WIDEST_UNSCALED = 1368

@@ -6,11 +6,11 @@ import sys
 import cv2
 import numpy as np
 
-from merger.interactive import ESCAPE, HELP, KEY_TABLE, InteractiveMerger
+from core.keyboard import ESCAPE, KeyReader
+from merger.interactive import HELP, KEY_TABLE, InteractiveMerger
 
 TITLE = "Merger"
 
-_SHIFTED = {"?": "/", "<": ",", ">": ".", "+": "=", "_": "-", "~": "`"}
 _TILE, _TILE_LIGHT, _PICTURE_SHARE = 5, 64, 0.75
 _EMPTY_SHAPE = (480, 640, 3)
 _ICON_SIZE = 64
@@ -25,18 +25,6 @@ def has_display() -> bool:
     if sys.platform in ("win32", "darwin"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def translate_key(code: int) -> tuple[str, bool]:
-    """Character and Shift of a key code: letters in lower case, shifted signs as the key they share."""
-    if not 0 < code < 256:
-        return "", False
-    character = chr(code)
-    if "A" <= character <= "Z":
-        return character.lower(), True
-    if character in _SHIFTED:
-        return _SHIFTED[character], True
-    return character, False
 
 
 def render(merger: InteractiveMerger) -> np.ndarray:
@@ -82,8 +70,9 @@ class MergerWindow:
 
     def __init__(self):
         cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-        self._placed, self._is_shown = set(), False
+        self._placed, self._is_shown = None, False
         self._drawn = None
+        self._keys = KeyReader()
 
     def show(self, merger: InteractiveMerger) -> None:
         """Redraw, but only when something has changed."""
@@ -98,20 +87,14 @@ class MergerWindow:
         cv2.imshow(TITLE, picture)
         cv2.setWindowTitle(TITLE, _title(merger))
         self._is_shown = True
-        if merger.screen not in self._placed:
-            self._placed.add(merger.screen)
+        if merger.screen != self._placed and (merger.screen == HELP or merger.displayed is not None):
+            self._placed = merger.screen
             left = max(0, (_ASSUMED_SCREEN[0] - picture.shape[1]) // 2)
             cv2.moveWindow(TITLE, left, max(0, (_ASSUMED_SCREEN[1] - picture.shape[0]) // 2))
 
     def poll(self, milliseconds: int) -> tuple[str, bool] | None:
         """The last key pressed within the time, or None."""
-        code = cv2.waitKeyEx(max(1, milliseconds))
-        last = None
-        while code > 0:
-            character, shift = translate_key(code & 0xFF if code & ~0xFF in (0, 0x100000) else code)
-            if character:
-                last = character, shift
-            code = cv2.pollKey() if hasattr(cv2, "pollKey") else -1
+        last = self._keys.poll(milliseconds)
         if last is None and self._is_closed():
             return ESCAPE, False
         return last

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from merge_stubs import read_json
 
+from core.keyboard import ESCAPE, TAB, translate_key
 from merger.config import MergeConfig
-from merger.interactive import ESCAPE, MAIN, TAB, FrameState, InteractiveMerger
-from merger.window import translate_key
+from merger.interactive import MAIN, FrameState, InteractiveMerger
 
 SCENARIOS = {scenario["name"]: scenario for scenario in read_json("interactive.json")}
 PICTURE = (np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8))
