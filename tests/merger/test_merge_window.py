@@ -1,0 +1,184 @@
+"""Every key of the interactive merger in its real window, pressed by xdotool on a virtual display."""
+
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from merger.config import MODES, MergeConfig
+from merger.window import error_picture, help_picture, mask_view
+
+HERE = Path(__file__).parent
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool (apt install xvfb xdotool)"
+)
+
+STEPS = (
+    ("w", "erode_mask_modifier", 1), ("e", "blur_mask_modifier", 1), ("r", "motion_blur_power", 1),
+    ("u", "output_face_scale", 1), ("y", "blursharpen_amount", 1), ("i", "image_denoise_power", 1),
+    ("o", "bicubic_degrade_power", 1), ("p", "color_degrade_power", 1), ("t", "super_resolution_power", 1),
+)  # fmt: skip
+DOWN = {"w": "s", "e": "d", "r": "f", "u": "j", "y": "h", "i": "k", "o": "l", "p": "semicolon", "t": "g"}
+
+
+@pytest.fixture(scope="module")
+def display():
+    """A virtual display of this test's own."""
+    for number in range(190 + os.getpid() % 300, 900):
+        if Path(f"/tmp/.X{number}-lock").exists():
+            continue
+        server = subprocess.Popen(
+            ["Xvfb", f":{number}", "-screen", "0", "1400x900x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(1.0)
+        if server.poll() is None:
+            yield f":{number}"
+            server.terminate()
+            server.wait(timeout=10)
+            return
+    pytest.fail("no free display number")
+
+
+class Program:
+    """The merger in a process of its own, driven by keys."""
+
+    def __init__(self, folder, display):
+        self.environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "window_program.py"), str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self.environment,
+        )
+        self.lines = b""
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.process.stdout, selectors.EVENT_READ)
+        self.run("search", "--sync", "--name", "Merger")
+        time.sleep(1.0)
+        window = self.run("search", "--name", "Merger").split()[-1]
+        self.run("windowfocus", "--sync", window)
+
+    def run(self, *arguments):
+        command = ["xdotool", *arguments]
+        return subprocess.run(
+            command, env=self.environment, check=True, capture_output=True, text=True, timeout=60
+        ).stdout
+
+    def press(self, key):
+        """Press a key; returns the state once the picture is up to date."""
+        self.run("key", key)
+        return self.state(f"no answer to the key {key}")
+
+    def state(self, complaint, seconds=30):
+        end = time.monotonic() + seconds
+        while True:
+            line, separator, rest = self.lines.partition(b"\n")
+            if separator:
+                self.lines = rest
+                if line.startswith(b"STATE "):
+                    return json.loads(line[6:])
+                continue
+            if not self.selector.select(end - time.monotonic()):
+                pytest.fail(complaint)
+            data = os.read(self.process.stdout.fileno(), 65536)
+            assert data, f"{complaint}: the program ended: {self.lines.decode()}"
+            self.lines += data
+
+
+@pytest.fixture(scope="module")
+def program(display, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("window")
+    program = Program(folder, display)
+    program.folder = folder
+    yield program
+    if program.process.poll() is None:
+        program.process.kill()
+    program.process.wait(timeout=20)
+
+
+def test_keys_in_the_window(program):
+    assert program.press("w")["screen"] == "help"
+    state = program.press("Tab")
+    assert state["screen"] == "main" and state["displayed"] and state["config"] == MergeConfig().settings()
+    for number, mode in enumerate(MODES):
+        state = program.press(("grave", "1", "2", "3", "4", "5", "6")[number])
+        assert state["config"]["mode"] == mode
+    _press_in_hist_match(program)
+    program.press("1")
+    for key, name, step in STEPS:
+        assert program.press(key)["config"][name] == step
+        assert program.press(f"shift+{key}")["config"][name] == 6 * step
+        program.press("colon" if key == "p" else f"shift+{DOWN[key]}")
+        assert program.press(DOWN[key])["config"][name] == 0
+    for key, name, following in (("x", "mask_mode", 5), ("c", "color_transfer_mode", 2), ("n", "sharpen_mode", 1), ("b", "two_pass_mode", 1)):  # fmt: skip
+        assert program.press(key)["config"][name] == following
+    assert program.press("9")["config"]["pre_sharpen_power"] == 1
+    assert program.press("8")["config"]["pre_sharpen_power"] == 0
+    assert program.press("asterisk")["config"]["morph_power"] == 99
+    assert program.press("parenleft")["config"]["morph_power"] == 100
+
+
+def _press_in_hist_match(program):
+    assert program.press("2")["config"]["hist_match_threshold"] == 238
+    assert program.press("q")["config"]["hist_match_threshold"] == 239
+    assert program.press("shift+q")["config"]["hist_match_threshold"] == 244
+    assert program.press("a")["config"]["hist_match_threshold"] == 243
+    assert program.press("shift+a")["config"]["hist_match_threshold"] == 238
+    assert program.press("z")["config"]["masked_hist_match"] is False
+
+
+def test_moving_and_viewing_in_the_window(program):
+    for key, scale in (("equal", 1.1), ("plus", 1.2), ("KP_Add", 1.3), ("minus", 1.2), ("underscore", 1.1)):
+        assert program.press(key)["scale"] == scale
+    assert program.press("v")["mask_view"] is True
+    assert program.press("v")["mask_view"] is False
+    assert program.press("7")["settings_shown"] is True
+    first = program.press("w")["config"]
+    assert program.press("period")["position"] == 1
+    assert program.press("e")["config"]["blur_mask_modifier"] == 1
+    state = program.press("slash")
+    assert state["position"] == 2 and state["config"]["blur_mask_modifier"] == 1
+    assert program.press("comma")["position"] == 1
+    assert program.press("d")["config"] == first
+    assert program.press("m")["position"] == 0
+    assert program.press("bracketright")["position"] == 2
+    assert program.press("bracketleft")["position"] == 0
+    program.press("period")
+    assert program.press("shift+w")["config"]["erode_mask_modifier"] == 6
+    assert program.press("shift+m")["config"]["erode_mask_modifier"] == 6
+    state = program.press("shift+slash")
+    assert state["position"] == 1 and state["config"]["erode_mask_modifier"] == 6
+    state = program.press("shift+period")
+    assert state["position"] == 5 and not state["displayed"]
+    assert program.press("comma")["position"] == 4
+    assert program.press("shift+w")["config"]["erode_mask_modifier"] == 11
+    assert program.press("backslash")["position"] == 0
+    assert program.press("shift+comma")["position"] == 0
+    program.press("shift+period")
+    program.press("0")
+    program.run("key", "Escape")
+    assert program.process.wait(timeout=30) == 0
+    folder = program.folder
+    assert sorted(path.name for path in (folder / "merged").glob("*.png")) == [f"{n + 1:05d}.png" for n in range(5)]
+    stored = yaml.safe_load((folder / "settings.yaml").read_text())
+    assert stored["erode_mask_modifier"] == {"interpolation": "hold", 0: 6, 1: 7, 2: 8, 3: 10, 4: 11}
+    session = json.loads((folder / "session.json").read_text())
+    assert session["current"] is None and len(session["frames"]) == 5
+
+
+def test_pictures_of_the_window():
+    page = help_picture()
+    assert page.shape[0] == 768 and (page > 100).sum() > 20_000
+    image, mask = np.full((20, 20, 3), 100, np.uint8), np.zeros((20, 20), np.uint8)
+    mask[10:] = 255
+    view = mask_view(image, mask)
+    assert (view[0, 0] == 75).all() and (view[0, 5] == 139).all() and (view[12, 5] == 75).all()
+    assert error_picture("no")[0].any()
