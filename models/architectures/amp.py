@@ -11,7 +11,7 @@ from core.errors import UsageError
 from core.nn.layers import Dense
 from core.nn.operations import unflatten
 from models.architectures.deepfake import ArchitectureText, Decoder, Encoder
-from models.architectures.weight_shapes import inter_options
+from models.architectures.weight_shapes import amp_inter_options
 
 LETTERS = ArchitectureText("df", likeness=True, double=True, deep=True)
 
@@ -31,7 +31,7 @@ class AmpEncoder(Encoder):
 class AmpInter(keras.Model):
     """Vector (N, ae_dims) to map (N, r, r, inter_dims), one dense layer."""
 
-    options_of_weights = staticmethod(inter_options)
+    options_of_weights = staticmethod(amp_inter_options)
 
     def __init__(self, ae_dims: int, inter_dims: int, lowest_resolution: int, name: str):
         super().__init__(name=name)

@@ -57,6 +57,11 @@ class ArchitectureText:
         return cls(match[1], "u" in letters, "d" in letters, "t" in letters, "c" in letters)
 
     @property
+    def lowest_cell(self) -> int:
+        """Pixels of the picture per cell of the map behind the dense layers."""
+        return 32 if self.double else 16
+
+    @property
     def resolution_step(self) -> int:
         """The resolution has to be a multiple of this."""
         return 32 if self.double or self.deep else 16
@@ -160,11 +165,11 @@ class Encoder(keras.Model):
 class Inter(keras.Model):
     """Vector to code: two dense layers, then without letter t one upscale."""
 
-    options_of_weights = staticmethod(inter_options)
-
     def __init__(self, in_channels, ae_dims, out_channels, lowest_resolution, archi: ArchitectureText, name="inter"):
         super().__init__(name=name)
         self._map_shape = (lowest_resolution, lowest_resolution, out_channels)
+        self._cell = archi.lowest_cell
+        self._code_multiple = out_channels // ae_dims
         self.dense1 = Dense(in_channels, ae_dims)
         self.dense2 = Dense(ae_dims, lowest_resolution * lowest_resolution * out_channels)
         self._upscales = not archi.deep
@@ -176,6 +181,10 @@ class Inter(keras.Model):
         """(N, vector) to (N, r, r, out_channels)."""
         x = unflatten(self.dense2(self.dense1(x)), *self._map_shape)
         return self.upscale1(x) if self._upscales else x
+
+    def options_of_weights(self, shapes):
+        """See :mod:`models.architectures.weight_shapes`."""
+        return inter_options(shapes, self._cell, self._code_multiple)
 
 
 class Decoder(keras.Model):
@@ -288,7 +297,7 @@ class DeepfakeAutoencoder:
         self.resolution = resolution
         self.is_liae = text.kind == "liae"
         cells = resolution // (32 if text.deep else 16)
-        lowest = resolution // (32 if text.double else 16)
+        lowest = resolution // text.lowest_cell
         vector = 8 * e_dims * cells * cells
         self.code_resolution = lowest if text.deep else lowest * 2
         encoder = Encoder(e_dims, text)

@@ -13,18 +13,41 @@ def encoder_options(shapes: dict) -> dict:
     return found
 
 
-def inter_options(shapes: dict) -> dict:
-    """Options behind an inter of SAEHD, Quick96 or AMP."""
+def inter_options(shapes: dict, cell: int, code_multiple: int) -> dict:
+    """Options behind an inter of SAEHD or Quick96.
+
+    Parameters
+    ----------
+    shapes : dict
+    cell : int
+        Pixels per cell of the dense map, 16 or 32, of the architecture that reads the file.
+    code_multiple : int
+        Its code channels per ae_dims: 1 for df, 2 for liae.
+    """
     found = {"model class": "SAEHD or Quick96" if "dense1/weight:0" in shapes else "AMP"}
-    second = shapes.get("dense2/weight:0")
-    if second is None:
+    first, second = shapes.get("dense1/weight:0"), shapes.get("dense2/weight:0")
+    if first is None or second is None:
         return found
-    found["ae_dims"] = second[0]
-    found["outputs of dense2 (from ae_dims, resolution and archi)"] = second[1]
-    if "dense1/weight:0" in shapes:
-        found["inputs of dense1 (from e_dims, resolution and archi)"] = shapes["dense1/weight:0"][0]
-        found["letter t in archi"] = "upscale1/conv1/weight:0" not in shapes
-    return found
+    ae_dims, outputs = second
+    side = _root(outputs / (code_multiple * ae_dims))
+    exact = side * side * code_multiple * ae_dims == outputs
+    return found | {
+        "ae_dims": ae_dims,
+        "resolution": side * cell if exact else None,
+        "cells of the code (from resolution and archi)": None if exact else outputs,
+        "inputs of dense1 (from e_dims, resolution and archi)": first[0],
+        "letter t in archi": "upscale1/conv1/weight:0" not in shapes,
+    }
+
+
+def amp_inter_options(shapes: dict) -> dict:
+    """Options behind an inter of AMP."""
+    second = shapes.get("dense2/weight:0")
+    return {
+        "model class": "SAEHD or Quick96" if "dense1/weight:0" in shapes else "AMP",
+        "ae_dims": second and second[0],
+        "outputs of dense2 (from inter_dims and resolution)": second and second[1],
+    }
 
 
 def decoder_options(shapes: dict) -> dict:

@@ -67,30 +67,30 @@ def check_names(model, expected):
         assert found == shapes, net
 
 
-SAEHD_OPTIONS = dict(
-    archi=st.builds(
+SAEHD_OPTIONS = {
+    "archi": st.builds(
         lambda kind, letters: kind + "-" * bool(letters) + "".join(letters),
         st.sampled_from(["df", "liae"]),
         st.lists(st.sampled_from("udtc"), unique=True, max_size=4),
     ),
-    steps=st.integers(2, 3),
-    dimensions=st.tuples(*[st.integers(1, 3).map(lambda half: 2 * half)] * 4),
-    flags=st.fixed_dictionaries(
+    "steps": st.integers(2, 3),
+    "dimensions": st.tuples(*[st.integers(1, 3).map(lambda half: 2 * half)] * 4),
+    "flags": st.fixed_dictionaries(
         {
             name: st.booleans()
             for name in ("masked_training", "eyes_mouth_prio", "blur_out_mask", "adabelief", "random_warp", "clipgrad")
         }
     ),
-    lr_dropout=st.sampled_from(["n", "y", "cpu"]),
-    powers=st.fixed_dictionaries(
+    "lr_dropout": st.sampled_from(["n", "y", "cpu"]),
+    "powers": st.fixed_dictionaries(
         {
             name: st.sampled_from([0.0, 0.1])
             for name in ("gan_power", "true_face_power", "face_style_power", "bg_style_power")
         }
     ),
-    pretrain=st.booleans(),
-    patch=st.integers(3, 20),
-)
+    "pretrain": st.booleans(),
+    "patch": st.integers(3, 20),
+}
 
 
 @PROPERTY

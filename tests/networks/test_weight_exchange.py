@@ -63,7 +63,7 @@ def test_values_are_reshaped_and_cast_and_extra_ones_ignored():
         ("encoder", {"e_dims": 6}, "e_dims is 6 there and 2 here"),
         ("encoder", {"archi": "liae-udt"}, "letter t in archi is on there and off here"),
         ("inter_AB", {"ae_dims": 8}, "ae_dims is 8 there and 4 here"),
-        ("inter_AB", {"resolution": 96}, "resolution and archi) is 144 there and 64 here"),
+        ("inter_AB", {"resolution": 96}, "resolution is 96 there and 64 here"),
         ("decoder", {"d_dims": 4}, "d_dims is 4 there and 2 here"),
         ("decoder", {"d_mask_dims": 6}, "d_mask_dims is 6 there and 2 here"),
         ("decoder", {"archi": "liae-u"}, "letter d in archi is off there and on here"),
