@@ -40,7 +40,7 @@ class FaceFinder:
     detector : object
         ``detect(images)`` → list of boxes for each picture.
     aligner : object
-        ``align(images, boxes)`` → list of landmarks for each picture.
+        ``align(images, boxes)`` → list of landmarks for each picture; for a second pass also ``align_accurately``.
     max_faces : int
         Only the largest this many of a frame; 0 = all.
     second_pass : bool

@@ -29,14 +29,14 @@ def make_finders(
     max_faces : int
         Largest faces kept of a frame; 0 = all.
     smallest_face : int
-        Side in pixels of the smallest face wanted (embedded detector).
+        Side in pixels of the smallest face wanted.
     devices : tuple of str
         TensorFlow devices for S3FD and FAN, one finder each; the default device if empty.
     by_hand : bool
         Boxes come from a person, one frame at a time: one finder, which gives landmarks for every box.
     """
     detector_path = _weights("S3FD", detector)
-    aligner_path = _weights("3DFAN" if face_type >= FaceType.HEAD else "2DFAN", detector)
+    aligner_path = _weights(aligner_name(face_type), detector)
     if detector_path is None and aligner_path is None:
         if detector == S3FD:
             info("Going on with the embedded face finder, which needs no weight files.")
@@ -50,13 +50,22 @@ def make_finders(
     return finders, NETWORK_BATCH_SIZE
 
 
+def aligner_name(face_type: FaceType) -> str:
+    """Name of the landmark network's weight file for a face type."""
+    return "3DFAN" if face_type >= FaceType.HEAD else "2DFAN"
+
+
+def any_weights() -> bool:
+    """Whether a network that could run on a graphics card will be used."""
+    from facelib.weights import find_weights
+
+    return any(find_weights(name) is not None for name in ("S3FD", "2DFAN", "3DFAN"))
+
+
 def _weights(name, detector):
     if detector != S3FD:
         return None
-    try:
-        from facelib.weights import find_weights, missing_weights_message
-    except ImportError:
-        return None
+    from facelib.weights import find_weights, missing_weights_message
 
     path = find_weights(name)
     if path is None:
@@ -72,7 +81,7 @@ def _finder(detector_path, aligner_path, max_faces, smallest_face, device, by_ha
     else:
         from facelib.detectors.s3fd import S3fdDetector
 
-        detector = _on_device(S3fdDetector, detector_path, device)
+        detector = S3fdDetector(detector_path, smallest_face, device)
     if aligner_path is None:
         from facelib.aligners.embedded import EmbeddedAligner
 
@@ -80,10 +89,6 @@ def _finder(detector_path, aligner_path, max_faces, smallest_face, device, by_ha
     else:
         from facelib.aligners.fan import FanAligner
 
-        aligner = _on_device(FanAligner, aligner_path, device)
+        aligner = FanAligner(aligner_path, device)
     is_fan = aligner_path is not None
     return FaceFinder(detector, aligner, max_faces, second_pass=is_fan, pixel_exact=not is_fan)
-
-
-def _on_device(network, path, device):
-    return network(path) if device is None else network(path, device=device)

@@ -161,6 +161,7 @@ def _ask(options, debug_folder, earlier):
     from facelib.face_type import FaceType
     from samplelib.extraction import ExtractSettings
 
+    _choose_devices(options)
     if options.face_type is not None:
         face_type = FaceType.from_text(options.face_type)
     else:
@@ -195,6 +196,23 @@ def _ask(options, debug_folder, earlier):
     if changed:
         interact.warning(f"Not the same as in the run that is continued: {', '.join(changed)}.")
     return settings
+
+
+def _choose_devices(options):
+    """Ask for graphics cards, when a network that could use them is there."""
+    from facelib.finder_factory import any_weights
+
+    options.devices = ()
+    if options.detector == "embedded" or not any_weights():
+        return
+    from core.nn.device_question import parse_indexes
+    from models.device_choice import choose_devices
+
+    indexes = None if options.force_gpu_idxs is None else parse_indexes(options.force_gpu_idxs)
+    if options.force_gpu_idxs is not None and not indexes:
+        raise UsageError(f"--force-gpu-idxs {options.force_gpu_idxs}: give numbers separated by commas.")
+    cards = choose_devices(options.cpu_only, indexes, several=options.detector != "manual")
+    options.devices = tuple(f"GPU:{number}" for number in range(len(cards)))
 
 
 def _ask_detector(by_hand_allowed):
@@ -300,7 +318,7 @@ def _finders(options, settings):
     by_hand = options.detector == "manual"
     detector = "s3fd" if by_hand else options.detector
     limits = options.max_faces_from_image, options.min_face_size
-    return make_finders(detector, settings.face_type, *limits, by_hand=by_hand)
+    return make_finders(detector, settings.face_type, *limits, options.devices, by_hand)
 
 
 def _automatically(options, settings, finders, todo, state, journal, tally):
