@@ -193,7 +193,8 @@ def failure(command, code, lines) -> FfmpegError:
     lines = [line for line in lines if not _NOISE.match(line)]
     if any(text in line for line in lines for text in _DISK_FULL):
         return FfmpegError("The disk is full. Free some space and run the step again.", lines)
-    reason = " / ".join(lines[-_ERROR_LINES:]) or "no message"
+    lines = list(dict.fromkeys(lines))
+    reason = " / ".join(lines if len(lines) <= _ERROR_LINES else [lines[0], *lines[1 - _ERROR_LINES :]]) or "no message"
     return FfmpegError(f"ffmpeg failed with exit code {code}: {reason}. Command line: {shlex.join(command)}", lines)
 
 

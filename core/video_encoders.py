@@ -33,6 +33,13 @@ _AUDIO = {
     ".avi": ({"mp3", "ac3", "pcm_s16le"}, "libmp3lame"),
     ".mkv": ({"aac", "mp3", "ac3", "eac3", "alac", "opus", "vorbis", "flac", "pcm_s16le", "pcm_s24le", "dts"}, "aac"),
     ".webm": ({"opus", "vorbis"}, "libopus"),
+    ".ts": ({"aac", "mp2", "mp3", "ac3", "eac3"}, "aac"),
+    ".mts": ({"ac3"}, "ac3"),
+    ".m2ts": ({"ac3"}, "ac3"),
+    ".mpg": ({"mp2", "mp3", "ac3"}, "mp2"),
+    ".mpeg": ({"mp2", "mp3", "ac3"}, "mp2"),
+    ".flv": ({"aac", "mp3"}, "aac"),
+    ".wmv": ({"wmav2", "mp3"}, "wmav2"),
 }
 
 

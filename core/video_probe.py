@@ -14,6 +14,7 @@ _NTSC_BASES = (24, 30, 48, 60, 72, 90, 96, 120, 144, 240)
 _BIT_DEPTH = re.compile(r"(?:p|gray|gbrp|gbrap|p0|p2|p4|xyz|x2rgb|x2bgr)(9|10|12|14|16)(?:le|be)?$")
 _UNKNOWN = ("", "unknown", "reserved", "unspecified", "N/A")
 _ROUNDING = 0.27
+_NO_TIME = -(2**62)
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,19 @@ def probe(path: Path) -> VideoInfo:
 
 
 def frame_times(path: Path) -> list[Fraction]:
-    """Time of each frame in seconds from the start of the file, in the order of display; frames are not decoded."""
+    """Time of each frame in seconds from the start of the file, in the order of display.
+
+    Frames are not decoded, except where a container does not give the time of each.
+    """
+    times = _read_times(path, ["-c", "copy"])
+    if times is None:
+        times = _read_times(path, ["-vf", "scale=16:16", *ffmpeg.every_frame_once()])
+    return times or []
+
+
+def _read_times(path, options):
     command = [ffmpeg.ffmpeg_program(), "-v", "error", "-nostdin", "-i", str(path)]
-    command += ["-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
+    command += ["-map", "0:V:0", *options, "-f", "framecrc", "pipe:1"]
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise ffmpeg.failure(command, done.returncode, done.stderr.decode(errors="replace").splitlines())
@@ -160,13 +171,16 @@ def bit_depth(pixel_format: str) -> int:
 
 
 def _parse_frame_times(text):
+    """Sorted times of a framecrc listing; None when a frame has none, or two frames have the same."""
     base, stamps = None, []
     for line in text.splitlines():
         if line.startswith("#tb 0:"):
             base = Fraction(line.split(":")[1].strip())
         elif line and not line.startswith("#"):
             fields = [field.strip() for field in line.split(",")]
-            stamps.append(int(fields[2]) if fields[2].lstrip("-").isdigit() else int(fields[1]))
+            stamps.append(int(fields[2]) if fields[2].lstrip("-").isdigit() else _NO_TIME)
+    if any(stamp <= _NO_TIME for stamp in stamps) or len(set(stamps)) < len(stamps):
+        return None
     return [stamp * base for stamp in sorted(stamps)] if base else []
 
 

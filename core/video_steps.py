@@ -22,6 +22,7 @@ from core.video_probe import ColourTags, VideoInfo, constant_rate, frame_times, 
 
 _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = ".unfinished."
+_SEEK_MARGIN = 20.0
 
 
 @dataclass(frozen=True)
@@ -203,16 +204,18 @@ def _pace(reference, count, suffix):
 def cut_video(
     video: Path, output: Path, begin: float, end: float | None, track: int, settings: EncoderSettings
 ) -> None:
-    """Cut out the part from ``begin`` to ``end`` (seconds; None for the rest), coded anew so that it is exact."""
+    """Cut out the part from ``begin`` to ``end`` (seconds; None for the rest), coded anew so that it is exact.
+
+    ffmpeg jumps to a place somewhat before the beginning and drops frames from there on, because in some containers
+    a jump lands too late.
+    """
     import ffmpeg as graph
 
     info = probe(video)
     suffix = output.suffix.lower()
     check_container(suffix)
-    times = {"ss": f"{begin:.6f}"} if begin else {}
-    if end is not None:
-        times["to"] = f"{end:.6f}"
-    source = graph.input(str(video), **times)
+    near = max(0.0, begin - _SEEK_MARGIN)
+    source = graph.input(str(video), **({"ss": f"{near:.6f}"} if near else {}))
     picture = source["V:0"]
     width, height = info.display_size
     if width % 2 or height % 2:
@@ -228,6 +231,10 @@ def cut_video(
     passthrough = ffmpeg.every_frame_once()
     options[passthrough[0].lstrip("-")] = passthrough[1]
     seconds = (end if end is not None else info.duration) - begin
+    if begin:
+        options["ss"] = f"{begin - near:.6f}"
+    if end is not None:
+        options["t"] = f"{seconds:.6f}"
     with replacing(output) as temporary:
         arguments = graph.output(*streams, str(temporary), **options).get_args()
         job = ffmpeg.Job(arguments, total=round(seconds * info.average_fps), description="Cutting")

@@ -101,8 +101,10 @@ def _add_encoder_flags(parser):
 
 def extract(options):
     """Run ``extract-video``."""
+    from core.process import lower_priority
     from core.video_steps import extract_frames, numbered_frames
 
+    lower_priority()
     video = resolve_input_file(options.input_file)
     fps = options.fps
     if fps is None:
@@ -142,9 +144,11 @@ def _mention_other_images(folder, kind):
 
 def cut(options):
     """Run ``cut-video``."""
+    from core.process import lower_priority
     from core.video_probe import probe
     from core.video_steps import cut_video
 
+    lower_priority()
     video = resolve_input_file(options.input_file)
     info = probe(video)
     duration = _time_text(info.duration)
@@ -200,8 +204,10 @@ def _audio_track(options, info):
 def denoise(options):
     """Run ``denoise-image-sequence``."""
     from core.paths import list_images
+    from core.process import lower_priority
     from core.video_steps import denoise_images
 
+    lower_priority()
     list_images(options.input_dir, required=True)
     factor = options.factor
     if factor is None:
@@ -213,8 +219,10 @@ def denoise(options):
 def encode(options):
     """Run ``video-from-sequence``."""
     from core.paths import list_images
+    from core.process import lower_priority
     from core.video_steps import encode_images, read_reference
 
+    lower_priority()
     output = options.output_file
     list_images(options.input_dir, required=True)
     reference = None
@@ -274,10 +282,11 @@ def _story(options, reference):
     from core.provenance import Story, consents_of, hash_model, read_record
 
     parent = reference.info.path if reference else None
-    record = read_record(options.input_dir)
+    frames = options.input_dir
+    record = read_record(frames) or read_record(frames.with_name(frames.name.removesuffix("_mask")))
     if options.model_dir is not None:
         record = {"model": hash_model(options.model_dir), "consent": record["consent"] if record else []}
-    workspace = options.input_dir.parent.parent
+    workspace = frames.parent.parent
     around = consents_of(workspace / name / "aligned" for name in ("data_src", "data_dst"))
     if record is None:
         interact.info("The merged images carry no record of the model; --model-dir names it in the manifest.")

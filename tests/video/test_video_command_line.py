@@ -72,6 +72,28 @@ def test_the_workflow_in_a_folder_with_an_odd_name(tmp_path, clip):
     )
 
 
+@pytest.mark.skipif(os.name == "nt", reason="niceness is a POSIX notion")
+def test_work_runs_at_the_lowest_priority():
+    import subprocess
+
+    code = "import os; from core.process import lower_priority; lower_priority(); print(os.nice(0))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=clips.ROOT)
+    assert done.stdout in ("19\n", "10\n")
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mpg", "mp2"), (".ts", "aac"), (".wmv", "wmav2"), (".MOV", "aac")])
+def test_cutting_keeps_the_container_of_its_input(tmp_path, clip, suffix, codec):
+    video = tmp_path / f"v{suffix}"
+    coders = {".mpg": ["-c:v", "mpeg2video"], ".webm": ["-c:v", "libvpx", "-c:a", "libopus"]}
+    clips.ffmpeg("-i", clip, *coders.get(suffix, ["-c:v", "mpeg4"]), video)
+    done = clips.call_main("videoed", "cut-video", "--input-file", video, "--from-time", "0.4", "--yes")
+    assert done.returncode == 0, done.stderr
+    cut = tmp_path / f"v_cut{suffix}"
+    numbers = [clips.read_number(frame) for frame in read_frames(cut)]
+    assert numbers in (list(range(10, 20)), list(range(9, 20))), "wmv shows its first frame 43 ms late"
+    assert probe(cut).audio[0].codec == codec
+
+
 def test_asking_for_frames_per_second_and_jpg(tmp_path, clip):
     done = clips.call_main(
         "videoed", "extract-video", "--input-file", clip, "--output-dir", tmp_path / "f", input_text="5\njpg\n"

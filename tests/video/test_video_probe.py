@@ -120,6 +120,13 @@ def test_an_unusable_ffmpeg_is_named(monkeypatch):
         ffmpeg.ffmpeg_program()
 
 
+def test_times_are_found_where_the_container_does_not_give_them(tmp_path):
+    video = clips.make_clip(tmp_path / "a.mpg", 20, "25", options=["-c:v", "mpeg2video"])
+    assert frame_times(video) == [Fraction(index, 25) for index in range(20)]
+    assert video_probe._parse_frame_times("#tb 0: 1/25\n0, 0, 0, 1, 9, 0x0\n0, 1, NOPTS, 1, 9, 0x0\n") is None
+    assert video_probe._parse_frame_times("#tb 0: 1/25\n0, 0, 3, 1, 9, 0x0\n0, 1, 3, 1, 9, 0x0\n") is None
+
+
 @given(some.sampled_from(["24", "25", "30", "50", "60", "24000/1001", "30000/1001", "60000/1001", "120000/1001"]))
 def test_printed_rates_become_fractions_again(text):
     rate = Fraction(text)
