@@ -63,6 +63,10 @@ class NetworkMasks:
         """See :class:`MaskSource`."""
         inputs, matrices = zip(*[self._input(face) for face in faces])
         predicted = np.asarray(self.predictor.predict(np.stack(inputs)), np.float32)
+        if not np.isfinite(predicted).all():
+            raise UserError(
+                "The XSeg network gives values that are no numbers: its weights are damaged. Train it again."
+            )
         results = []
         for face, matrix, mask in zip(faces, matrices, predicted):
             mask = mask.reshape(MASK_SIZE, MASK_SIZE)

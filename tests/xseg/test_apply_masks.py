@@ -1,6 +1,9 @@
 """Applying masks: batches, face types, interrupted runs, bad files, the generic mask."""
 
+import argparse
+import json
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,12 +12,17 @@ from labelled_faces import CUT, TRIANGLE, StubPredictor, face_landmarks, make_fa
 
 from core.errors import UserError
 from core.imagelib.polygons import rasterize
+from core.nn.weight_files import write_weights
 from facelib.alignment import face_matrix
 from facelib.face_type import FaceType
+from models.model_files import ModelData, model_data_to_bytes
 from samplelib.aligned_face import read_metadata
 from xseglib import apply as apply_module
+from xseglib import sources
 from xseglib.apply import ApplyJournal, apply_masks
 from xseglib.mask_sources import Face, MeshMasks, NetworkMasks, conversion_matrix
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def iou(first, second):
@@ -184,3 +192,62 @@ def test_command_line_errors(tmp_path):
     assert empty.returncode == 1 and "XSeg_256.npy: no such file" in empty.stderr
     wrong = run_main("xseg", "apply", "--input-dir", faces, "--model-dir", tmp_path / "model", "--batch-size", "0")
     assert wrong.returncode == 2
+
+
+def write_constant_network(folder, face_type):
+    """A model folder whose network says "inside" everywhere: all weights 0 but the last bias."""
+    shapes = json.loads((GOLDEN / "networks" / "shapes.json").read_text())["xseg256"]["nets"]["XSeg"]
+    weights = {key: np.full(shape, 1e-6 if key.endswith("eps:0") else 0, np.float32) for key, shape in shapes}
+    weights["out_conv/bias:0"] += 2
+    folder.mkdir()
+    write_weights(folder / "XSeg_256.npy", weights)
+    if face_type:
+        (folder / "XSeg_data.dat").write_bytes(model_data_to_bytes(ModelData(1, {"face_type": face_type}, [[0.5]])))
+
+
+def test_a_network_through_the_command_line(tmp_path):
+    faces = tmp_path / "aligned"
+    faces.mkdir()
+    path = write_face(faces / "a.jpg", 3, size=200, polygons=[TRIANGLE])
+    write_constant_network(tmp_path / "model", "f")
+    result = run_main("xseg", "apply", "--input-dir", faces, "--model-dir", tmp_path / "model", "--cpu-only")
+    assert result.returncode == 0, result.stderr
+    assert "Applying trained XSeg model to aligned/ folder." in result.stdout
+    assert "Files processed: 1\nDone." in result.stdout and "XSeg model face type" not in result.stdout
+    metadata = read_metadata(path)
+    matrix = conversion_matrix(metadata, 200, FaceType.FULL)
+    inside = cv2.warpAffine(np.ones((200, 200)), matrix, (200, 200), flags=cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST)
+    mask = metadata.decode_xseg_mask()[:, :, 0]
+    assert iou(mask, cv2.resize(inside, (256, 256))) > 0.98 and 0.3 < mask.mean() < 0.9
+    assert metadata.polygons == (TRIANGLE,)
+
+
+class BrokenPredictor(StubPredictor):
+    def predict(self, images):
+        return np.full((len(images), 256, 256, 1), np.nan, np.float32)
+
+
+def test_a_network_that_gives_no_numbers_changes_nothing(faces):
+    before = {path: path.read_bytes() for path in faces.iterdir()}
+    with pytest.raises(UserError, match="damaged"):
+        apply_masks(faces, NetworkMasks(BrokenPredictor(), None), "broken")
+    assert all(path.read_bytes() == data for path, data in before.items())
+
+
+def test_the_face_type_of_an_unknown_network_is_asked(tmp_path, monkeypatch):
+    from core import interact
+    from mainscripts import xseg
+
+    monkeypatch.setattr(
+        interact, "ask_text", lambda label, default, **rest: asked.append((label, default, rest)) or "wf"
+    )
+    asked = []
+    assert xseg._asked_face_type(argparse.Namespace(face_type=None)) is FaceType.WHOLE_FACE
+    ((label, default, rest),) = asked
+    assert (label, default) == ("XSeg model face type", "same")
+    assert rest["choices"] == ["h", "mf", "f", "wf", "head", "same"] and rest["help_text"]
+    assert xseg._asked_face_type(argparse.Namespace(face_type="same")) is None
+    assert xseg._asked_face_type(argparse.Namespace(face_type="head")) is FaceType.HEAD
+    assert sources.stored_face_type(tmp_path) is None
+    (tmp_path / "XSeg_data.dat").write_bytes(model_data_to_bytes(ModelData(1, {"face_type": "mf"}, [[0.5]])))
+    assert sources.stored_face_type(tmp_path) is FaceType.MIDFULL
