@@ -23,6 +23,13 @@ def add_parser(subparsers):
     direction.add_argument("--dissimilar", dest="similar", action="store_false", help="absdiff: the most different one")
     parser.add_argument("--trash-multiple", action="store_true",
                         help="oneface: move the faces of frames with several faces to trash")  # fmt: skip
+    parser.add_argument("--identity", type=absolute_path, metavar="PICTURE",
+                        help="identity: keep the person of this picture and move all others to trash")  # fmt: skip
+    parser.add_argument("--threshold", type=float, metavar="X",
+                        help="identity: least likeness, up to 1; duplicates: most differing bits of 256; "
+                        "landmarks-error: largest error that stays, in distances between the eyes")  # fmt: skip
+    parser.add_argument("--embedding-model", type=absolute_path, metavar="FILE",
+                        help="identity: ONNX face recognition network (ArcFace style, 112 px)")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="print the new order and rename nothing")
     parser.set_defaults(run=run)
 
@@ -36,6 +43,8 @@ def run(options):
     if rename.finish_renaming(folder):
         interact.info("An earlier sort was interrupted while it renamed; its renaming is finished now.")
     paths = list_images(folder, required=True)
+    if options.identity is not None and options.by is None:
+        options.by = "identity"
     method = find_method(options.by) if options.by else _ask_method()
     result = sorting.sort_pictures(paths, method.key, _method_options(method.key, options))
     if options.dry_run:
@@ -70,6 +79,10 @@ def _method_options(key, options):
     from samplelib.sorting import SortOptions
 
     target, similar = options.target_count, options.similar
+    if options.threshold is not None and options.threshold < 0:
+        raise UsageError(f"--threshold {options.threshold}: must not be negative.")
+    if options.identity is not None and key != "identity":
+        raise UsageError(f"--identity belongs to --by identity, not to --by {key}.")
     if target is not None and target < 1:
         raise UsageError(f"--target-count {target}: must be at least 1.")
     if key in ("final", "final-fast") and target is None:
@@ -81,6 +94,9 @@ def _method_options(key, options):
         exact_count=options.exact_count,
         similar=similar is not False,
         trash_multiple=options.trash_multiple,
+        identity=options.identity,
+        threshold=options.threshold,
+        embedding_model=options.embedding_model,
     )
 
 
