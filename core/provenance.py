@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import interact
 from core.certificate import Certificate
 from core.consent import read_consent
 from core.errors import FormatError, NothingToDo, UserError
@@ -104,10 +105,14 @@ def read_record(folder: Path) -> dict | None:
 
 
 def consents_of(folders) -> list[dict]:
-    """Faceset name and hash of every ``consent.json`` that belongs to one of the faceset folders."""
+    """Faceset name and hash of every readable ``consent.json`` that belongs to one of the faceset folders."""
     found = {}
     for folder in map(Path, folders):
-        consent = read_consent(folder)
+        try:
+            consent = read_consent(folder)
+        except FormatError as error:
+            interact.warning(error)
+            continue
         if consent is not None:
             name = folder.parent.name if folder.name.startswith("aligned") else folder.name
             found[consent.path] = {"faceset": name, "sha256": consent.sha256}

@@ -14,7 +14,7 @@ from core.certificate import _sign, load_certificate, local_certificate
 from core.consent import read_consent, report_consent
 from core.errors import FormatError, NothingToDo, UserError
 from core.imageio import write_image
-from core.provenance import Story, hash_model, marked, read_record, record_merge, sidecar_of
+from core.provenance import Story, consents_of, hash_model, marked, read_record, record_merge, sidecar_of
 from core.provenance_reader import read_marks
 from core.version import NAME, VERSION
 from core.video_marks import SOURCE_TYPE, read_comment, read_xmp
@@ -322,5 +322,5 @@ def test_a_broken_consent_record_is_a_warning_not_a_crash(tmp_path, capsys, text
     (tmp_path / "consent.json").write_text(text)
     with pytest.raises(FormatError, match=words):
         read_consent(tmp_path)
-    assert report_consent(tmp_path) is None
-    assert words in capsys.readouterr().err
+    assert report_consent(tmp_path) is None and consents_of([tmp_path]) == []
+    assert capsys.readouterr().err.count(words) == 2
