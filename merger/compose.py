@@ -15,6 +15,7 @@ import numpy as np
 
 from core import interact
 from core.imagelib import color_transfer, filters
+from core.imagelib.poisson import seamless_clone
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
 from facelib.landmarks import expand_eyebrows, hull_mask
@@ -369,16 +370,23 @@ def _clone(pasted, original, mask):
             break
     if binary is None:
         return pasted
-    left, top, width, height = cv2.boundingRect(binary)
-    centre = (int(left + width / 2.0), int(top + height / 2.0))
     source = (pasted * _UNIT).astype(np.uint8)
     try:
-        return _to_float(cv2.seamlessClone(source, original, binary, centre, cv2.NORMAL_CLONE))
+        if binary[0].any() or binary[-1].any() or binary[:, 0].any() or binary[:, -1].any():
+            return _to_float(_clone_at_border(source, original, binary))
+        return _to_float(seamless_clone(source, original, binary))
     except cv2.error as error:
         if "nsufficient memory" in str(error):
             raise MemoryError(str(error)) from None
         interact.warning(f"Seamless fail: {error.err}; this face is pasted without seamless blending.")
         return pasted
+
+
+def _clone_at_border(source, original, binary):
+    """OpenCV's own function, whose treatment of masks at the border of the frame is part of the known look."""
+    left, top, width, height = cv2.boundingRect(binary)
+    centre = (int(left + width / 2.0), int(top + height / 2.0))
+    return cv2.seamlessClone(source, original, binary, centre, cv2.NORMAL_CLONE)
 
 
 def _touched_box(shape, size, *matrices):
