@@ -16,7 +16,7 @@ from core.errors import UserError
 
 _ERROR_LINES = 4
 _DISK_FULL = ("No space left on device", "There is not enough space on the disk", "Disk quota exceeded")
-_NOISE = re.compile(r"^\s*(Last message repeated|frame=|Conversion failed|Exiting normally|Error opening input file)")
+_NOISE = re.compile(r"^\s*(Last message repeated|frame=|Conversion failed|Exiting normally|Error opening input files)")
 _PREFIX = re.compile(r"\[[^\]]* @ (?:0x)?[0-9A-Fa-f]+\]\s*|\[(?:info|warning|error|fatal|panic)\]\s*")
 _SERIOUS = re.compile(r"\[(?:error|fatal|panic)\]")
 

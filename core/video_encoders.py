@@ -1,6 +1,7 @@
 """Encoder, colour and container settings for ffmpeg: which codec goes where and with which arguments."""
 
 import functools
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,8 +186,10 @@ def known_tags(colour: ColourTags) -> dict[str, str]:
 
 
 def check_writable_folder(path: Path) -> None:
-    """Make the folder of an output file; UserError when that is not possible."""
+    """Make the folder of an output file; UserError when that is not possible, or nothing can be written there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{path.parent}: cannot be made ({error.strerror or error}).") from None
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path.parent}: nothing can be written there. Give another folder, or change its permissions.")

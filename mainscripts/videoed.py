@@ -208,12 +208,25 @@ def denoise(options):
     from core.video_steps import denoise_images
 
     lower_priority()
-    list_images(options.input_dir, required=True)
+    _refuse_faces(list_images(options.input_dir, required=True))
     factor = options.factor
     if factor is None:
         factor = interact.ask_int("Denoise factor?", 7, 1, 20)
     count = denoise_images(options.input_dir, min(20, max(1, factor)))
     interact.info(f"{count} images denoised. Transparency and other data inside the images are not kept.")
+
+
+def _refuse_faces(images):
+    """Aligned faces would lose their landmarks and masks, so they are not denoised."""
+    from core.parallel import ordered_map
+    from samplelib.aligned_face import read_metadata
+
+    faces = [image for image in images if image.suffix.lower() in (".jpg", ".jpeg")]
+    for outcome in ordered_map(read_metadata, faces):
+        if outcome.value is not None:
+            raise UserError(
+                f"{outcome.item}: is an aligned face; denoising would drop its landmarks. Give the folder of the frames."
+            )
 
 
 def encode(options):

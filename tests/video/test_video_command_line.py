@@ -249,6 +249,17 @@ def test_bad_input_is_one_clear_line(tmp_path, clip, arguments, code, words):
     assert [name for name in files_of(tmp_path) if not name.startswith("settings")] == before
 
 
+def test_aligned_faces_are_not_denoised_as_they_would_lose_their_landmarks(tmp_path):
+    from samplelib.aligned_face import FaceMetadata, save_face
+
+    face = FaceMetadata("whole_face", np.zeros((68, 2)), "a.png", None, None, None)
+    save_face(tmp_path / "00001_0.jpg", clips.numbered_frame(1, 64, 64), face)
+    before = (tmp_path / "00001_0.jpg").read_bytes()
+    done = clips.call_main("videoed", "denoise-image-sequence", "--input-dir", tmp_path, "--factor", 5)
+    assert done.returncode == 1 and "is an aligned face" in done.stderr
+    assert (tmp_path / "00001_0.jpg").read_bytes() == before
+
+
 def test_no_end_time_means_to_the_end_and_an_existing_cut_is_kept(tmp_path, clip):
     video = tmp_path / "v.mp4"
     shutil.copy(clip, video)
@@ -362,7 +373,8 @@ def test_ctrl_c_ends_ffmpeg_and_leaves_nothing(tmp_path):
     import subprocess
     import time
 
-    video = clips.make_clip(tmp_path / "long.avi", 60, "25", size=(960, 540), options=["-c:v", "rawvideo"])
+    video = tmp_path / "long.mp4"
+    clips.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=1280x720:d=20", "-c:v", "mpeg4", video)
     command = [sys.executable, clips.ROOT / "main.py", "videoed", "extract-video", "--input-file", video]
     command += ["--output-dir", tmp_path / "frames", "--fps", "0", "--output-ext", "png"]
     process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)

@@ -15,6 +15,7 @@ from core.timed_frames import TimedFrames
 from core.video import open_writer, read_frames
 from core.video_probe import bit_depth, constant_rate, frame_times, probe, snap_rate
 
+HDR = "setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084:range=tv"
 TAGS = ["-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "smpte2084", "-color_range", "tv"]
 
 
@@ -22,7 +23,7 @@ TAGS = ["-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "
 def samples(tmp_path_factory):
     folder = tmp_path_factory.mktemp("samples")
     sound = clips.make_clicks(folder / "s.wav", [0.1], 1)
-    ten_bit = ["-c:v", "libx265", "-x265-params", "log-level=error", "-pix_fmt", "yuv420p10le", *TAGS]
+    ten_bit = ["-c:v", "libx265", "-x265-params", "log-level=error", "-pix_fmt", "yuv420p10le", "-vf", HDR, *TAGS]
     wide = ["-pix_fmt", "yuv420p", "-vf", "setsar=4/3"]
     full = ["-pix_fmt", "yuvj420p", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
     files = [
