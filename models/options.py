@@ -424,7 +424,8 @@ XSEG = (
         "autobackup_hour", int, 0, low=0, high=24,
         help="Every N hours copy the model files and a preview into a numbered backup folder. 0 turns it off.",
     ),
-    *_TECHNICAL,
+    # Compiling the update of XSeg's many small tensors takes minutes.
+    *(replace(option, default=False) if option.key == "fuse_update" else option for option in _TECHNICAL),
 )  # fmt: skip
 
 XSEG_CONSTANTS = {"resolution": 256}

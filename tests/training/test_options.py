@@ -1,0 +1,258 @@
+"""Option tables against the recorded prompts of DeepFaceLab, and values by question, flag and file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core import interact
+from core.errors import FormatError, UsageError
+from models.option_values import (
+    ask_options,
+    check_value,
+    dump_options,
+    from_model_file,
+    parse_assignments,
+    read_options_file,
+)
+from models.options import CONSTANTS, TABLES, Context, effective_options, is_architecture, option_table
+
+RECORDS = json.loads((Path(__file__).parents[1] / "golden/training/options.json").read_text(encoding="utf-8"))
+TYPES = {"int": int, "float": float, "bool": bool, "str": str}
+GPU = Context(1, 8 * 2**30)
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Let questions be answered from a dict ``{beginning of the label: text}``; keeps the prompts shown."""
+    given, prompts = {}, []
+
+    def ask(prompt, default, parse, expected, help_text, echo=True):
+        prompts.append(prompt)
+        for label, text in given.items():
+            if label in prompt:
+                return default if text == "" else parse(text)
+        return default
+
+    monkeypatch.setattr(interact, "_ask", ask)
+    return given, prompts
+
+
+def ask_all(class_name, first_run=True, override=False, current=None, given=None, file_defaults=None, context=None):
+    return ask_options(
+        class_name, current or {}, file_defaults or {}, given or {}, context or Context(), first_run, override
+    )
+
+
+@pytest.mark.parametrize("class_name", sorted(RECORDS))
+def test_tables_hold_every_recorded_option(class_name):
+    table = option_table(class_name)
+    for record in RECORDS[class_name]:
+        key = record["key"]
+        if key == "use_fp16":
+            continue  # asked by exportdfm alone
+        if record["prompt"] is None and key in CONSTANTS[class_name]:
+            wanted = record["default"]
+            if not isinstance(wanted, str) or key in ("face_type", "archi", "lr_dropout"):
+                assert CONSTANTS[class_name][key] == wanted
+            continue
+        option = table[key]
+        assert option.prompt == record["prompt"]
+        assert option.kind is TYPES[record["type"]]
+        assert option.help == record["help"] or key in ("resolution", "batch_size")
+        if option.prompt:
+            assert (option.fixed, option.stored, option.has_help) == (
+                record["fixed"],
+                record["stored"],
+                record["has_help"],
+            )
+            assert option.info == record["info"]
+            assert option.choices == (tuple(record["choices"]) if record["choices"] else None)
+            if record["range"]:
+                assert [option.low, option.high] == record["range"]
+        if not isinstance(record["default"], str) or record["type"] == "str":
+            assert option.default == record["default"]
+
+
+@pytest.mark.parametrize("class_name", ["SAEHD", "AMP", "XSeg"])
+def test_questions_come_in_the_recorded_order_with_the_recorded_text(class_name, answers):
+    given, prompts = answers
+    given.update({"Write preview": "y", "GAN power": "0.1", "Face type": "", "AE arch": "df"})
+    if class_name != "XSeg":
+        given["Face type"] = "wf"
+    ask_all(class_name)
+    wanted = [
+        record["prompt"]
+        for record in RECORDS[class_name]
+        if record["prompt"] and record["key"] not in ("use_fp16", "restart_training")
+    ]
+    shown = [prompt.split("] ", 1)[1].split(" (")[0].removesuffix(" : ") for prompt in prompts]
+    assert shown == wanted
+
+
+@pytest.mark.parametrize(
+    ("answer", "prompt"),
+    [
+        ("Resolution", "[128] Resolution ( 64-640 ?:help ) : "),
+        ("GAN power", "[0.0] GAN power ( 0.0 .. 5.0 ?:help ) : "),
+        ("Write preview", "[n] Write preview history ( y/n ?:help ) : "),
+        ("Face type", "[f] Face type ( h/mf/f/wf/head ?:help ) : "),
+        ("Target", "[0] Target iteration : "),
+        ("AE arch", "[liae-ud] AE architecture ( ?:help ) : "),
+    ],
+)
+def test_prompt_layout(answer, prompt, answers):
+    _, prompts = answers
+    ask_all("SAEHD")
+    assert prompt in prompts
+
+
+def test_defaults_of_a_first_run_without_answers(answers):
+    options = ask_all("SAEHD", context=GPU)
+    assert options["batch_size"] == 8
+    assert options["resolution"] == 128 and options["archi"] == "liae-ud" and options["d_mask_dims"] == 22
+    assert options["masked_training"] is True and options["true_face_power"] == 0.0
+    assert ask_all("SAEHD")["batch_size"] == 4
+    assert "warp_version" not in options and "precision" not in options
+    assert ask_all("Quick96") == {"batch_size": 4}
+    assert ask_all("XSeg") == {"face_type": "wf", "batch_size": 4, "pretrain": False}
+
+
+@pytest.mark.parametrize(
+    ("archi", "typed", "wanted"),
+    [("df", "150", 144), ("df-d", "150", 128), ("liae-t", "176", 160), ("df", "9999", 640), ("df-ud", "1", 64)],
+)
+def test_resolution_is_rounded_for_the_architecture(archi, typed, wanted, answers):
+    given, _ = answers
+    given.update({"Resolution": typed, "AE arch": archi})
+    assert ask_all("SAEHD")["resolution"] == wanted
+
+
+def test_mask_dimensions_follow_the_typed_decoder_dimensions(answers):
+    given, _ = answers
+    given["Decoder dimensions"] = "97"
+    options = ask_all("SAEHD")
+    assert options["d_dims"] == 98 and options["d_mask_dims"] == 32
+
+
+def test_masked_training_of_small_face_types_ignores_the_default_file(answers):
+    assert ask_all("SAEHD", file_defaults={"masked_training": False})["masked_training"] is True
+    given, _ = answers
+    given["Face type"] = "wf"
+    assert ask_all("SAEHD", file_defaults={"masked_training": False})["masked_training"] is False
+
+
+def test_default_file_supplies_defaults_but_not_the_morph_factor(answers):
+    options = ask_all("AMP", file_defaults={"resolution": 160, "morph_factor": 0.2})
+    assert options["resolution"] == 160 and options["morph_factor"] == 0.5
+
+
+def test_later_run_asks_nothing_and_keeps_everything(answers):
+    _, prompts = answers
+    first = ask_all("SAEHD")
+    prompts.clear()
+    assert ask_all("SAEHD", False, False, {**first, "of_a_fork": 3}) == {**first, "of_a_fork": 3}
+    assert prompts == []
+
+
+def test_override_asks_the_changeable_ones_only(answers):
+    given, prompts = answers
+    first = ask_all("SAEHD")
+    prompts.clear()
+    given["Use learning rate"] = "y"
+    options = ask_all("SAEHD", False, True, first)
+    assert options == {**first, "lr_dropout": "y"}
+    asked = "\n".join(prompts)
+    fixed = ("Resolution", "Face type", "AE arch", "dimensions")
+    assert not any(text in asked for text in fixed)
+    assert "Batch_size" in asked and "GAN patch size" not in asked
+
+
+def test_given_values_are_not_asked_and_are_rounded(answers):
+    _, prompts = answers
+    options = ask_all("SAEHD", given=parse_assignments("SAEHD", ["resolution=100", "gan_power=0.1", "e_dims=33"]))
+    assert options["resolution"] == 96 and options["e_dims"] == 34 and options["gan_patch_size"] == 12
+    assert not any("] Resolution" in prompt or "GAN power" in prompt for prompt in prompts)
+
+
+def test_fixed_options_cannot_be_changed_later(answers):
+    first = ask_all("SAEHD")
+    with pytest.raises(UsageError, match="resolution is fixed after the first run: this model has 128"):
+        ask_all("SAEHD", False, False, first, {"resolution": 256})
+    assert ask_all("SAEHD", False, False, first, {"resolution": 128, "batch_size": 2})["batch_size"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("resolution", "expected KEY=VALUE"),
+        ("resolutio=128", "no option 'resolutio'"),
+        ("resolution=32", "outside 64 to 640"),
+        ("resolution=a", "not a whole number"),
+        ("batch_size=2.5", "not a whole number"),
+        ("gan_power=nan", "not a number"),
+        ("face_type=x", "one of h, mf, f, wf, head"),
+        ("archi=df-x", "df or liae"),
+        ("pretrain=maybe", "not y or n"),
+    ],
+)
+def test_bad_values_are_refused_with_the_reason(text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_assignments("SAEHD", [text])
+
+
+def test_constants_cannot_be_set():
+    with pytest.raises(UsageError, match="constant"):
+        check_value("Quick96", "resolution", 128)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [("df", True), ("LIAE-UDT", True), ("df-uu", True), ("df-", False), ("dfx", False), ("liae-x", False), ("", False)],
+)
+def test_architecture_texts(text, fits):
+    assert is_architecture(text) is fits
+
+
+def test_yaml_round_trip_and_errors(tmp_path, answers):
+    options = ask_all("SAEHD")
+    path = tmp_path / "options.yaml"
+    dump_options("SAEHD", options, path)
+    options.pop("choose_preview_history")
+    assert read_options_file("SAEHD", path) == options
+    path.write_text("lr_dropout: y\npretrain: no\ngan_power: 1\n")
+    assert read_options_file("SAEHD", path) == {"lr_dropout": "y", "pretrain": False, "gan_power": 1.0}
+    path.write_text("a: [")
+    with pytest.raises(FormatError):
+        read_options_file("SAEHD", path)
+    path.write_text("resolution: big")
+    with pytest.raises(UsageError, match="options.yaml"):
+        read_options_file("SAEHD", path)
+
+
+def test_options_of_old_files_are_brought_up_to_date():
+    import numpy as np
+
+    options = from_model_file("SAEHD", {"lr_dropout": True, "eyes_prio": True, "resolution": np.int64(128), "x": 1})
+    assert options == {"lr_dropout": "y", "resolution": 128, "x": 1}
+    assert type(options["resolution"]) is int
+
+
+def test_pretraining_forces_its_values_without_storing_them(answers):
+    options = ask_all("SAEHD", given={"pretrain": True, "random_hsv_power": 0.1, "gan_power": 0.5, "lr_dropout": "y"})
+    assert options["gan_power"] == 0.5
+    effective = effective_options("SAEHD", options)
+    forced = {
+        "random_warp": False, "random_src_flip": True, "random_dst_flip": True, "random_hsv_power": 0.0, "gan_power": 0.0,
+        "lr_dropout": "n", "face_style_power": 0.0, "bg_style_power": 0.0, "uniform_yaw": True, "ct_mode": "none",
+        "true_face_power": 0.0,
+    }  # fmt: skip
+    assert {key: effective[key] for key in forced} == forced
+
+
+@pytest.mark.parametrize("class_name", sorted(TABLES))
+def test_every_option_has_a_help_text_and_an_effective_value(class_name):
+    effective = effective_options(class_name, {})
+    for option in TABLES[class_name]:
+        assert option.help.endswith(".")
+        assert not option.stored or effective[option.key] is not None
