@@ -12,7 +12,7 @@ from core.version import NAME, VERSION
 
 COMMANDS = (
     "extract", "sort", "util", "xseg", "train", "merge", "videoed", "exportdfm", "facesettool",
-    "workspace", "run", "doctor",
+    "workspace", "view", "run", "doctor",
 )  # fmt: skip
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130

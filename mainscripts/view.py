@@ -1,0 +1,56 @@
+"""The ``view`` step: show a folder of images with the user's viewer."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from core import interact
+from core.errors import UserError
+from core.paths import absolute_path
+
+
+def add_parser(subparsers):
+    """Add ``view`` to the command line."""
+    parser = subparsers.add_parser("view", help="show a folder of images with a viewer")
+    parser.add_argument("--input-dir", required=True, type=absolute_path, help="the folder")
+    parser.set_defaults(run=view)
+
+
+def view(options):
+    """Print the folder and open it, without waiting; on a machine without a display only print it."""
+    folder = options.input_dir
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder. Run the step that makes it first.")
+    interact.info(folder)
+    viewer = os.environ.get("DFL_VIEWER")
+    if not viewer and sys.platform == "win32":
+        os.startfile(folder)
+        return
+    command = _viewer_command(viewer)
+    if command is None:
+        interact.info("There is no display here, or no program that opens folders. Set DFL_VIEWER to an image viewer.")
+        return
+    _start([*command, str(folder)])
+
+
+def _viewer_command(viewer):
+    """The viewer of ``$DFL_VIEWER`` (a program, or one with arguments), else the system's opener; None without one."""
+    import shlex
+
+    if viewer:
+        return [viewer] if shutil.which(viewer) else shlex.split(viewer, posix=os.name != "nt")
+    if sys.platform == "darwin":
+        return ["open"]
+    has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return ["xdg-open"] if has_display and shutil.which("xdg-open") else None
+
+
+def _start(command):
+    """Start a program that goes on when this one has ended."""
+    nowhere = subprocess.DEVNULL
+    apart = {"start_new_session": True} if os.name == "posix" else {}
+    try:
+        subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, **apart)
+    except OSError as error:
+        raise UserError(f"{command[0]}: cannot be started ({error.strerror or error}). Check DFL_VIEWER.") from None
