@@ -12,7 +12,7 @@ from facelib.landmarks import MEAN_FACE_68
 _PLACES = (
     *((0, 127, 234, 0.29), (1, 234, 93, 0.59), (2, 93, 132, 0.83), (3, 132, 58, 0.92), (4, 172, 136, 0.13)),
     *((5, 136, 150, 0.52), (6, 149, 176, 0.05), (7, 176, 148, 0.66), (8, 152, 152, 0.0)),
-    *((17, 70, 46, 0.3), (18, 63, 53, 0.1), (19, 105, 65, 0.3), (20, 66, 65, 0.3), (21, 107, 55, 0.5)),
+    *((17, 70, 46, 0.3), (18, 63, 53, 0.3), (19, 105, 65, 0.4), (20, 66, 65, 0.45), (21, 107, 55, 0.6)),
     *((27, 168, 6, 0.2), (28, 197, 6, 0.1), (29, 5, 195, 0.4), (30, 4, 1, 0.6)),
     *((31, 98, 97, 0.32), (32, 97, 2, 0.05), (33, 2, 164, 0.25)),
     *((36, 33, 33, 0.0), (37, 160, 159, 0.2), (38, 158, 158, 0.0)),
@@ -45,8 +45,8 @@ def _tables():
 
 _FIRST, _SECOND, _WEIGHT = _tables()
 
-# The mesh ends a little inside the outline of the face.
-_JAW_OUTWARD = 0.012
+# The mesh ends a little inside the outline of the lower face: by this part of the height from nose bridge to chin.
+_JAW_OUTWARD = 0.012 * np.clip(np.minimum(np.arange(17) - 2, 14 - np.arange(17)) / 3, 0, 1)
 
 # Vertices that may form the outline: the rim of the mesh below the eyes and three rings of cheek inside it.
 _OUTLINE = np.array(
