@@ -3,6 +3,7 @@
 from core import interact
 from core.errors import UserError
 from core.paths import absolute_path
+from mainscripts.faceset_report import add_report_parser
 
 SIZE_RANGE, DEFAULT_SIZE = (128, 2048), 512
 FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head", "same")
@@ -18,6 +19,7 @@ def add_parser(subparsers):
     resize = _add_tool(tools, "resize", "change the size and the face type of the face pictures", _resize)
     resize.add_argument("--image-size", type=int, metavar="N", help="new side in pixels, 128-2048")
     resize.add_argument("--face-type", choices=FACE_TYPE_KEYS, help="new face type")
+    add_report_parser(tools)
     parser.set_defaults(group=parser)
 
 
