@@ -69,7 +69,7 @@ def require_writable(path: Path) -> None:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
     if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise UserError(f"{path}: is read-only and was left as it is. Make it writable and run again.")
+        raise UserError(f"{path}: is read-only and was left as it is. Make it writable and try again.")
 
 
 def walk_faces(

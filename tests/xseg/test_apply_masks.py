@@ -251,3 +251,18 @@ def test_the_face_type_of_an_unknown_network_is_asked(tmp_path, monkeypatch):
     assert sources.stored_face_type(tmp_path) is None
     (tmp_path / "XSeg_data.dat").write_bytes(model_data_to_bytes(ModelData(1, {"face_type": "mf"}, [[0.5]])))
     assert sources.stored_face_type(tmp_path) is FaceType.MIDFULL
+
+
+def test_one_device_is_asked_for_unless_a_flag_decides(tmp_path, monkeypatch):
+    from mainscripts import xseg
+    from models import device_choice
+
+    asked = []
+    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: asked.append((arguments, rest)))
+    monkeypatch.setattr(sources, "network_source", lambda folder, face_type: (folder, face_type))
+    flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": None}
+    assert xseg._network_source(argparse.Namespace(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
+    xseg._network_source(argparse.Namespace(**{**flags, "force_gpu_idxs": 1}))
+    xseg._network_source(argparse.Namespace(**{**flags, "cpu_only": True}))
+    assert [arguments for arguments, _ in asked] == [(False, None), (False, [1]), (True, None)]
+    assert all(rest == {"several": False} for _, rest in asked)

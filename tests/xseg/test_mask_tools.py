@@ -117,3 +117,16 @@ def test_errors_are_of_the_kinds_that_callers_expect(tmp_path):
         tools.remove_labels(tmp_path / "none")
     with pytest.raises(NothingToDo):
         tools.remove_labels(tmp_path)
+
+
+def test_labels_stay_when_the_faces_are_sorted(faces):
+    def content():
+        return sorted(
+            (read_bgr(path).tobytes(), [(p.include, p.points.tolist()) for p in read_metadata(path).polygons])
+            for path in faces.glob("*.jpg")
+        )
+
+    before = content()
+    result = run_main("sort", "--input-dir", faces, "--by", "brightness", "--yes")
+    assert result.returncode == 0, result.stderr
+    assert content() == before and sum(bool(labels) for _, labels in before) == 3
