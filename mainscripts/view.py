@@ -14,6 +14,7 @@ def add_parser(subparsers):
     """Add ``view`` to the command line."""
     parser = subparsers.add_parser("view", help="show a folder of images with a viewer")
     parser.add_argument("--input-dir", required=True, type=absolute_path, help="the folder")
+    parser.add_argument("--built-in", action="store_true", help="use this program's own window, a contact sheet")
     parser.set_defaults(run=view)
 
 
@@ -23,11 +24,17 @@ def view(options):
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder. Run the step that makes it first.")
     interact.info(folder)
+    if options.built_in and _has_display():
+        _show_contact_sheet(folder)
+        return
     viewer = os.environ.get("DFL_VIEWER")
     if not viewer and sys.platform == "win32":
         os.startfile(folder)
         return
     command = _viewer_command(viewer)
+    if command is None and _has_display():
+        _show_contact_sheet(folder)
+        return
     if command is None:
         interact.info("There is no display here, or no program that opens folders. Set DFL_VIEWER to an image viewer.")
         return
@@ -42,8 +49,18 @@ def _viewer_command(viewer):
         return [viewer] if shutil.which(viewer) else shlex.split(viewer, posix=os.name != "nt")
     if sys.platform == "darwin":
         return ["open"]
-    has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    return ["xdg-open"] if has_display and shutil.which("xdg-open") else None
+    return ["xdg-open"] if _has_display() and shutil.which("xdg-open") else None
+
+
+def _has_display():
+    is_graphical = sys.platform in ("win32", "darwin")
+    return is_graphical or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _show_contact_sheet(folder):
+    from samplelib.contact_sheet import show_folder
+
+    show_folder(folder)
 
 
 def _start(command):
