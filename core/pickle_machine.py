@@ -4,13 +4,13 @@ Every name becomes a stand-in of :mod:`core.pickle_objects`; anything else ends 
 proportion to the bytes read.
 """
 
-import re
 import struct
 from typing import Any
 
 import numpy as np
 
 from core.pickle_objects import ARRAYS, Holder, Pending, Refused, StandIn, StoredPath, printable
+from core.pickle_pairs import LAYOUTS, PairBlock
 
 _MOST_DEPTH = 24
 _LEAST_BUDGET = 100_000
@@ -21,21 +21,17 @@ _LONGEST_INTEGER = 16
 _GREATEST_KEY = 1 << 31
 _LEAST_COPIES = 32 << 20
 _COPIES_PER_BYTE = 3
-_SHORTEST_RUN = 8
 _LONGEST_GLOBAL = 300
 _LEAST_VIEW = 1024
 _HIGHEST_PROTOCOL = 5
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
-_FLOAT, _STOP, _MEMOIZE = ord("G"), ord("."), 0x94
+_ONLY_TEXT = frozenset({str})
+_STOP, _MEMOIZE = ord("."), 0x94
 
 _u16, _u32, _u64 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q"))
 _i32 = struct.Struct("<i").unpack_from
 _f64 = struct.Struct(">d").unpack_from
-
-
-class PairBlock(np.ndarray):
-    """A (n, 2) float64 array that stands for n elements ``[x, y]`` of the list that it is in."""
 
 
 class Damaged(Exception):
@@ -133,10 +129,11 @@ class Machine:
     def set_items(self, target, items):
         if type(target) is not dict or len(items) % 2:
             raise Damaged("is damaged (entries for something that is no dictionary)")
-        for key in items[::2]:
-            if type(key) is not str:
+        keys = items[::2]
+        if not _ONLY_TEXT.issuperset(map(type, keys)):
+            for key in keys:
                 _check_key(key)
-        target.update(zip(items[::2], items[1::2]))
+        target.update(zip(keys, items[1::2]))
 
     def find(self, module, name):
         if type(module) is not str or type(name) is not str:
@@ -149,7 +146,7 @@ class Machine:
 
 def _check_key(key):
     """Only kinds of keys that nobody can make collide, which would take for ever."""
-    if type(key) is int and abs(key) <= _GREATEST_KEY or type(key) in (bytes, bool):
+    if type(key) in (str, bytes, bool) or (type(key) is int and abs(key) <= _GREATEST_KEY):
         return
     raise Damaged(f"has a dictionary key that cannot be used ({type(key).__name__})")
 
@@ -235,9 +232,8 @@ def _empty_dict(machine):
 
 
 def _empty_list(machine):
-    data, at = machine.data, machine.at
-    run = _PAIR_RUNS.get(data[at])
-    if run is not None and at + run[0] < len(data) and data[at + run[0]] == _FLOAT and _pair_run(machine, *run[1:]):
+    layout = LAYOUTS.get(machine.data[machine.at])
+    if layout is not None and _pair_run(machine, layout):
         return
     machine.count_container()
     machine.stack.append([])
@@ -280,9 +276,11 @@ def _short_tuple(count):
 
 def _set_item(machine):
     stack = machine.stack
-    items = stack[-2:]
-    del stack[-2:]
-    machine.set_items(stack[-1], items)
+    value, key, target = stack.pop(), stack.pop(), stack[-1]
+    if type(target) is not dict:
+        raise Damaged("is damaged (an entry for something that is no dictionary)")
+    _check_key(key)
+    target[key] = value
 
 
 def _set_items(machine):
@@ -360,46 +358,23 @@ def _build(machine):
         raise Refused(f"a state for a {type(target).__name__}")
 
 
-def _pair_run(machine, pattern, dtype, index_size):
+def _pair_run(machine, layout):
     """Read many lists of two floats at once; False when there are not enough of them here."""
-    start = machine.at - 1
-    match = pattern.match(machine.data, start) if machine.marks else None
-    if match is None or match.end() - start < _SHORTEST_RUN * dtype.itemsize:
+    block = layout.run_at(machine.data, machine.at - 1) if machine.marks else None
+    if block is None:
         return False
-    count = (match.end() - start) // dtype.itemsize
-    records = np.frombuffer(machine.data, dtype, count, start)
-    block = np.empty((count, 2))
-    block[:, 0] = records["x"]
-    block[:, 1] = records["y"]
-    pairs = [block.view(PairBlock)] if machine.compact else block.tolist()
-    if index_size is not None:
-        if not machine.compact:  # else nothing keeps single pairs, and DeepFaceLab never refers to one again
-            first = machine.memo_size
-            machine.memo.update(zip(records["index"].tolist() if index_size else range(first, first + count), pairs))
-        machine.memo_size += count
+    machine.at += block.nbytes - 1
+    first = machine.memo_size
+    if layout.remembers:
+        machine.memo_size += len(block)
+    if machine.compact:  # nothing keeps single pairs, and DeepFaceLab never refers to one again
+        machine.stack.append(block)
+        return True
+    pairs = block.array().tolist()
+    if layout.remembers:
+        machine.memo.update(zip(block.memo_indexes() if layout.has_index else range(first, machine.memo_size), pairs))
     machine.stack.extend(pairs)
-    machine.at = match.end()
     return True
-
-
-def _pair_layout(between, index_size):
-    """Where the first float follows, pattern and record type of ``] <memo> ( G x G y e``."""
-    pattern = re.compile(rb"(?:\]" + between + rb"\(G.{8}G.{8}e)+", re.DOTALL)
-    fields = [("x", ">f8"), ("g", "u1"), ("y", ">f8"), ("e", "u1")]
-    if index_size:
-        fields = [("put", "V2"), ("index", f"<u{index_size}"), ("open", "V2"), *fields]
-    else:
-        fields = [("open", "V3" if index_size is None else "V4"), *fields]
-    dtype = np.dtype(fields)
-    return dtype.fields["x"][1] - 2, pattern, dtype, index_size
-
-
-_PAIR_RUNS = {
-    ord("("): _pair_layout(rb"", None),
-    0x94: _pair_layout(rb"\x94", 0),
-    ord("q"): _pair_layout(rb"q.", 1),
-    ord("r"): _pair_layout(rb"r.{4}", 4),
-}
 
 
 def _operations():

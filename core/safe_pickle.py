@@ -13,8 +13,9 @@ import numpy as np
 
 from core.errors import FormatError
 from core.pickle_emitter import dump_list, dumps
-from core.pickle_machine import Damaged, LostPair, Machine, PairBlock, check_values
+from core.pickle_machine import Damaged, LostPair, Machine, check_values
 from core.pickle_objects import PACK_CLASSES, SESSION_CLASSES, Holder, Refused, StoredPath, printable
+from core.pickle_pairs import PairBlock
 
 __all__ = [
     "PACK_CLASSES", "SESSION_CLASSES", "Holder", "PairBlock", "StoredPath", "UnsafePickle", "dump_list", "dumps",
@@ -70,7 +71,7 @@ def loads(data: bytes, name: Any, classes: dict | None = None, compact: bool = F
 def joined_pairs(value: Any) -> Any:
     """A list read ``compact`` as one (n, 2) array if it holds blocks, anything else as it is."""
     if type(value) is list and any(type(item) is PairBlock for item in value):
-        blocks = [np.asarray(item).reshape(-1, 2) for item in value]
+        blocks = [item.array() if type(item) is PairBlock else np.reshape(item, (-1, 2)) for item in value]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     return value
 
@@ -82,7 +83,7 @@ def expanded(value: Any) -> Any:
     if type(value) is list:
         items = []
         for item in value:
-            items += item.tolist() if type(item) is PairBlock else [expanded(item)]
+            items += item.array().tolist() if type(item) is PairBlock else [expanded(item)]
         return items
     return tuple(map(expanded, value)) if type(value) is tuple else value
 

@@ -26,7 +26,7 @@ _FACE_TYPE_NUMBERS = dict(zip(aligned_face.FACE_TYPES, (0, 1, 2, 3, 4, 10, 20, 1
 _FACE_TYPE_NAMES = {number: name for name, number in _FACE_TYPE_NUMBERS.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class PackEntry:
     """One picture in a packed faceset: what the index says of it, and where its bytes are."""
 

@@ -114,7 +114,7 @@ def run(count, tmp_path, capfd):
         path = tmp_path / name
         data = mutate(originals[source], rng)
         path.write_bytes(data)
-        start = time.monotonic()
+        start = time.process_time()
         try:
             use(path)
             outcomes["read"] += 1
@@ -126,7 +126,7 @@ def run(count, tmp_path, capfd):
                 _same_picture_data(path.read_bytes(), data, seed)
         except Exception as error:
             raise AssertionError(f"seed {seed}, {source}: {type(error).__name__}: {error}") from error
-        assert time.monotonic() - start < _MOST_SECONDS, seed
+        assert time.process_time() - start < _MOST_SECONDS, seed
         path.unlink()
         if seed % 500 == 0:
             capfd.readouterr()
