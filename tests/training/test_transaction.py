@@ -21,7 +21,7 @@ def contents(folder):
 
 
 def put(folder, generation, size=1000):
-    transaction.commit(folder, "m_SAEHD", {name: b"%d:" % generation + b"x" * size for name in NAMES})
+    transaction.commit(folder, "m_SAEHD", dict.fromkeys(NAMES, b"%d:" % generation + b"x" * size))
 
 
 class Crash(BaseException):
