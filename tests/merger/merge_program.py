@@ -1,0 +1,33 @@
+"""The merge command with a model that predicts at once; prints its peak memory. Arguments as of main.py merge."""
+
+import resource
+import sys
+
+import numpy as np
+from merge_stubs import load, unit
+
+import main
+from facelib.face_type import FaceType
+from mainscripts import merge_steps
+
+
+class StubModel:
+    """Mixes what it sees into the stored face, so that every frame's result differs."""
+
+    name, class_name, iteration, resolution, face_type = "stub", "SAEHD", 1, 64, FaceType.FULL
+
+    def __init__(self):
+        data = load("merge_inputs.npz")
+        self.parts = [unit(data[name]) for name in ("face_u8", "prd_mask_u8", "dst_mask_u8")]
+
+    def predict(self, faces, morph=1.0):
+        face, *masks = self.parts
+        return 0.5 * faces + 0.5 * face, *(np.stack([mask] * len(faces)) for mask in masks)
+
+
+if __name__ == "__main__":
+    merge_steps.open_model = lambda options: StubModel()
+    merge_steps._record = lambda options, model: None
+    code = main.main(["merge", *sys.argv[1:]])
+    print(f"PEAK {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
+    sys.exit(code)
