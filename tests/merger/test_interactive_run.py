@@ -62,8 +62,9 @@ class Setup:
         states, position = [FrameState(name) for name in names], 0
         if self.session.exists():
             stored = read_session(self.session, MergeConfig())
-            done = lambda index, config: self.output.is_done(self.frames[index], config)  # noqa: E731
-            states, position = resume(stored, names, iteration, done)
+            states, position = resume(
+                stored, names, iteration, lambda index, config: self.output.is_done(self.frames[index], config)
+            )
         run = InteractiveRun(
             self.frames, states, position, MergeConfig(), self.networks, self.output, self.session,
             self.folder / "settings.yaml", iteration, 2,
