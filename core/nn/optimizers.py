@@ -13,6 +13,7 @@ EPSILON = 1e-6
 
 FIRST_LOSS_SCALE = 2.0**12
 LARGEST_LOSS_SCALE = 2.0**24
+WEIGHTS_AT_ONCE = 4_000_000
 LOSS_SCALE_GROWTH = 2 ** (1 / 1000)
 
 
@@ -62,7 +63,8 @@ class Optimizer:
         self.iterations = tf.Variable(0, dtype=tf.int64, trainable=False, name="iters")
         self.loss_scale = tf.Variable(FIRST_LOSS_SCALE if scale_loss else 1.0, trainable=False, name="loss_scale")
         self._scales_loss = scale_loss
-        self._mask_seed = int(np.random.default_rng(seed).integers(2**31))
+        first_seed = int(np.random.default_rng(seed).integers(2**31))
+        self._seeds = {name: first_seed + index for index, name in enumerate(self.variables)}
         self._slots = {
             name: tuple(
                 tf.Variable(tf.zeros(variable.shape, tf.float32), trainable=False, name=f"{prefix}_{name}")
@@ -113,26 +115,18 @@ class Optimizer:
         tensor ()
             False when a gradient was not finite; nothing has changed then.
         """
-        names = list(gradients)
-        missing = [name for name in names if gradients[name] is None]
+        missing = [name for name, gradient in gradients.items() if gradient is None]
         if missing:
             raise ValueError(f"no gradient reaches {', '.join(missing)}")
-        variables = [self.variables[name] for name in names]
-        slots = [self._slots[name] for name in names]
-        step = self.iterations.read_value()
+        step, unscale = self.iterations.read_value(), 1 / self.loss_scale.read_value()
+        gradients = {name: tf.convert_to_tensor(gradient) for name, gradient in gradients.items()}
+        half_squares = tf.add_n([tf.nn.l2_loss(tf.cast(each, tf.float32)) for each in gradients.values()])
+        square_norm = 2 * half_squares * unscale**2
+        finite = tf.math.is_finite(square_norm)
+        factor = unscale * self._clip_factor(square_norm)
         update = tf.function(self._updated, jit_compile=True) if self.fuse_update else self._updated
-        new_values, new_slots, finite = update(
-            [tf.convert_to_tensor(variable) for variable in variables],
-            [[slot.read_value() for slot in of_variable] for of_variable in slots],
-            [tf.convert_to_tensor(gradients[name]) for name in names],
-            step,
-            self.loss_scale.read_value(),
-        )
-        for variable, value in zip(variables, new_values):
-            variable.assign(value)
-        for of_variable, values in zip(slots, new_slots):
-            for slot, value in zip(of_variable, values):
-                slot.assign(value)
+        for group in self._groups(gradients):
+            self._apply_group(update, group, gradients, factor, finite, step)
         self.iterations.assign_add(tf.cast(finite, tf.int64))
         if self._scales_loss:
             scale = self.loss_scale.read_value()
@@ -140,25 +134,54 @@ class Optimizer:
             self.loss_scale.assign(tf.where(finite, grown, tf.maximum(scale / 2, 1.0)))
         return finite
 
-    def _updated(self, values, slots, gradients, step, loss_scale):
-        """New values, new slots, and whether all gradients are finite; pure, so that it can be compiled."""
-        gradients = [tf.cast(gradient, tf.float32) / loss_scale for gradient in gradients]
-        square_norm = tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients])
-        finite = tf.math.is_finite(square_norm)
-        if self.clip_norm:
-            norm = tf.sqrt(square_norm)
-            factor = tf.where(norm >= self.clip_norm, self.clip_norm / norm, tf.ones_like(norm))
-            gradients = [gradient * factor for gradient in gradients]
+    def _apply_group(self, update, names, gradients, factor, finite, step):
+        """Update the variables of ``names``."""
+        variables = [self.variables[name] for name in names]
+        slots = [self._slots[name] for name in names]
+        new_values, new_slots = update(
+            [tf.convert_to_tensor(variable) for variable in variables],
+            [[slot.read_value() for slot in of_variable] for of_variable in slots],
+            [gradients[name] for name in names],
+            [self._seeds[name] for name in names],
+            factor,
+            finite,
+            step,
+        )
+        for variable, value in zip(variables, new_values):
+            variable.assign(value)
+        for of_variable, values in zip(slots, new_slots):
+            for slot, value in zip(of_variable, values):
+                slot.assign(value)
+
+    def _updated(self, values, slots, gradients, seeds, factor, finite, step):
+        """New values and new slots from old ones; pure, so that it can be compiled."""
         rate = self._rate(step)
         new_values, new_slots = [], []
-        for index, (value, old_slots, gradient) in enumerate(zip(values, slots, gradients)):
-            direction, changed_slots = self._direction(gradient, old_slots)
+        for value, old_slots, gradient, seed in zip(values, slots, gradients, seeds):
+            direction, changed_slots = self._direction(tf.cast(gradient, tf.float32) * factor, old_slots)
             difference = rate * direction
             if self.keep_share < 1:
-                difference *= self._mask(index, step, value.shape)
+                difference *= self._mask(seed, step, value.shape)
             new_values.append(tf.where(finite, value - difference, value))
             new_slots.append([tf.where(finite, new, old) for new, old in zip(changed_slots, old_slots)])
-        return new_values, new_slots, finite
+        return new_values, new_slots
+
+    def _groups(self, names):
+        """``names`` in groups of a few million weights: each is updated at once and needs its memory twice."""
+        groups, size = [[]], 0
+        for name in names:
+            if size > WEIGHTS_AT_ONCE:
+                groups.append([])
+                size = 0
+            groups[-1].append(name)
+            size += int(np.prod(self.variables[name].shape))
+        return groups
+
+    def _clip_factor(self, square_norm):
+        if not self.clip_norm:
+            return tf.constant(1.0)
+        norm = tf.sqrt(square_norm)
+        return tf.where(norm >= self.clip_norm, self.clip_norm / norm, tf.ones_like(norm))
 
     def _direction(self, gradient, slots):
         """The step before the learning rate, and the new slots."""
@@ -170,10 +193,10 @@ class Optimizer:
         angle = tf.cast(step, tf.float32) * (2 * math.pi / self.cosine_period)
         return self.learning_rate * (tf.cos(angle) + 1) / 2
 
-    def _mask(self, index, step, shape):
+    def _mask(self, seed, step, shape):
         """0/1 of the variable's shape, drawn anew for every step and variable."""
-        seed = tf.stack((tf.constant(self._mask_seed + index, tf.int64), step))
-        return tf.cast(tf.random.stateless_uniform(shape, seed) < self.keep_share, tf.float32)
+        random = tf.random.stateless_uniform(shape, tf.stack((tf.constant(seed, tf.int64), step)))
+        return tf.cast(random < self.keep_share, tf.float32)
 
 
 class RMSprop(Optimizer):
