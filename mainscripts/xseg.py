@@ -61,6 +61,8 @@ def run_apply(options):
     source, key = _mask_source(options)
     interact.info(f"Applying {_describe(source)} to {folder.name}/ folder.")
     statistics = apply_masks(folder, source, key, options.batch_size, options.restart)
+    for own, count in getattr(source, "converted", {}).items():
+        interact.info(f"Faces of type {own.text}, converted to {source.face_type.text} and their masks back: {count}")
     unsure = getattr(source, "unsure", ())
     if unsure:
         interact.warning(

@@ -1,5 +1,6 @@
 """Where applied masks come from: a trained XSeg network, or the face mesh."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,10 +49,16 @@ class NetworkMasks:
     face_type : FaceType, optional
         Type of the faces that the network was trained on. Faces of another type are converted to it and their masks
         back. None: every face is taken as it is.
+
+    Attributes
+    ----------
+    converted : Counter
+        Number of faces of each other type that were converted so far.
     """
 
     def __init__(self, predictor, face_type: FaceType | None):
         self.predictor, self.face_type = predictor, face_type
+        self.converted = Counter()
 
     def check(self, metadata: FaceMetadata, path: Path) -> None:
         """See :class:`MaskSource`."""
@@ -79,7 +86,9 @@ class NetworkMasks:
         """Network input of a face, and the matrix that cut it out (None: the whole picture was taken)."""
         image, matrix = face.image.astype(np.float32) / 255, None
         size = image.shape[1]
-        if self.face_type is not None and self.face_type != FaceType.from_text(face.metadata.face_type):
+        own = FaceType.from_text(face.metadata.face_type)
+        if self.face_type not in (None, own):
+            self.converted[own] += 1
             matrix = conversion_matrix(face.metadata, size, self.face_type)
             image = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
         return _resize(image, MASK_SIZE), matrix

@@ -214,6 +214,7 @@ def test_a_network_through_the_command_line(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "Applying trained XSeg model to aligned/ folder." in result.stdout
     assert "Files processed: 1\nDone." in result.stdout and "XSeg model face type" not in result.stdout
+    assert "Faces of type whole_face, converted to full_face and their masks back: 1" in result.stdout
     metadata = read_metadata(path)
     matrix = conversion_matrix(metadata, 200, FaceType.FULL)
     inside = cv2.warpAffine(np.ones((200, 200)), matrix, (200, 200), flags=cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST)
