@@ -40,7 +40,8 @@ class Editor:
         set_language("en")
         self.settings = settings or Settings()
         self.window = EditorWindow(Session(files or editor_files(folder)), self.settings, folder.name)
-        self.window.resize(900, 800)
+        if not self.settings.geometry:
+            self.window.resize(900, 800)
         self.window.show()
         QTest.qWaitForWindowExposed(self.window)
 

@@ -433,13 +433,15 @@ def test_settings_live_on(plain, tmp_path, monkeypatch):
     with editor(plain) as opened:
         opened.press("1")
         opened.press("`")
-        opened.window.setGeometry(30, 40, 1020, 870)
+        opened.window.resize(760, 730)
+        size = opened.window.width(), opened.window.height()
     settings.save_settings(opened.settings)
     again = settings.load_settings()
     assert (again.color, again.overlay) == ("red", True)
     with editor(plain, settings=again) as opened:
         assert opened.canvas.color == "red" and opened.canvas.overlay
         assert opened.window.buttons["red"].isChecked()
+        assert (opened.window.width(), opened.window.height()) == size
     (tmp_path / "configuration" / "editor.json").write_text('{"geometry": "###", "color": 3, "overlay": "yes"}')
     damaged = settings.load_settings()
     assert damaged.geometry_bytes() == b"" and damaged.color == "green" and damaged.overlay is False

@@ -3,13 +3,15 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 from labelled_faces import ROOT
 
-HAS_DISPLAY = all(shutil.which(name) for name in ("Xvfb", "xdotool"))
+HAS_DISPLAY = all(shutil.which(name) for name in ("Xvfb", "xdotool", "import"))
 
 
 @contextmanager
@@ -47,11 +49,7 @@ class Desktop:
         self.do("click", 1)
 
     def picture(self, path):
-        """Screenshot as (H, W, 3) uint8 BGR, by ImageMagick; None where that is not installed."""
-        import cv2
-
-        if shutil.which("import") is None:
-            return None
+        """Screenshot as (H, W, 3) uint8 BGR, by ImageMagick."""
         subprocess.run(["import", "-display", self.display, "-window", "root", str(path)], check=True)
         return cv2.imread(str(path))
 
@@ -59,8 +57,6 @@ class Desktop:
 @contextmanager
 def running_program(display, configuration: Path, *arguments):
     """Run ``main.py`` with a window on a display and yield the process."""
-    import sys
-
     environment = {
         **os.environ,
         "DISPLAY": display,
