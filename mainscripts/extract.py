@@ -252,7 +252,7 @@ def _extract(options, paths, first, state, settings):
             if options.manual_fix:
                 _fix_by_hand(options, settings, paths, state, journal, tally)
         journal.finish([path.name for path in paths] if paths is not None else sorted(state.results))
-    return tally.show()
+    return tally.show(state)
 
 
 def _re_extract(options, paths, debug_folder):
@@ -276,7 +276,7 @@ def _re_extract(options, paths, debug_folder):
         with ExtractionJournal(options.output_dir, state.options or _recorded(options, settings), state) as journal:
             _by_hand(options, settings, finders, paths, journal, tally)
             journal.finish(list(state.results))
-    return tally.show()
+    return tally.show(state)
 
 
 class _Tally:
@@ -295,7 +295,7 @@ class _Tally:
         interact.error(problem)
         self.problems.append(problem)
 
-    def show(self):
+    def show(self, state):
         """Print the report; the exit code."""
         unreadable = [name for name, (_, failed) in self.results.items() if failed]
         empty = [name for name, (faces, failed) in self.results.items() if not faces and not failed]
@@ -306,7 +306,7 @@ class _Tally:
         interact.info(f"Images found:        {len(self.results)}")
         interact.info(f"Faces detected:      {sum(faces for faces, _ in self.results.values())}")
         interact.info("-------------------------")
-        if unreadable and len(unreadable) == len(self.results):
+        if unreadable and all(result.error is not None for result in state.results.values()):
             self.fail("None of the frames could be read.")
         return 1 if self.problems else None
 

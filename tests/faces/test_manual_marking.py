@@ -1,0 +1,344 @@
+"""Every key and mouse action of the manual extractor: the state behind the window, its picture, and the real window."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from facelib.drawing import CYAN, GREEN
+from facelib.face_type import FaceType
+from facelib.landmarks import MEAN_FACE_68
+from samplelib import picture_window
+from samplelib.aligned_face import read_metadata
+from samplelib.extraction import ExtractSettings
+from samplelib.manual_marking import ManualMarking
+from samplelib.manual_window import draw_view
+from samplelib.picture_window import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP, display_problem
+
+ROOT = Path(__file__).parents[2]
+
+
+def answer(marking):
+    """Play the network: landmarks in the middle of the wanted rectangle. Returns the request."""
+    request = marking.request()
+    if request is not None:
+        left, top, right, bottom = request.rect
+        marking.answer(request, MEAN_FACE_68 * (right - left, bottom - top) + (left, top))
+    return request
+
+
+def marked_at(x, y, frames=3):
+    marking = ManualMarking(frames)
+    marking.mouse(MOVE, x, y)
+    answer(marking)
+    return marking
+
+
+def test_start():
+    marking = ManualMarking(2)
+    assert (marking.x, marking.y, marking.half_size) == (0, 0, 100)
+    assert not marking.locked and marking.accurate and marking.help_shown and marking.landmarks is None
+    request = marking.request()
+    assert request.rect == (-100, -100, 100, 100) and request.accurate
+    assert marking.request() is None  # once
+
+
+def test_the_rectangle_follows_the_mouse_until_locked():
+    marking = marked_at(300, 200)
+    assert marking.rect == (200, 100, 400, 300)
+    marking.mouse(LEFT_DOWN, 300, 200)
+    assert marking.locked and answer(marking).rect == (200, 100, 400, 300)
+    marking.mouse(MOVE, 10, 10)
+    marking.mouse(WHEEL_UP, 10, 10)
+    assert marking.request() is None and (marking.x, marking.half_size) == (300, 100)
+    marking.mouse(LEFT_DOWN, 10, 10)
+    assert not marking.locked
+    marking.mouse(MOVE, 11, 12)
+    assert answer(marking).rect == (-89, -88, 111, 112)
+
+
+def test_the_wheel_changes_the_size_in_steps():
+    marking = marked_at(300, 200)
+    marking.mouse(WHEEL_UP, 0, 0)
+    assert marking.half_size == 110 and answer(marking).rect == (190, 90, 410, 310)
+    marking.half_size = 55
+    marking.mouse(WHEEL_DOWN, 0, 0)
+    assert marking.half_size == 49.5
+    marking.half_size = 40
+    marking.mouse(WHEEL_UP, 0, 0)
+    assert marking.half_size == 41
+    for _ in range(60):
+        marking.mouse(WHEEL_DOWN, 0, 0)
+    assert marking.half_size == 5
+
+
+def test_failing_networks_leave_the_old_landmarks():
+    marking = marked_at(300, 200)
+    old = marking.landmarks
+    marking.mouse(MOVE, 320, 200)
+    marking.answer(marking.request(), None)
+    assert marking.landmarks is old
+
+
+def test_answers_for_another_frame_are_dropped():
+    marking = ManualMarking(2)
+    request = marking.request()
+    marking.key(" ")
+    marking.answer(request, MEAN_FACE_68)
+    assert marking.landmarks is None
+
+
+def test_manual_rectangle():
+    marking = marked_at(300, 200)
+    marking.mouse(LEFT_DOWN, 300, 200)
+    answer(marking)
+    marking.mouse(RIGHT_DOWN, 300, 200)
+    assert marking.rectangle_mode and not marking.locked
+    marking.mouse(MOVE, 330, 240)
+    assert marking.request() is None
+    assert np.allclose(marking.landmarks[30], (300, 200)) and marking.rect == (250, 150, 350, 250)
+    assert marking.half_size == 50
+    vector = marking.landmarks[45] - marking.landmarks[36]
+    assert np.degrees(np.arctan2(vector[1], vector[0])) == pytest.approx(53.13, abs=0.1)
+    landmarks = marking.landmarks
+    marking.mouse(LEFT_DOWN, 330, 240)
+    assert not marking.rectangle_mode and marking.locked and (marking.x, marking.y) == (330, 240)
+    assert marking.landmarks is landmarks and marking.request() is None
+    marking.key("\r")
+    assert marking.faces[0].rect == (250, 150, 350, 250)
+
+
+def test_right_click_twice_goes_back_to_the_network():
+    marking = marked_at(300, 200)
+    marking.mouse(RIGHT_DOWN, 300, 200)
+    marking.mouse(MOVE, 330, 240)
+    marking.mouse(RIGHT_DOWN, 330, 240)
+    assert not marking.rectangle_mode and answer(marking) is not None
+
+
+@pytest.mark.parametrize("key", ["\r", "\n"])
+def test_enter_accepts_even_unlocked(key):
+    marking = marked_at(300, 200)
+    marking.key(key)
+    assert marking.index == 1 and marking.faces[0].rect == (200, 100, 400, 300)
+    assert marking.left_frames == [0] and not marking.locked
+    assert (marking.x, marking.y, marking.half_size) == (300, 200, 100)  # carried over
+    assert answer(marking).frame_index == 1
+
+
+def test_space_and_dot_without_lock_give_no_face():
+    for key in (" ", ".", ">"):
+        marking = marked_at(300, 200)
+        marking.key(key)
+        assert marking.index == 1 and marking.faces == {} and marking.left_frames == [0]
+
+
+def test_dot_and_comma_keep_a_locked_face_and_take_it_back():
+    marking = marked_at(300, 200)
+    marking.mouse(LEFT_DOWN, 300, 200)
+    answer(marking)
+    marking.key(".")
+    assert marking.index == 1 and 0 in marking.faces and not marking.locked
+    marking.mouse(MOVE, 50, 60)
+    answer(marking)
+    marking.key("<")
+    assert marking.index == 0 and marking.locked and 1 not in marking.faces
+    assert (marking.x, marking.y, marking.half_size) == (300, 200, 100) and marking.request() is None
+    marking.mouse(LEFT_DOWN, 300, 200)  # unlock: the face is given up unless it is kept again
+    marking.key(".")
+    assert marking.faces == {} and marking.index == 1
+
+
+def test_comma_at_the_first_frame_does_nothing():
+    marking = marked_at(300, 200)
+    marking.key(",")
+    assert marking.index == 0 and marking.landmarks is not None and not marking.left_frames
+
+
+def test_frames_with_a_face_are_passed_over_after_enter():
+    marking = marked_at(300, 200)
+    marking.key("\r")
+    marking.key(" ")
+    answer(marking)
+    marking.mouse(LEFT_DOWN, 300, 200)
+    answer(marking)
+    marking.key(",")  # keeps frame 2, goes to frame 1, which has none
+    marking.key(",")  # frame 0
+    assert marking.index == 0 and marking.locked
+    marking.key("\r")
+    assert marking.index == 1
+    answer(marking)
+    marking.key("\r")
+    assert marking.finished and sorted(marking.faces) == [0, 1, 2]
+
+
+def test_q_leaves_the_rest_without_faces():
+    marking = marked_at(300, 200)
+    marking.mouse(LEFT_DOWN, 300, 200)
+    marking.key("q")
+    assert marking.finished and list(marking.faces) == [0] and marking.left_frames == [0]
+    marking = marked_at(300, 200)
+    marking.key("q")
+    assert marking.finished and marking.faces == {}
+    marking.key("\r")
+    assert marking.faces == {}
+
+
+def test_help_and_accuracy():
+    marking = marked_at(300, 200)
+    marking.key("h")
+    marking.key("a")
+    assert not marking.help_shown and not marking.accurate and marking.request() is None
+    marking.mouse(MOVE, 301, 200)
+    assert not marking.request().accurate
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return ExtractSettings(tmp_path, None, FaceType.WHOLE_FACE, 256)
+
+
+def test_view_has_help_rectangle_and_coloured_landmarks(settings):
+    frame = np.full((400, 600, 3), 100, np.uint8)
+    marking = marked_at(300, 250)
+    view = draw_view(frame, marking, settings, 1.5)
+    assert view.shape == (600, 900, 3)
+    assert (view[:100] == 255).all(axis=2).any()
+    assert (view == GREEN).all(axis=2).any() and not (view == CYAN).all(axis=2).any()
+    assert tuple(view[int(150 * 1.5), 500]) == (255, 0, 0)
+    marking.key("h")
+    marking.mouse(LEFT_DOWN, 300, 250)
+    view = draw_view(frame, marking, settings, 1.5)
+    assert not (view[:100] == 255).all(axis=2).any() and (view == CYAN).all(axis=2).any()
+
+
+def test_view_enlarges_a_small_rectangle(settings):
+    frame = np.full((400, 600, 3), 100, np.uint8)
+    frame[190:210, 290:310] = (10, 200, 30)
+    marking = marked_at(300, 200)
+    marking.key("h")
+    marking.half_size, marking.landmarks, marking.rect = 20, None, None
+    view = draw_view(frame, marking, settings, 1.0)
+    rows, columns = np.nonzero((view == (10, 200, 30)).all(axis=2))
+    assert np.ptp(rows) == pytest.approx(100, abs=8) and np.ptp(columns) == pytest.approx(100, abs=8)
+    assert (rows.mean(), columns.mean()) == pytest.approx((200, 300), abs=4)
+
+
+@pytest.mark.parametrize("face_type", [FaceType.MARK_ONLY, FaceType.HEAD])
+def test_view_of_all_kinds(tmp_path, face_type):
+    marking = marked_at(300, 200)
+    settings = ExtractSettings(tmp_path, None, face_type, 256)
+    assert draw_view(np.zeros((90, 600, 3), np.uint8), marking, settings, 1.0).shape == (90, 600, 3)
+
+
+def test_displays_that_are_not_there(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", "")
+    assert "DISPLAY is not set" in display_problem()
+    monkeypatch.setenv("DISPLAY", ":4711")
+    assert ":4711 does not answer" in display_problem()
+    monkeypatch.setattr(picture_window.importlib.util, "find_spec", lambda name: None)
+    assert "pip install PyQt5" in display_problem()
+
+
+class Desktop:
+    """A display of its own, and a person at its keyboard and mouse."""
+
+    def __init__(self, number):
+        self.environment = {**os.environ, "DISPLAY": f":{number}", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        for name in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM_PLUGIN_PATH"):
+            self.environment.pop(name, None)
+        self.server = subprocess.Popen(
+            ["Xvfb", f":{number}", "-screen", "0", "1400x900x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_until(lambda: Path(f"/tmp/.X11-unix/X{number}").exists())
+
+    def do(self, *arguments):
+        done = subprocess.run(
+            ["xdotool", *map(str, arguments)], env=self.environment, capture_output=True, text=True, timeout=20
+        )
+        return done.stdout.split()
+
+    def window(self):
+        return self.do("search", "--name", "Manual pass")
+
+
+def wait_until(condition, seconds=40):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.1)
+    raise AssertionError("waited in vain")
+
+
+@pytest.fixture
+def desktop():
+    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
+        pytest.skip("needs Xvfb and xdotool")
+    desktop = Desktop(90 + os.getpid() % 900)
+    yield desktop
+    desktop.server.terminate()
+    desktop.server.wait()
+
+
+def test_the_real_window(desktop, tmp_path):
+    """Four frames: accepted, skipped, drawn as a rectangle, left out."""
+    frames, output = tmp_path / "frames", tmp_path / "aligned"
+    frames.mkdir()
+    portrait = np.ascontiguousarray(skimage.data.astronaut()[:300, 60:460, ::-1])
+    for number in range(4):
+        cv2.imwrite(str(frames / f"{number}.png"), portrait)
+    options = ["--input-dir", frames, "--output-dir", output, "--face-type", "full_face", "--image-size", "256"]
+    options += ["--jpeg-quality", "90", "--max-faces-from-image", "0", "--output-debug", "--manual-window-size", "0"]
+
+    options += ["--detector", "manual"]
+    process = subprocess.Popen(
+        [sys.executable, "main.py", "extract", *map(str, options)], cwd=ROOT, env=desktop.environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    debug = tmp_path / "aligned_debug"
+    try:
+        wait_until(lambda: desktop.window() or process.poll() is not None, 90)
+        assert process.poll() is None, process.stdout.read()
+        desktop.do("windowfocus", "--sync", desktop.window()[-1])
+        desktop.do("mousemove", 1, 1)
+        desktop.do("mousemove", 165, 120)
+        time.sleep(1)
+        desktop.do("click", 1)  # lock
+        desktop.do("mousemove", 300, 250)
+        time.sleep(0.5)
+        desktop.do("key", "Return")
+        wait_until(lambda: (debug / "0.jpg").exists())
+        desktop.do("key", "space")
+        wait_until(lambda: (debug / "1.jpg").exists())
+        desktop.do("mousemove", 165, 120)
+        desktop.do("click", 3)  # manual rectangle from the nose
+        time.sleep(0.3)
+        desktop.do("mousemove", 225, 120)
+        time.sleep(0.3)
+        desktop.do("click", 1)
+        time.sleep(0.3)
+        desktop.do("key", "Return")
+        wait_until(lambda: (debug / "2.jpg").exists())
+        desktop.do("key", "q")
+        text, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0, text
+    assert sorted(path.name for path in output.glob("*.jpg")) == ["0_0.jpg", "2_0.jpg"]
+    found = read_metadata(output / "0_0.jpg").source_landmarks
+    assert np.linalg.norm(found[30] - (164, 127)) < 6  # the tip of the nose
+    drawn = read_metadata(output / "2_0.jpg")
+    assert np.allclose(drawn.source_landmarks[30], (165, 120), atol=1)
+    assert drawn.source_rect.tolist() == pytest.approx([105, 60, 225, 180], abs=1)
