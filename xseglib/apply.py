@@ -17,6 +17,7 @@ from xseglib.folders import (
     face_files,
     report_failure,
     report_not_a_face,
+    require_faces,
     require_writable,
 )
 from xseglib.mask_sources import Face, MaskSource
@@ -118,6 +119,7 @@ def apply_masks(
             bar.update(len(batch))
     if not statistics.failed:
         journal.finish()
+        require_faces(statistics.done, folder)
     return statistics
 
 

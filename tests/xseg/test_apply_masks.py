@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from labelled_faces import CUT, TRIANGLE, StubPredictor, face_landmarks, make_faceset, oval_label, run_main, write_face
 
-from core.errors import UserError
+from core.errors import NothingToDo, UserError
 from core.imagelib.polygons import rasterize
 from core.nn.weight_files import write_weights
 from facelib.alignment import face_matrix
@@ -118,6 +118,13 @@ def test_broken_locked_and_foreign_files_are_named_and_the_rest_is_done(faces, c
     with pytest.raises(UserError, match="3 of the files"):
         statistics.raise_if_failed()
     assert not list(faces.glob(".*tmp*"))
+
+
+def test_a_folder_without_any_face(tmp_path):
+    cv2.imwrite(str(tmp_path / "foreign.jpg"), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(NothingToDo, match="none of its pictures is an aligned face"):
+        apply_masks(tmp_path, NetworkMasks(StubPredictor(), None), "stub")
+    assert [path.name for path in tmp_path.iterdir()] == ["foreign.jpg"]
 
 
 class RecordingPredictor(StubPredictor):
