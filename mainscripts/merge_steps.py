@@ -24,10 +24,14 @@ def open_model(options):
     """The trained model, on the device of the flags or of the question."""
     from models.base import open_for_inference
     from models.device_choice import choose_devices
+    from models.model_files import summary_text
 
     indexes = None if options.force_gpu_idxs is None else [options.force_gpu_idxs]
-    choose_devices(options.cpu_only, indexes, several=False)
-    return open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
+    devices = choose_devices(options.cpu_only, indexes, several=False)
+    model = open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
+    shown = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in devices]
+    interact.info(summary_text(f"{model.name}_{model.class_name}", model.iteration, model.options, shown))
+    return model
 
 
 def collect_frames(options, paths):

@@ -284,8 +284,8 @@ def readable_value(name: str, value: Any) -> Any:
 
 def _choice_index(name, value):
     texts = [text.lower() for text in CHOICES[name]]
-    if name == "two_pass_mode" and isinstance(value, bool):
-        return 2 if value else 0
+    if name == "two_pass_mode" and (isinstance(value, bool) or str(value).strip().lower() in ("y", "n", "yes", "no")):
+        return 2 if _truth(name, value, "") else 0
     if value is None or (isinstance(value, str) and value.strip().lower() in ("", "none")):
         return 0 if "none" in texts else None
     if isinstance(value, str) and value.strip().lower() in texts:

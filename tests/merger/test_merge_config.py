@@ -98,6 +98,8 @@ def test_stored_dictionary_ignores_unknown_names():
         ("color_transfer_mode", None, 0),
         ("color_transfer_mode", "sot-m", 7),
         ("two_pass_mode", True, 2),
+        ("two_pass_mode", "y", 2),
+        ("two_pass_mode", "face", 1),
         ("masked_hist_match", "n", False),
         ("erode_mask_modifier", "-400", -400),
     ],
