@@ -54,7 +54,13 @@ def add_parser(subparsers):
     parser.add_argument("--cpu-only", action="store_true", help="do not use a GPU")
     parser.add_argument("--force-gpu-idxs", metavar="N", type=int, help="index of the GPU to use (asked)")
     parser.add_argument(
-        "--interactive", action=argparse.BooleanOptionalAction, help="in a window, settings by keys (asked)"
+        "--interactive",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="in a window, settings by keys (asked)",
+    )
+    parser.add_argument(
+        "--non-interactive", action="store_false", dest="interactive", help="the same as --no-interactive"
     )
     parser.add_argument(
         "--use-session", action=argparse.BooleanOptionalAction, help="interactive: go on with the saved session (asked)"
@@ -95,6 +101,7 @@ def run(options):
     if not paths:
         interact.info("No frames to merge in input_dir.")
         return 3
+    merge_steps.report_consents(options)
     model = merge_steps.open_model(options)
     base = _model_config(model)
     if base.is_morphable:

@@ -34,6 +34,20 @@ def open_model(options):
     return model
 
 
+def report_consents(options):
+    """Say what the consent records of both facesets tell."""
+    from core.consent import report_consent
+
+    for folder in _facesets(options):
+        report_consent(folder)
+
+
+def _facesets(options):
+    """The destination's faces, and the source's where the workspace has the usual names."""
+    source = options.aligned_dir.parent.parent / "data_src" / "aligned"
+    return [folder for folder in (source, options.aligned_dir) if folder.is_dir()]
+
+
 def collect_frames(options, paths):
     """Frames with their faces, smoothed if wanted, and their motion."""
     from merger.frames import match_faces, with_motion
@@ -268,7 +282,7 @@ def _marked(options, model):
     from core.provenance import Story, check_library, consents_of, hash_model, marked, metadata_of
 
     check_library()
-    consents = tuple(consents_of([options.aligned_dir]))
+    consents = tuple(consents_of(_facesets(options)))
     story = Story(
         options.input_video, model=hash_model(options.model_dir, options.model, model.name), consents=consents
     )
@@ -325,7 +339,7 @@ def _record(options, model):
     """Leave a note of the model beside the merged frames, for the video that will be made of them."""
     from core.provenance import record_merge
 
-    record_merge(options.output_dir, options.model_dir, options.model, model.name, [options.aligned_dir])
+    record_merge(options.output_dir, options.model_dir, options.model, model.name, _facesets(options))
 
 
 def _report(failed, total):
