@@ -232,6 +232,17 @@ def test_enhanced_faces_may_replace_the_originals(asked, monkeypatch, tmp_path):
     assert read_bgr(faces / "1_0.jpg").mean() > 250 and not faces.with_name("aligned_enhanced").exists()
 
 
+def test_saving_metadata_says_what_to_keep(tmp_path, capsys):
+    _face(tmp_path / "1_0.jpg")
+    assert main.main(["util", "--input-dir", str(tmp_path), "--save-faceset-metadata"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("Metadata saved to"))
+    told = " ".join(lines[start : start + 4])
+    assert str(tmp_path / "meta.dat") in told and (tmp_path / "meta.dat").is_file()
+    for text in ("can be edited", "Keep their file names", "size may change", "--restore-faceset-metadata"):
+        assert text in told
+
+
 # --- training
 
 
@@ -388,7 +399,21 @@ def test_columns_of_the_preview(monkeypatch):
     np.testing.assert_allclose(middle, [0.2, 0.1, 0.4, 0.2, 0.3], atol=0.01)
     masked = pages[1][1]
     np.testing.assert_allclose(masked[masked.shape[0] - 32, 32::64, 0], [0.2, 0.1, 0.4, 0.1, 0.075], atol=0.01)
+    np.testing.assert_allclose(pages[2][1][-32, 32::64, 0], [1, 0.5, 1, 0.5, 0.5], atol=0.01)
     assert {"src", "dst", "dst > src"} <= set(captions)
+
+
+def test_pages_of_the_mask_preview():
+    """Labelled faces, and faces of both sides: picture, mask, picture under its mask."""
+    network = SimpleNamespace(predict=lambda faces: np.full((*faces.shape[:3], 1), 0.5, np.float32))
+    faces = np.full((2, 256, 256, 3), 102, np.uint8)
+    batch = {"image": faces, "mask": np.full((2, 256, 256, 1), 255, np.uint8), "src": faces, "dst": faces}
+    pages = dict(preview.xseg_pages(network, batch, False))
+    assert list(pages) == ["XSeg training faces", "XSeg src faces", "XSeg dst faces"]
+    for picture in pages.values():
+        assert picture.shape[1] == 3 * 256
+        assert picture[-128, 256 + 128, 0] == pytest.approx(0.5, abs=0.01), "the mask"
+    assert pages["XSeg src faces"][-128, 128, 0] == pytest.approx(0.4, abs=0.01), "the face"
 
 
 def test_choosing_the_picture_of_the_history(monkeypatch):
