@@ -23,7 +23,10 @@ def require_network(model_dir: Path) -> None:
     """Raise a UserError that names the missing folder or file."""
     model_dir = Path(model_dir)
     if not model_dir.is_dir():
-        raise UserError(f"{model_dir}: no such folder. Give the folder of the trained XSeg model with --model-dir.")
+        raise UserError(
+            f"{model_dir}: no such folder. Give the folder of the trained XSeg model with --model-dir, "
+            "or add --generic for whole-face masks without one."
+        )
     if not has_network(model_dir):
         raise UserError(f"{model_dir / WEIGHTS_NAME}: no such file. Train an XSeg model first (train --model XSeg).")
 
