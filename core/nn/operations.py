@@ -79,7 +79,7 @@ def resize_bilinear(x, size: int):
     """
     height, width = x.shape[1:3]
     target = (height * size, width * size) if size > 0 else (height // -size, width // -size)
-    resized = tf.compat.v1.image.resize_bilinear(x, target, align_corners=False, half_pixel_centers=False)
+    resized = tf.raw_ops.ResizeBilinear(images=x, size=target, align_corners=False, half_pixel_centers=False)
     return tf.cast(resized, x.dtype)
 
 
