@@ -206,6 +206,7 @@ def compose_frame(
     config: MergeConfig,
     motion: Motion = Motion(),
     rng_factory=None,
+    keep_rim: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put predicted faces into a frame.
 
@@ -221,6 +222,9 @@ def compose_frame(
     rng_factory : callable, optional
         Makes the random generator of each face's colour transfer. By default all faces of all frames use the same
         random directions, so that they do not flicker.
+    keep_rim : bool
+        With a face larger than its crop (negative output face scale), filters of the pasted face leave what lies outside
+        of the crop as it is. DeepFaceLab makes it black (False).
 
     Returns
     -------
@@ -230,7 +234,9 @@ def compose_frame(
         (H, W) or (S, S) uint8.
     """
     rng_factory = rng_factory or (lambda: np.random.default_rng(0))
-    patches = [compose_face(frame, face, prediction, config, motion, rng_factory()) for face, prediction in faces]
+    patches = [
+        compose_face(frame, face, prediction, config, motion, rng_factory(), keep_rim) for face, prediction in faces
+    ]
     if config.mode == "raw-predict":
         image, mask = _fold_squares(patches)
         return _to_uint8(image), _to_uint8(mask)
@@ -251,6 +257,7 @@ def compose_face(
     config: MergeConfig,
     motion: Motion = Motion(),
     rng: np.random.Generator | None = None,
+    keep_rim: bool = True,
 ) -> Patch | None:
     """Put one predicted face onto the original frame; None if it lies outside. Arguments as :func:`compose_frame`."""
     enlarged, face_mask = face_masks(face, prediction, config)
@@ -269,7 +276,7 @@ def compose_face(
         return Patch(face.box, np.clip(picture * (1 - square) + pasted * square, 0.0, 1.0), mask)
     if _is_tiny(mask):
         return Patch(face.box, picture, mask)
-    return _overlay(frame, picture, mask, face_mask, face, prediction, config, motion, rng)
+    return _overlay(frame, picture, mask, face_mask, face, prediction, config, motion, rng, keep_rim)
 
 
 def face_masks(face: PreparedFace, prediction: Prediction, config: MergeConfig) -> tuple[np.ndarray, np.ndarray]:
@@ -286,7 +293,7 @@ def face_masks(face: PreparedFace, prediction: Prediction, config: MergeConfig) 
     return mask, _resize_cubic(mask, face.size)
 
 
-def _overlay(frame, picture, mask, face_mask, face, prediction, config, motion, rng):
+def _overlay(frame, picture, mask, face_mask, face, prediction, config, motion, rng, keep_rim):
     area = (face_mask > 0).astype(np.float32)[..., None]
     predicted = prediction.face
     if config.color_transfer and not config.is_seamless:
@@ -311,6 +318,10 @@ def _overlay(frame, picture, mask, face_mask, face, prediction, config, motion, 
             face.face_to_box if box is face.box else Box(-face.box.left, -face.box.top, 0, 0).shifted(face.face_to_box)
         )
         pasted = _paste(new_face, matrix, box)
+        if config.output_face_scale < 0 and keep_rim:
+            first = result if box is face.box else _in_frame(result, face.box, frame.shape)
+            covered = _paste(np.ones(new_face.shape[:2], np.float32), matrix, box)[..., None]
+            pasted = pasted + first * (1 - np.clip(covered, 0, 1))
         result = np.clip(_blend(background, pasted, mask), 0.0, 1.0)
     if config.color_degrade_power:
         if box is face.box:
@@ -436,7 +447,7 @@ def _blend(background, picture, mask):
 
 
 def _in_frame(mask, box, shape):
-    whole = np.zeros(shape[:2], np.float32)
+    whole = np.zeros((*shape[:2], *mask.shape[2:]), np.float32)
     whole[box.slices] = mask
     return whole
 

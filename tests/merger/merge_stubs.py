@@ -68,11 +68,13 @@ def first_set_networks():
     return FixedNetworks(unit(data["face_u8"]), unit(data["prd_mask_u8"]), unit(data["dst_mask_u8"]))
 
 
-def merge(frame, landmark_sets, config, networks, motion=STILL, rng_factory=None):
+def merge(frame, landmark_sets, config, networks, motion=STILL, rng_factory=None, keep_rim=True):
     """One frame through all stages; (H, W, 4) uint8."""
     faces = [prepare_face(frame, landmarks, config, networks.resolution) for landmarks in landmark_sets]
     predictions = predict_faces(faces, [config] * len(faces), networks)
-    image, mask = compose_frame(frame, list(zip(faces, predictions, strict=True)), config, motion, rng_factory)
+    image, mask = compose_frame(
+        frame, list(zip(faces, predictions, strict=True)), config, motion, rng_factory, keep_rim
+    )
     return np.dstack([image, mask])
 
 

@@ -60,7 +60,9 @@ def expected_of(case):
 def test_first_set(case):
     landmarks = [INPUTS[f"lm_{name}"] for name in case["landmarks"]]
     motion = Motion(case["motion_deg"], case["motion_power"])
-    result = merge(INPUTS["frame_u8"], landmarks, config_of(case), first_set_networks(), motion, generator_of(case))
+    result = merge(
+        INPUTS["frame_u8"], landmarks, config_of(case), first_set_networks(), motion, generator_of(case), False
+    )
     expected = expected_of(case)
     assert result.shape == expected.shape
     apart = np.abs(result.astype(int) - expected)
@@ -90,7 +92,7 @@ def test_second_set(case, monkeypatch):
     names = case["landmarks"] if isinstance(case["landmarks"], list) else [case["landmarks"]]
     motion = Motion(case["motion_deg"], case["motion_power"])
     landmarks = [RUNS[f"lm_{name}"] for name in names]
-    result = merge(frame, landmarks, config_of(case), networks, motion, generator_of(case))
+    result = merge(frame, landmarks, config_of(case), networks, motion, generator_of(case), False)
     if case["name"] == "raw_predict":
         expected = RUNS["out_raw_predict"]
     else:
@@ -160,6 +162,17 @@ def test_pixels_away_from_the_face_are_untouched(mode, transfer):
         outside = result[..., 3] == 0
     assert np.array_equal(result[outside][:, :3], frame[outside])
     assert (result[~outside][:, :3] != frame[~outside]).any()
+
+
+@pytest.mark.parametrize("denoise", [0, 10])
+def test_a_face_larger_than_its_crop_has_no_black_rim(denoise):
+    settings = {"mask_mode": 0, "color_transfer_mode": 0, "output_face_scale": -20, "image_denoise_power": denoise}
+    config = MergeConfig(**settings, sharpen_mode=1, blursharpen_amount=1)
+    arguments = (INPUTS["frame_u8"], [INPUTS["lm_A"]], config, first_set_networks())
+    ours, theirs = merge(*arguments), merge(*arguments, keep_rim=False)
+    rim = (ours != theirs).any(axis=2)
+    assert rim.mean() > 0.02
+    assert ours[rim].mean() > 2 * theirs[rim].mean()
 
 
 def test_a_face_outside_of_the_frame_changes_nothing():

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from merge_stubs import load
 
+from merger.config import COLOR_TRANSFER_MODES, MergeConfig
 from merger.frames import Frame
+from merger.pipeline import Job, merge_frames
 from merger.smoothing import ColoredFace, face_tracks, smallest_gain, smooth_colors, smooth_landmarks
 
 FACE = load("merge_inputs.npz")["lm_A"].astype(np.float64) * 3
@@ -123,3 +125,44 @@ def test_look_ahead_is_bounded():
 
     for index, _ in smooth_colors(stream()):
         assert taken[-1] <= index + 12
+
+
+class FlickeringNetworks:
+    """Its face follows the light of what it sees, as a trained model's does."""
+
+    resolution = 64
+
+    def predict(self, faces, morph):
+        light = faces.mean(axis=(1, 2, 3), keepdims=True)
+        data = load("merge_inputs.npz")
+        face = data["face_u8"].astype(np.float32) / 255
+        masks = [
+            np.stack([data[name].astype(np.float32) / 255] * len(faces)) for name in ("prd_mask_u8", "dst_mask_u8")
+        ]
+        return face[None] * (0.5 + light), *masks
+
+
+@pytest.mark.parametrize("transfer", ["rct", "lct", "sot-m"])
+def test_flicker_of_a_merged_clip_falls_at_least_twice(transfer):
+    data = load("merge_inputs.npz")
+    landmarks = data["lm_A"]
+    config = MergeConfig(color_transfer_mode=COLOR_TRANSFER_MODES.index(transfer), mask_mode=2)
+
+    def jobs(lights):
+        for index, light in enumerate(lights):
+            image = np.clip(data["frame_u8"] * light, 0, 255).astype(np.uint8)
+            yield Job(Frame(index, Path(f"{index}.png"), (landmarks,)), config, image)
+
+    def flicker(steady):
+        light = []
+
+        def write(job, image, mask):
+            light.append((job.frame.index, image[mask > 128].mean()))
+
+        lights = 0.8 + np.random.default_rng(3).normal(0, 0.03, 40)
+        list(merge_frames(jobs(lights), FlickeringNetworks(), write, 2, 4, steady))
+        values = np.array([value for _, value in sorted(light)])
+        assert len(values) == 40
+        return np.abs(np.diff(values)).mean()
+
+    assert flicker(False) / flicker(True) >= 2
