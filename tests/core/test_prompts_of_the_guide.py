@@ -154,6 +154,13 @@ def test_training_asks_for_devices(monkeypatch):
 # --- extraction, video, faceset tools
 
 
+def test_heads_get_landmarks_of_the_network_in_3d():
+    from facelib.face_type import FaceType
+    from facelib.finder_factory import aligner_name
+
+    assert aligner_name(FaceType.HEAD) == "3DFAN" and aligner_name(FaceType.WHOLE_FACE) == "2DFAN"
+
+
 def test_denoise_factor(asked, monkeypatch, tmp_path):
     (tmp_path / "1.png").write_bytes(b"x")
     taken = []
@@ -165,7 +172,7 @@ def test_denoise_factor(asked, monkeypatch, tmp_path):
     assert taken == [7, 20] and asked.prompts == ["[7] Denoise factor? ( 1-20 ) : "] * 2
 
 
-def _face(path, face_type="head"):
+def _face(path, face_type="head", polygons=()):
     from facelib.alignment import face_matrix
     from facelib.face_type import FaceType
     from facelib.landmarks import MEAN_FACE_68
@@ -173,7 +180,7 @@ def _face(path, face_type="head"):
 
     landmarks = MEAN_FACE_68 * 40 + 12
     matrix = face_matrix(landmarks, 64, FaceType.from_text(face_type))
-    metadata = FaceMetadata(face_type, landmarks, "1.png", np.array([0, 0, 64, 64]), landmarks, matrix)
+    metadata = FaceMetadata(face_type, landmarks, "1.png", np.array([0, 0, 64, 64]), landmarks, matrix, polygons)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_face(path, np.full((64, 64, 3), 90, np.uint8), metadata)
 
@@ -337,6 +344,26 @@ def test_forced_values_are_shown_while_pretraining(tmp_path):
 def test_backup_hours_are_clamped(class_name):
     hours = option_table(class_name)["autobackup_hour"]
     assert [hours.adjusted(value, {}) for value in (-5, 3, 99)] == [0, 3, 24]
+
+
+def test_masks_are_trained_on_labels_of_both_sides(tmp_path, capsys):
+    from models.training_data import DataSettings
+    from models.xseg_data import XSegData
+    from samplelib.aligned_face import SegPolygon
+
+    label = SegPolygon(True, np.array([(10, 10), (50, 10), (50, 50), (10, 50)], np.float32))
+    for side, labelled in (("src", 2), ("dst", 1)):
+        for number in range(3):
+            _face(tmp_path / side / f"{number}.jpg", "whole_face", (label,) if number < labelled else ())
+    options = {"face_type": "wf", "batch_size": 4, "pretrain": False}
+    data = XSegData(options, DataSettings(tmp_path / "src", tmp_path / "dst", None, 1, 1, 10**7, 0))
+    try:
+        batch, shown = data.next(), data.preview_faces(2)
+    finally:
+        data.close()
+    assert "Using 3 segmented samples." in capsys.readouterr().out
+    assert batch["image"].shape == (4, 256, 256, 3) and set(np.unique(batch["mask"])) == {0, 255}
+    assert shown["src"].shape == shown["dst"].shape == (2, 256, 256, 3)
 
 
 def fake_trainer(pages=3):
