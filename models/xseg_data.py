@@ -20,7 +20,7 @@ from samplelib.xseg_samples import (
     pretraining_sample,
 )
 
-_FIRST_DECK, _SECOND_DECK, _PICTURE, _WARP, _OTHER = range(5)
+_FIRST_DECK, _SECOND_DECK, _PICTURE, _WARP, _OTHER, _REPLACEMENT = range(6)
 
 
 class XSegData:
@@ -112,8 +112,9 @@ class XSegData:
         store = self._plain[side]
         if not len(store):
             return np.zeros((0, RESOLUTION, RESOLUTION, 3), np.uint8)
-        random = generator(self.settings.seed, _OTHER, self._preview_draws, side == "dst")
-        return np.stack([store.get_any(int(random.integers(len(store))), random)[1] for _ in range(count)])
+        seed = (self.settings.seed, _OTHER, self._preview_draws, side == "dst")
+        random = generator(*seed)
+        return np.stack([store.get_any(int(random.integers(len(store))), seed)[1] for _ in range(count)])
 
     def _make(self, number):
         return _stack([self._sample(number * self.batch_size + offset) for offset in range(self.batch_size)])
@@ -121,12 +122,13 @@ class XSegData:
     def _sample(self, place):
         seed = self.settings.seed
         random, warp_random = generator(seed, _PICTURE, place), generator(seed, _WARP, place)
-        _, face = self._store.get_any(self._decks[0].card(place), random)
+        replacement = (seed, _REPLACEMENT, place)
+        _, face = self._store.get_any(self._decks[0].card(place), replacement)
         if self.pretraining:
             return pretraining_sample(face, random, warp_random)
         pasted = None
         if random.uniform() < 0.5:
-            _, pasted = self._store.get_any(self._decks[1].card(place), random)
+            _, pasted = self._store.get_any(self._decks[1].card(place), replacement)
         return labelled_sample(face, random, warp_random, pasted)
 
 

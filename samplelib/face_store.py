@@ -9,6 +9,7 @@ import numpy as np
 
 from core import interact
 from core.errors import UserError
+from core.random_streams import generator
 from facelib import landmarks
 from facelib.drawing import draw_landmarks
 from facelib.face_type import FaceType
@@ -94,8 +95,8 @@ class FaceStore:
             self._cache[index] = face
         return face
 
-    def get_any(self, index: int, random: np.random.Generator) -> tuple[int, Any]:
-        """As :meth:`get`, but another face in place of a broken one, and the index of the face.
+    def get_any(self, index: int, seed: tuple[int, ...]) -> tuple[int, Any]:
+        """As :meth:`get`, but another face, chosen by ``seed``, in place of a broken one, and the index of the face.
 
         Raises
         ------
@@ -103,6 +104,7 @@ class FaceStore:
             When no face of the set can be used.
         """
         face = self.get(index)
+        random = generator(*seed) if face is None else None
         while face is None:
             if len(self._broken) >= len(self.samples):
                 raise UserError(f"{self.samples[0].path}: none of the {len(self.samples)} faces can be used.")

@@ -51,7 +51,7 @@ class SwapSampleStream:
 
     def sample(self, place: int) -> tuple[np.ndarray, ...]:
         """The sample at ``place``: see :func:`samplelib.augment.make_sample`."""
-        replacement = generator(*self._seed, _REPLACEMENT, place)
+        replacement = (*self._seed, _REPLACEMENT, place)
         _, face = self.store.get_any(self._deck.card(place), replacement)
         partner = None
         if self._partners is not None:

@@ -1,5 +1,6 @@
 """Random geometry of training samples: one rotation, scale, shift and flip for all pictures of a sample, and a warp."""
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -101,7 +102,7 @@ def warp_maps(size: int, random: np.random.Generator, independent: bool = False)
     cell = width // (2, 4, 8)[random.integers(3)]
     count = width // cell + 1
     first, second = _node_noise(count, cell, random), _node_noise(count, cell, random)
-    nodes = np.broadcast_to(np.linspace(0.0, width, count, dtype=np.float32), (count, count))
+    nodes = _even_nodes(width, count)
     node_x = nodes + first + second.T
     if not independent:
         map_x = _enlarge(node_x, width, cell)
@@ -144,6 +145,14 @@ def _transform(picture, geometry, interpolation, border):
     size = geometry.size
     moved = cv2.warpAffine(picture, geometry.matrix, (size, size), flags=interpolation, borderMode=border)
     return cv2.flip(moved, 1) if geometry.flip else moved
+
+
+@functools.lru_cache
+def _even_nodes(width, count):
+    """(count, count) float32: the column of each node without noise."""
+    nodes = np.tile(np.linspace(0.0, width, count, dtype=np.float32), (count, 1))
+    nodes.flags.writeable = False
+    return nodes
 
 
 def _enlarge(nodes, width, cell):

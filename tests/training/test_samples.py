@@ -169,7 +169,7 @@ def test_a_broken_file_is_named_once_and_replaced(samples, capsys):
 
     store = FaceStore(samples, prepare, CacheBudget(10**6))
     for _ in range(3):
-        index, face = store.get_any(2, generator(1))
+        index, face = store.get_any(2, (1,))
         assert index != 2 and face is not None
     assert capsys.readouterr().err.count("00002_0.jpg: broken. The face is left out.") == 1
     assert store.broken_names == ["00002_0.jpg"]
@@ -181,7 +181,7 @@ def test_a_set_of_broken_files_ends_with_an_error(samples):
 
     store = FaceStore(samples, prepare, CacheBudget(10**6))
     with pytest.raises(UserError, match="none of the 8 faces can be used"):
-        store.get_any(0, generator(1))
+        store.get_any(0, (1,))
 
 
 def test_yaws_see_the_turn(tmp_path):

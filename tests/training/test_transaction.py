@@ -1,5 +1,6 @@
 """A generation of files is put down whole or not at all, whenever the program dies."""
 
+import json
 import os
 import random
 import signal
@@ -154,6 +155,6 @@ def test_readers_finish_the_commit_of_a_dead_trainer(tmp_path):
     put(tmp_path, 1)
     for name in NAMES:
         (tmp_path / f"{name}.tmp").write_bytes(b"2:")
-    (tmp_path / "m_SAEHD_commit.json").write_text('{"files": ["%s"]}' % '", "'.join(NAMES))
+    (tmp_path / "m_SAEHD_commit.json").write_text(json.dumps({"files": NAMES}))
     transaction.wait_until_whole(tmp_path, "m_SAEHD")
     assert contents(tmp_path) == {b"2"}

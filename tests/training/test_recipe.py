@@ -1,0 +1,119 @@
+"""Recipes: reading, exit rules, the right phase after a restart."""
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import FormatError, UsageError
+from models.model_files import ModelData
+from models.recipe import EXTRA_KEY, Phase, RecipeRunner, phase_is_over, read_recipe, resume_phase
+from models.trainer import STOP
+
+RECIPES = sorted((Path(__file__).parents[2] / "docs/recipes").glob("*.yaml"))
+
+
+def write(folder, text):
+    path = folder / "r.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_ready_recipes_are_valid(path):
+    recipe = read_recipe("SAEHD", path)
+    assert len(recipe.phases) >= 4
+    assert all(phase.iterations or phase.hours or phase.plateau_saves for phase in recipe.phases)
+    last = recipe.options_up_to(len(recipe.phases) - 1)
+    assert last["random_warp"] is False
+
+
+def test_the_full_recipe_takes_the_eleven_steps():
+    recipe = read_recipe("SAEHD", next(path for path in RECIPES if path.stem == "saehd_full"))
+    options = [recipe.options_up_to(index) for index in range(11)]
+    assert len(recipe.phases) == 11
+    assert options[0]["pretrain"] and not options[1]["pretrain"] and options[1]["random_warp"]
+    assert options[2]["eyes_mouth_prio"] and options[3]["uniform_yaw"] and options[4]["lr_dropout"] == "y"
+    assert [options[5][key] for key in ("random_warp", "uniform_yaw", "eyes_mouth_prio", "lr_dropout")] == [
+        False, False, False, "n",
+    ]  # fmt: skip
+    assert options[7]["eyes_mouth_prio"] and options[8]["uniform_yaw"] and options[9]["lr_dropout"] == "y"
+    assert options[10]["gan_power"] == 0.1 and options[10]["lr_dropout"] == "y"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("phases: []", "a list of phases"),
+        ("name: x", "a list of phases"),
+        ("phases: [{name: a}]\nextra: 1", "a list of phases"),
+        ("model: AMP\nphases: [{name: a}]", "is a recipe for AMP"),
+        ("phases: [{name: a, opts: {}}]", "phase 1 may hold"),
+        ("phases: [{name: a, until: {days: 1}}]", "until may hold"),
+        ("phases: [{name: a, until: {iterations: -1}}]", "must be a positive number"),
+        ("phases: [{name: a, until: {plateau: {saves: 0}}}]", "must be a positive number"),
+        ("phases: [{name: a, options: {resolution: 128}}]", "resolution is fixed"),
+        ("phases: [{name: a, options: 3}]", "key: value"),
+    ],
+)
+def test_bad_recipes_are_refused(tmp_path, text, message):
+    with pytest.raises(FormatError, match=message):
+        read_recipe("SAEHD", write(tmp_path, text))
+
+
+def test_bad_options_in_a_recipe_name_the_file(tmp_path):
+    with pytest.raises(UsageError, match="r.yaml: SAEHD has no option 'gan'"):
+        read_recipe("SAEHD", write(tmp_path, "phases: [{name: a, options: {gan: 1}}]"))
+
+
+def test_exit_rules():
+    assert phase_is_over(Phase("a", iterations=10), 9, 0, []) is None
+    assert phase_is_over(Phase("a", iterations=10), 10, 0, []) == "10 iterations"
+    assert phase_is_over(Phase("a", hours=0.5), 0, 1799, []) is None
+    assert phase_is_over(Phase("a", hours=0.5), 0, 1800, []) == "0.5 hours"
+    plateau = Phase("a", plateau_saves=3, plateau_improvement=0.01)
+    assert phase_is_over(plateau, 0, 0, [0.5, 0.4, 0.3]) is None
+    assert phase_is_over(plateau, 0, 0, [0.5, 0.4, 0.3, 0.2]) is None
+    assert phase_is_over(plateau, 0, 0, [0.5, 0.2, 0.199, 0.3, 0.25]) == "no better held-out score in 3 saves"
+    assert phase_is_over(Phase("a"), 10**9, 10**9, [1.0] * 99) is None
+
+
+class FakeTrainer:
+    def __init__(self, data):
+        self.saved = type("S", (), {"data": data})()
+        self.sent = []
+
+    def send(self, command):
+        self.sent.append(command)
+
+
+RECIPE = """
+name: two
+options: {resolution: 64}
+phases:
+  - {name: a, options: {random_warp: true}, until: {iterations: 3}}
+  - {name: b, options: {random_warp: false, gan_power: 0.1}, until: {iterations: 2}}
+"""
+
+
+def test_phases_change_options_and_are_resumed(tmp_path):
+    recipe = read_recipe("SAEHD", write(tmp_path, RECIPE))
+    data, changes = ModelData(iteration=100), []
+    trainer = FakeTrainer(data)
+    runner = RecipeRunner(recipe, trainer, lambda trainer, options: changes.append(options))
+    for _ in range(4):
+        data.iteration += 1
+        runner.after_iteration(trainer, (), 0.1)
+    assert changes == [{"random_warp": False, "gan_power": 0.1}]
+    assert resume_phase(recipe, data.extra[EXTRA_KEY]) == 1
+    assert recipe.options_up_to(1) == {"resolution": 64, "random_warp": False, "gan_power": 0.1}
+    again = RecipeRunner(recipe, trainer, lambda trainer, options: changes.append(options))
+    data.iteration += 1
+    again.after_iteration(trainer, (), 0.1)
+    assert trainer.sent == [STOP] and len(changes) == 1
+
+
+def test_another_recipe_starts_at_its_first_phase(tmp_path):
+    recipe = read_recipe("SAEHD", write(tmp_path, RECIPE))
+    assert resume_phase(recipe, None) == 0
+    assert resume_phase(recipe, {"name": "other", "phase": 1}) == 0
+    assert resume_phase(recipe, {"name": "two", "phase": 99}) == 1

@@ -1,0 +1,270 @@
+"""Whole training runs with small real networks: start, resume, DeepFaceLab's files, edge facesets, export."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_faceset, write_face
+
+from core import interact
+from core.errors import NothingToDo, UsageError, UserError
+from core.nn.weight_files import read_weights
+from main import build_parser
+from models.base import open_for_inference, open_trained
+from models.model_files import read_default_options, read_model_data
+from models.training_session import TrainingSession
+
+ROOT = Path(__file__).parents[2]
+TINY = ("resolution=64", "ae_dims=32", "e_dims=16", "d_dims=16", "d_mask_dims=16", "batch_size=2", "fuse_update=n")
+TINY_DF = (*TINY, "archi=df")
+
+
+@pytest.fixture(autouse=True)
+def take_defaults(monkeypatch):
+    """As ``--yes``: no question waits for an answer."""
+    monkeypatch.setitem(interact._state, "assume_yes", True)
+
+
+def train(facesets, model_dir, iterations, *options, model="SAEHD", name="t", extra=()):
+    """A run in this process; returns the state that it has saved."""
+    source, destination = facesets
+    arguments = ["train", "--training-data-src-dir", source, "--training-data-dst-dir", destination]
+    arguments += ["--model-dir", model_dir, "--model", model, "--no-preview", "--keep-priority", "--cpu-only", "--yes"]
+    arguments += ["--force-model-name", name, "--target-iter", iterations, *extra]
+    arguments += [word for option in options for word in ("--set", option)]
+    flags = build_parser().parse_args([str(word) for word in arguments])
+    assert TrainingSession(flags).run() == 0
+    prefix = "XSeg" if model == "XSeg" else f"{name}_{model}"
+    return read_model_data(model_dir / f"{prefix}_data.dat")
+
+
+def weights(model_dir, prefix="t_SAEHD"):
+    return {path.name: read_weights(path) for path in sorted(model_dir.glob(f"{prefix}_*.npy"))}
+
+
+def assert_same_weights(one, other):
+    assert list(one) == list(other)
+    for name in one:
+        for key in one[name]:
+            np.testing.assert_array_equal(one[name][key], other[name][key], err_msg=f"{name} {key}")
+
+
+def test_first_run_writes_the_files_of_a_model(facesets, tmp_path):
+    state = train(facesets, tmp_path, 1, *TINY_DF, "gan_power=0.1", "true_face_power=0.01")
+    stems = ("encoder", "inter", "decoder_src", "decoder_dst", "src_dst_opt", "code_discriminator", "D_code_opt")
+    wanted = {f"t_SAEHD_{stem}.npy" for stem in (*stems, "GAN", "GAN_opt")}
+    wanted |= {"t_SAEHD_data.dat", "t_SAEHD_summary.txt", "SAEHD_default_options.dat", "t_SAEHD_preview.jpg"}
+    assert wanted | {"t_SAEHD.lock"} == {path.name for path in tmp_path.iterdir()}
+    assert state.iteration == 1 and len(state.loss_history) == 1 and len(state.sample_for_preview) == 2
+    assert read_default_options(tmp_path / "SAEHD_default_options.dat")["resolution"] == 64
+    assert b"numpy._core" not in (tmp_path / "t_SAEHD_data.dat").read_bytes()
+    summary = (tmp_path / "t_SAEHD_summary.txt").read_text()
+    assert "Current iteration: 1" in summary and "gan_power: 0.1" in summary and "Using device: CPU" in summary
+
+
+def test_stop_and_resume_equals_an_uninterrupted_run(facesets, tmp_path):
+    options = (*TINY, "archi=liae", "random_hsv_power=0.1", "lr_dropout=y", "uniform_yaw=y", "random_src_flip=y")
+    whole = train(facesets, tmp_path / "whole", 4, *options, extra=("--seed", "5"))
+    train(facesets, tmp_path / "parts", 2, *options, extra=("--seed", "5"))
+    parts = train(facesets, tmp_path / "parts", 4, extra=("--seed", "5"))
+    assert parts.loss_history == whole.loss_history
+    assert_same_weights(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+    other = train(facesets, tmp_path / "other", 1, *options, extra=("--seed", "6"))
+    assert other.loss_history[0] != whole.loss_history[0]
+
+
+def test_amp_resumes_alike(facesets, tmp_path):
+    options = (*TINY, "inter_dims=32")
+    whole = train(facesets, tmp_path / "whole", 3, *options, model="AMP", extra=("--seed", "5"))
+    train(facesets, tmp_path / "parts", 1, *options, model="AMP", extra=("--seed", "5"))
+    parts = train(facesets, tmp_path / "parts", 3, model="AMP", extra=("--seed", "5"))
+    assert parts.loss_history == whole.loss_history
+
+
+def test_unknown_keys_survive_and_options_change_on_a_later_run(facesets, tmp_path, capsys):
+    train(facesets, tmp_path, 1, *TINY_DF)
+    state = train(facesets, tmp_path, 2, "gan_power=0.1", "random_warp=n")
+    assert state.iteration == 2 and state.options["gan_power"] == 0.1 and state.options["random_warp"] is False
+    assert "GAN: starts with new weights." in capsys.readouterr().out
+    before = read_weights(tmp_path / "t_SAEHD_GAN.npy")
+    state = train(facesets, tmp_path, 3, "gan_dims=8")
+    after = read_weights(tmp_path / "t_SAEHD_GAN.npy")
+    assert "The discriminator (GAN) starts with new weights" in capsys.readouterr().out
+    assert before["in_conv/weight:0"].shape != after["in_conv/weight:0"].shape
+    with pytest.raises(UsageError, match="resolution is fixed"):
+        train(facesets, tmp_path, 4, "resolution=128")
+
+
+def test_end_of_pretraining_resets_count_and_inter(facesets, tmp_path, capsys):
+    extra = ("--pretraining-data-dir", facesets[1])
+    train(facesets, tmp_path, 3, *TINY_DF, "pretrain=y", extra=extra)
+    assert "lr_dropout: n" in (tmp_path / "t_SAEHD_summary.txt").read_text()
+    before = weights(tmp_path)
+    state = train(facesets, tmp_path, 1, "pretrain=n", extra=extra)
+    after = weights(tmp_path)
+    assert state.iteration == 1 and len(state.loss_history) == 1
+    assert "iterations count from 0 again" in capsys.readouterr().out
+
+    def change(name, key):
+        return np.abs(before[f"t_SAEHD_{name}.npy"][key] - after[f"t_SAEHD_{name}.npy"][key]).max()
+
+    assert change("inter", "dense1/weight:0") > 0.01
+    assert change("encoder", "down1/downs_0/conv1/weight:0") < 0.001
+    with pytest.raises(UsageError, match="--pretraining-data-dir"):
+        train(facesets, tmp_path / "x", 1, *TINY_DF, "pretrain=y")
+
+
+def test_missing_and_damaged_weight_files_stop_the_run(facesets, tmp_path, monkeypatch):
+    train(facesets, tmp_path, 1, *TINY_DF)
+    path = tmp_path / "t_SAEHD_encoder.npy"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match="t_SAEHD_encoder.npy"):
+        train(facesets, tmp_path, 2)
+    assert path.read_bytes() == content[: len(content) // 2]
+    path.unlink()
+    monkeypatch.setattr("core.interact.confirm", lambda label, flag=None: False)
+    with pytest.raises(UserError, match="t_SAEHD_encoder.npy: no such file"):
+        train(facesets, tmp_path, 2)
+    assert read_model_data(tmp_path / "t_SAEHD_data.dat").iteration == 1
+
+
+@pytest.mark.parametrize("folder", ["model", "model_rmsprop"])
+def test_a_folder_of_deepfacelab_resumes(facesets, tmp_path, folder, monkeypatch):
+    """The kit's folders hold the state and some of the files; the rest starts anew after a yes."""
+    kit = ROOT / "tests/golden/formats"
+    source = kit / folder
+    shutil.copytree(kit / "model", tmp_path / "m")
+    if folder != "model":
+        shutil.copytree(source, tmp_path / "m", dirs_exist_ok=True)
+    state_before = read_model_data(tmp_path / "m/golden_SAEHD_data.dat")
+    monkeypatch.setattr("core.interact.confirm", lambda label, flag=None: True)
+    goal = state_before.iteration + 1
+    state = train(facesets, tmp_path / "m", goal, "fuse_update=n", name="golden")
+    assert state.iteration == goal
+    assert state.loss_history[:-1] == state_before.loss_history
+    changed = {key: value for key, value in state.options.items() if state_before.options.get(key) != value}
+    assert set(changed) <= {"target_iter", "lr_dropout", "fuse_update"}
+
+
+def test_three_faces_and_one_are_enough(facesets, tmp_path):
+    few = make_faceset(tmp_path / "few", 3)
+    one = make_faceset(tmp_path / "one", 1)
+    state = train((few, one), tmp_path / "m", 2, *TINY_DF, "uniform_yaw=y", "ct_mode=rct")
+    assert state.iteration == 2
+
+
+def test_side_faces_mixed_sizes_and_debug_images(facesets, tmp_path, capsys):
+    side = tmp_path / "side"
+    side.mkdir()
+    for number, size in enumerate((64, 96, 128, 160)):
+        write_face(side / f"{number}.jpg", number, 30, size=size, yaw=1.1 + 0.05 * number)
+    shutil.copy(side / "0.jpg", side / "x_debug.png")
+    (side / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    import cv2
+
+    cv2.imwrite(str(side / "0_debug.jpg"), np.zeros((64, 64, 3), np.uint8))
+    state = train((side, facesets[1]), tmp_path / "m", 2, *TINY_DF, "uniform_yaw=y")
+    assert state.iteration == 2 and np.isfinite(state.loss_history).all()
+    assert "0_debug.jpg is not a dfl image file" in capsys.readouterr().err.lower()
+
+
+def test_empty_facesets_are_an_error(facesets, tmp_path):
+    with pytest.raises(NothingToDo, match="No training data provided.*empty"):
+        train((tmp_path / "empty", facesets[1]), tmp_path / "m", 1, *TINY_DF)
+    with pytest.raises(NothingToDo, match="No segmented faces found"):
+        train(facesets, tmp_path / "m", 1, model="XSeg")
+
+
+def test_a_smaller_face_type_is_warned_about(facesets, tmp_path, capsys):
+    train(facesets, tmp_path, 1, *TINY_DF, "face_type=head")
+    assert "8 of 8 faces are of a smaller type (whole_face) than the model's head" in capsys.readouterr().err
+
+
+def test_quick96_takes_ready_weights_without_prefix(facesets, tmp_path):
+    train(facesets, tmp_path / "a", 1, "batch_size=1", "fuse_update=n", model="Quick96")
+    ready = tmp_path / "ready"
+    ready.mkdir()
+    for path in (tmp_path / "a").glob("t_Quick96_*.npy"):
+        shutil.copy(path, ready / path.name.removeprefix("t_Quick96_"))
+    extra = ("--pretrained-model-dir", ready)
+    train(facesets, tmp_path / "b", 1, "batch_size=1", "fuse_update=n", model="Quick96", extra=extra)
+    key = "down1/downs_0/conv1/weight:0"
+    first = read_weights(tmp_path / "a/t_Quick96_encoder.npy")[key]
+    second = read_weights(tmp_path / "b/t_Quick96_encoder.npy")[key]
+    assert np.abs(first - second).max() < 0.002
+    model = open_for_inference(tmp_path / "b", "Quick96", "t")
+    face, mask, destination_mask = model.predict(np.zeros((1, 96, 96, 3), np.float32))
+    assert face.shape == (1, 96, 96, 3) and mask.shape == destination_mask.shape == (1, 96, 96, 1)
+    assert model.resolution == 96 and model.face_type.text == "full_face" and model.iteration == 1
+
+
+def test_inference_needs_a_trained_model(facesets, tmp_path):
+    with pytest.raises(NothingToDo, match="no saved SAEHD model"):
+        open_for_inference(tmp_path, "SAEHD", "t")
+    train(facesets, tmp_path, 1, *TINY_DF, "pretrain=y", extra=("--pretraining-data-dir", facesets[0]))
+    assert open_for_inference(tmp_path, "SAEHD", "t").options["pretrain"] is True
+    (tmp_path / "t_SAEHD_inter.npy").unlink()
+    with pytest.raises(UserError, match="t_SAEHD_inter.npy: no such file"):
+        open_for_inference(tmp_path, "SAEHD", "t")
+
+
+@pytest.mark.parametrize(("model", "quantized"), [("SAEHD", False), ("SAEHD", True), ("AMP", False)])
+def test_export_is_readable_by_position_and_name(facesets, tmp_path, model, quantized):
+    onnx = pytest.importorskip("onnx")
+    from models.export import export_model
+
+    options = (*TINY, "archi=liae-ud") if model == "SAEHD" else (*TINY, "inter_dims=32")
+    train(facesets, tmp_path, 1, *options, model=model)
+    exported = export_model(open_trained(tmp_path, model, "t"), quantized)
+    assert exported.path.name == f"t_{model}_model.dfm"
+    assert exported.difference < (3e-2 if quantized else 1e-4)
+    proto = onnx.load(exported.path)
+
+    def described(tensors):
+        return [
+            (tensor.name, [size.dim_param or size.dim_value for size in tensor.type.tensor_type.shape.dim])
+            for tensor in tensors
+        ]
+
+    inputs = [("in_face:0", ["N", 64, 64, 3])] + ([("morph_value:0", [1])] if model == "AMP" else [])
+    assert described(proto.graph.input) == inputs
+    assert described(proto.graph.output) == [
+        ("out_face_mask:0", ["N", 64, 64, 1]),
+        ("out_celeb_face:0", ["N", 64, 64, 3]),
+        ("out_celeb_face_mask:0", ["N", 64, 64, 1]),
+    ]
+    assert proto.opset_import[0].version == 12 and proto.ir_version == 7 and proto.graph.name == model
+    half = sum(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in proto.graph.initializer)
+    assert (half > 10) == quantized
+    if quantized:
+        dense = [tensor for tensor in proto.graph.initializer if len(tensor.dims) == 2]
+        assert dense and all(tensor.data_type == onnx.TensorProto.FLOAT for tensor in dense)
+
+
+def test_command_line_from_start_to_export(facesets, tmp_path):
+    """The real program without a terminal: train, dump options, two trainers, export."""
+
+    def run(*words):
+        command = [sys.executable, str(ROOT / "main.py"), *map(str, words)]
+        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
+
+    data = ["--training-data-src-dir", facesets[0], "--training-data-dst-dir", facesets[1], "--model-dir", tmp_path]
+    common = ["train", *data, "--model", "SAEHD", "--force-model-name", "demo", "--no-preview", "--keep-priority"]
+    sets = [word for option in TINY_DF for word in ("--set", option)]
+    result = run(*common, *sets, "--set", "target_iter=2", "--holdout", 2, "--tensorboard", tmp_path / "tb")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.rstrip().endswith("Done.") and "Held-out faces: dssim src" in result.stdout
+    assert "Current iteration: 0" in result.stdout and "[#000001]" in result.stdout
+    assert list((tmp_path / "tb/demo_SAEHD").iterdir())
+    assert len(read_model_data(tmp_path / "demo_SAEHD_data.dat").extra["holdout_scores"]) >= 1
+    wrong = run(*common, "--set", "resolution=1")
+    assert wrong.returncode == 2 and "outside 64 to 640" in wrong.stderr and "Traceback" not in wrong.stderr
+    exported = run("exportdfm", "--model-dir", tmp_path, "--model", "SAEHD", "--force-model-name", "demo")
+    assert exported.returncode == 0, exported.stdout + exported.stderr
+    assert (tmp_path / "demo_SAEHD_model.dfm").exists()
+    unknown = run("exportdfm", "--model-dir", tmp_path, "--model", "SAEHD", "--force-model-name", "nobody")
+    assert unknown.returncode == 1 and "no SAEHD model named 'nobody'" in unknown.stderr
