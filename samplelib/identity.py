@@ -12,7 +12,7 @@ from facelib.embedding import NetworkEmbedding, TextureEmbedding, aligned_crop
 from samplelib.aligned_face import read_metadata
 from samplelib.face_scores import Measured, measure, read_face
 
-_ROUNDS = 10
+_ROWS_AT_ONCE = 1024
 _GROUPS_NAMED = 10
 
 
@@ -52,7 +52,7 @@ def group_by_likeness(vectors: np.ndarray, threshold: float) -> list[np.ndarray]
     vectors : numpy.ndarray
         (n, d), of length 1.
     threshold : float
-        A vector joins the group to whose mean direction its cosine is at least this, the most similar one.
+        Least mean cosine between the members of two groups that become one.
 
     Returns
     -------
@@ -62,23 +62,23 @@ def group_by_likeness(vectors: np.ndarray, threshold: float) -> list[np.ndarray]
 
     Notes
     -----
-    Groups are opened in input order, groups whose means are that close are joined, and the vectors are distributed
-    anew until nothing moves.
+    Average linkage. Each vector first joins the group that it is most like, or opens one; then the groups that are
+    each other's most similar ones are joined until none are similar enough. The mean cosine between two groups is
+    the product of their means, which are not of length 1.
     """
-    means = _open_groups(vectors, threshold)
-    labels = None
-    for _ in range(_ROUNDS):
-        means = _join_close(means, threshold)
-        before, labels = labels, (vectors @ means.T).argmax(axis=1)
-        if before is not None and np.array_equal(before, labels):
-            break
-        means = _unit(np.stack([vectors[labels == label].sum(axis=0) for label in np.unique(labels)]))
-        labels = np.unique(labels, return_inverse=True)[1]
+    means, sizes, labels = _open_groups(vectors, threshold)
+    while len(pairs := _pairs_to_join(means, threshold)):
+        for kept, joined in pairs:
+            total = sizes[kept] + sizes[joined]
+            means[kept] = (means[kept] * sizes[kept] + means[joined] * sizes[joined]) / total
+            sizes[kept], sizes[joined] = total, 0
+            labels[labels == joined] = kept
+        alive = np.flatnonzero(sizes)
+        means, sizes, labels = means[alive], sizes[alive], np.searchsorted(alive, labels)
     groups = []
     for label in range(len(means)):
         members = np.flatnonzero(labels == label)
-        if len(members):
-            groups.append(members[np.argsort(-(vectors[members] @ means[label]), kind="stable")])
+        groups.append(members[np.argsort(-(vectors[members] @ means[label]), kind="stable")])
     return sorted(groups, key=lambda members: (-len(members), members.min()))
 
 
@@ -94,29 +94,31 @@ def describe_groups(groups: Sequence[np.ndarray]) -> None:
 
 
 def _open_groups(vectors, threshold):
-    """Mean directions of groups opened in one pass over the vectors."""
-    sums, means = np.zeros((0, vectors.shape[1]), np.float32), np.zeros((0, vectors.shape[1]), np.float32)
-    for vector in vectors:
-        likeness = means @ vector
-        best = int(likeness.argmax()) if len(likeness) else -1
-        if best >= 0 and likeness[best] >= threshold:
-            sums[best] += vector
-            means[best] = sums[best] / np.linalg.norm(sums[best])
-        else:
-            sums, means = np.vstack([sums, vector]), np.vstack([means, vector])
-    return means
+    """Means (k, d), sizes (k,) and the group of each vector, after one pass over them."""
+    means, sizes = np.zeros_like(vectors), np.zeros(len(vectors), np.int64)
+    labels, count = np.zeros(len(vectors), np.int64), 0
+    for index, vector in enumerate(vectors):
+        likeness = means[:count] @ vector
+        best = int(likeness.argmax()) if count else -1
+        if best < 0 or likeness[best] < threshold:
+            best, count = count, count + 1
+        sizes[best] += 1
+        means[best] += (vector - means[best]) / sizes[best]
+        labels[index] = best
+    return means[:count].copy(), sizes[:count].copy(), labels
 
 
-def _join_close(means, threshold):
-    kept = []
-    for mean in means:
-        if not kept or max(float(mean @ other) for other in kept) < threshold:
-            kept.append(mean)
-    return np.stack(kept)
-
-
-def _unit(vectors):
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+def _pairs_to_join(means, threshold):
+    """Pairs of groups, each the most similar one to the other, that are similar enough."""
+    best, likeness = np.zeros(len(means), np.int64), np.full(len(means), -np.inf)
+    for start in range(0, len(means), _ROWS_AT_ONCE):
+        rows = means[start : start + _ROWS_AT_ONCE] @ means.T
+        own = np.arange(len(rows))
+        rows[own, start + own] = -np.inf
+        best[start : start + len(rows)], likeness[start : start + len(rows)] = rows.argmax(axis=1), rows.max(axis=1)
+    own = np.arange(len(means))
+    chosen = (best[best] == own) & (own < best) & (likeness >= threshold)
+    return [(int(group), int(best[group])) for group in own[chosen]]
 
 
 def _find_landmarks(path, image):

@@ -16,7 +16,8 @@ from samplelib.face_scores import Measured, measure, read_face
 NO_FACE = 9.99
 
 _LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
-_SAME_FACE = 0.5
+# A face of the next frame is the same one when it moved by less than this part of its size, and grew by less.
+_SAME_PLACE, _SAME_SIZE = 0.25, 1.25
 
 
 def landmark_errors(paths: Sequence[Path]) -> Measured:
@@ -55,7 +56,8 @@ def mesh_error(image: np.ndarray, metadata: FaceMetadata, aligner) -> float:
 def time_errors(faces: Sequence[FaceMetadata]) -> np.ndarray:
     """Distance of each face's landmarks to the middle between those of the neighbour frames; 0 where there are none.
 
-    Neighbours are faces of the frames numbered one less and one more that lie in the same place. Steady motion costs
+    Neighbours are faces of the frames numbered one less and one more that lie in the same place (faces of another
+    video in the same folder do not, as a rule). Steady motion costs
     nothing; a face whose neighbours are themselves far apart is not judged more strictly than that.
     """
     by_frame = defaultdict(list)
@@ -92,12 +94,13 @@ def _clip_and_number(face):
 
 
 def _nearest(faces, candidates, points):
-    """Landmarks of the candidate in the same place, or None."""
+    """Landmarks of the candidate in the same place and of the same size, or None."""
     size = np.linalg.norm(np.ptp(points, axis=0))
-    best, best_distance = None, _SAME_FACE * size
+    best, best_distance = None, _SAME_PLACE * size
     for candidate in candidates:
         other = faces[candidate].source_landmarks
+        ratio = np.linalg.norm(np.ptp(other, axis=0)) / size if size > 0 else 0
         distance = np.linalg.norm(other.mean(axis=0) - points.mean(axis=0))
-        if distance < best_distance:
+        if distance < best_distance and 1 / _SAME_SIZE < ratio < _SAME_SIZE:
             best, best_distance = other, distance
     return best
