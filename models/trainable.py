@@ -52,9 +52,10 @@ class TrainableModel:
         self.optimizers = {}
         self.last_sample_losses = np.zeros((0, 0), np.float32)
         self._seeds = np.random.SeedSequence(seed)
-        with self._placement(), self._precision(), initializers.seeded(self._next_seed()):
+        self._strategy = devices.training_strategy() if training else tf.distribute.get_strategy()
+        with self._strategy.scope(), self._placement(), self._precision(), initializers.seeded(self._next_seed()):
             self._build()
-        self._train_function = tf.function(self._train, jit_compile=self._technical("compile_step"))
+        self._train_function = tf.function(self._train_on_all, jit_compile=self._technical("compile_step"))
         self._predict_function = tf.function(self._predict)
         self._preview_function = tf.function(self._preview)
 
@@ -73,7 +74,7 @@ class TrainableModel:
         np.ndarray
             Mean loss of each side before the step, float64.
         """
-        sample_losses = self._train_function(self._tensors(batch, self.input_names()))
+        sample_losses = self._train_function(self._spread(self._tensors(batch, self.input_names())))
         self.last_sample_losses = np.array(sample_losses, np.float64)
         return self.last_sample_losses.mean(axis=1)
 
@@ -89,6 +90,24 @@ class TrainableModel:
     def preview_names(self) -> tuple[str, ...]:
         """Names of the arrays that a preview reads."""
         return ("target_src", "target_dst")
+
+    def _spread(self, tensors):
+        """Equal consecutive parts of the batch for the devices that train side by side."""
+        replicas = self._strategy.num_replicas_in_sync
+        if replicas == 1:
+            return tensors
+        size = len(next(iter(tensors.values()))) // replicas
+
+        def part(context):
+            start = context.replica_id_in_sync_group * size
+            return {name: tensor[start : start + size] for name, tensor in tensors.items()}
+
+        return self._strategy.experimental_distribute_values_from_function(part)
+
+    def _train_on_all(self, tensors):
+        if self._strategy.num_replicas_in_sync == 1:
+            return self._train(tensors)
+        return self._strategy.gather(self._strategy.run(self._train, args=(tensors,)), axis=1)
 
     def _build(self):
         raise NotImplementedError

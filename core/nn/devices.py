@@ -80,6 +80,13 @@ def configure(cpu_only: bool = False, gpu_indexes: list[int] | None = None, thre
     return chosen
 
 
+def training_strategy() -> tf.distribute.Strategy:
+    """How training is spread: mirrored over all graphics cards in use, or just one device."""
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
 def make_deterministic(seed: int) -> None:
     """Seed everything and let TensorFlow use only operations that repeat bit by bit. Slower."""
     keras.utils.set_random_seed(seed)

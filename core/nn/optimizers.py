@@ -119,7 +119,7 @@ class Optimizer:
         if missing:
             raise ValueError(f"no gradient reaches {', '.join(missing)}")
         step, unscale = self.iterations.read_value(), 1 / self.loss_scale.read_value()
-        gradients = {name: tf.convert_to_tensor(gradient) for name, gradient in gradients.items()}
+        gradients = dict(zip(gradients, _averaged([tf.convert_to_tensor(each) for each in gradients.values()])))
         half_squares = tf.add_n([tf.nn.l2_loss(tf.cast(each, tf.float32)) for each in gradients.values()])
         square_norm = 2 * half_squares * unscale**2
         finite = tf.math.is_finite(square_norm)
@@ -127,11 +127,11 @@ class Optimizer:
         update = tf.function(self._updated, jit_compile=True) if self.fuse_update else self._updated
         for group in self._groups(gradients):
             self._apply_group(update, group, gradients, factor, finite, step)
-        self.iterations.assign_add(tf.cast(finite, tf.int64))
+        scale = self.loss_scale.read_value()
         if self._scales_loss:
-            scale = self.loss_scale.read_value()
             grown = tf.minimum(scale * LOSS_SCALE_GROWTH, LARGEST_LOSS_SCALE)
-            self.loss_scale.assign(tf.where(finite, grown, tf.maximum(scale / 2, 1.0)))
+            scale = tf.where(finite, grown, tf.maximum(scale / 2, 1.0))
+        _assign([self.iterations, self.loss_scale], [step + tf.cast(finite, tf.int64), scale])
         return finite
 
     def _apply_group(self, update, names, gradients, factor, finite, step):
@@ -147,11 +147,11 @@ class Optimizer:
             finite,
             step,
         )
-        for variable, value in zip(variables, new_values):
-            variable.assign(value)
-        for of_variable, values in zip(slots, new_slots):
-            for slot, value in zip(of_variable, values):
-                slot.assign(value)
+        targets = [_tensor_variable(variable) for variable in variables]
+        _assign(
+            targets + [slot for of_variable in slots for slot in of_variable],
+            new_values + [value for values in new_slots for value in values],
+        )
 
     def _updated(self, values, slots, gradients, seeds, factor, finite, step):
         """New values and new slots from old ones; pure, so that it can be compiled."""
@@ -222,6 +222,29 @@ class AdaBelief(Optimizer):
         mean = self.beta_1 * mean + (1 - self.beta_1) * gradient
         variance = self.beta_2 * variance + (1 - self.beta_2) * tf.square(gradient - mean)
         return mean / (tf.sqrt(variance) + EPSILON), (mean, variance)
+
+
+def _averaged(gradients):
+    """Mean over the devices that train side by side; each has the sum over its part of the batch."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return gradients
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+
+
+def _assign(variables, values):
+    """Give variables new values, on every device that trains."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        for variable, value in zip(variables, values):
+            variable.assign(value)
+        return
+
+    def update(strategy, values):
+        for variable, value in zip(variables, values):
+            strategy.extended.update(variable, lambda target, new: target.assign(new), args=(value,), group=False)
+
+    context.merge_call(update, args=(values,))
 
 
 def _tensor_variable(variable):

@@ -1,0 +1,17 @@
+"""Training on several devices; two halves of a processor stand in for graphics cards."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+
+
+@pytest.mark.parametrize("arguments", [[], pytest.param(["full"], marks=pytest.mark.slow)])
+def test_two_devices_average_their_sums(arguments):
+    command = [sys.executable, str(FOLDER / "two_devices.py"), *arguments]
+    environment = {"PYTHONPATH": f"{FOLDER.parents[1]}:{FOLDER}", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
+    assert result.stdout.endswith("equal\n"), result.stderr[-3000:]
