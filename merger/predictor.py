@@ -121,7 +121,7 @@ class SharedNetworks:
                     for key in asked:
                         self._wanted.pop(key, None)
                 if asked:
-                    results = dict(zip(asked, self._run(kind, np.stack(list(asked.values())), morph), strict=True))
+                    results = self._run_together(kind, asked, {key: own[key] for key in asked if key in own}, morph)
                     self._keep(results)
                     found.update((key, results[key]) for key in keys if key in results)
         return [found[key] for key in keys]
@@ -131,6 +131,15 @@ class SharedNetworks:
             self._known.move_to_end(key)
             found[key] = self._known[key]
         return key in found
+
+    def _run_together(self, kind, asked, own, morph):
+        """Results of all that was asked; if that fails, only of what this thread asked, so that others can go on."""
+        try:
+            return dict(zip(asked, self._run(kind, np.stack(list(asked.values())), morph), strict=True))
+        except Exception:
+            if len(own) == len(asked):
+                raise
+            return dict(zip(own, self._run(kind, np.stack(list(own.values())), morph), strict=True)) if own else {}
 
     def _run(self, kind, batch, morph):
         if kind == "predict":

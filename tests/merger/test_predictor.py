@@ -1,0 +1,122 @@
+"""Networks in batches, lazily, and shared between threads."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from merge_stubs import first_set_networks, load
+
+from merger.compose import prepare_face
+from merger.config import MergeConfig
+from merger.predictor import LazyNetworks, SharedNetworks, predict_faces
+
+INPUTS = load("merge_inputs.npz")
+
+
+class CountingNetworks:
+    """Returns the mean of what it sees; notes the size of each batch."""
+
+    resolution = 8
+
+    def __init__(self, delay=0.0, fail_for=None):
+        self.batches, self.delay, self.fail_for = [], delay, fail_for
+        self.lock = threading.Lock()
+
+    def predict(self, faces, morph):
+        assert self.lock.acquire(blocking=False), "two calls at once"
+        try:
+            threading.Event().wait(self.delay)
+            self.batches.append(len(faces))
+            if self.fail_for is not None and any(face[0, 0, 0] == self.fail_for for face in faces):
+                raise RuntimeError("no")
+            mask = faces.mean(axis=3) * morph
+            return faces * morph, mask, mask
+        finally:
+            self.lock.release()
+
+
+def faces_of(count, config):
+    return [prepare_face(np.roll(INPUTS["frame_u8"], i, 0), INPUTS["lm_A"], config, 64) for i in range(count)]
+
+
+def test_faces_of_several_frames_share_batches():
+    config = MergeConfig()
+    networks = first_set_networks()
+    predict_faces(faces_of(10, config), [config] * 10, networks, batch_size=4)
+    assert networks.calls == 3 and len(networks.inputs) == 10
+
+
+def test_different_morph_factors_and_unneeded_faces_are_kept_apart():
+    seen = []
+    networks = first_set_networks()
+    predict = networks.predict
+    networks.predict = lambda faces, morph: seen.append((len(faces), morph)) or predict(faces, morph)
+    configs = [MergeConfig(is_morphable=True, morph_power=power) for power in (20, 100, 20)]
+    configs.append(MergeConfig(mode="original", mask_mode=0))
+    predictions = predict_faces(faces_of(4, configs[0]), configs, networks)
+    assert seen == [(2, 0.2), (1, 1.0)]
+    assert predictions[3].face is None and all(prediction.face is not None for prediction in predictions[:3])
+
+
+def test_lazy_networks_are_built_once_and_only_when_used():
+    built = []
+
+    def make(name, **methods):
+        return lambda: built.append(name) or SimpleNamespace(**methods)
+
+    networks = LazyNetworks(
+        SimpleNamespace(resolution=4, predict=lambda faces, morph: (faces, morph)),
+        make("xseg", predict=lambda images: images),
+        make("enhancer", enhance_merger=lambda face: face),
+    )
+    assert networks.resolution == 4 and networks.predict(1, 0.5) == (1, 0.5) and built == []
+    assert networks.xseg(2) == 2 and networks.xseg(3) == 3 and networks.enhance(5) == 5
+    assert built == ["xseg", "enhancer"]
+
+
+def test_shared_networks_gather_batches_and_remember():
+    inner = CountingNetworks(delay=0.01)
+    shared = SharedNetworks(inner, capacity=100)
+    pictures = np.random.default_rng(0).random((40, 8, 8, 3), np.float32)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda picture: shared.predict(picture[None], 0.5), pictures))
+    for picture, (face, mask, _) in zip(pictures, results, strict=True):
+        assert np.allclose(face[0], picture * 0.5) and np.allclose(mask[0], picture.mean(axis=2) * 0.5)
+    assert sum(inner.batches) == 40 and len(inner.batches) < 40
+    shared.predict(pictures[:3], 0.5)
+    assert sum(inner.batches) == 40
+    shared.predict(pictures[:3], 1.0)
+    assert sum(inner.batches) == 43
+
+
+def test_shared_networks_forget_the_oldest():
+    inner = CountingNetworks()
+    shared = SharedNetworks(inner, capacity=2)
+    pictures = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
+    for picture in (*pictures, pictures[0], pictures[0]):
+        shared.predict(picture[None], 1.0)
+    assert inner.batches == [1, 1, 1, 1]
+
+
+def test_a_failing_face_fails_only_its_own_thread():
+    inner = CountingNetworks(delay=0.01, fail_for=9.0)
+    shared = SharedNetworks(inner)
+    pictures = np.random.default_rng(0).random((12, 8, 8, 3), np.float32)
+    pictures[5] = 9.0
+
+    def ask(picture):
+        try:
+            return shared.predict(picture[None], 1.0)[0]
+        except RuntimeError:
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(ask, pictures))
+    assert [result is None for result in results] == [number == 5 for number in range(12)]
+    assert all(
+        np.allclose(result[0], picture) for result, picture in zip(results, pictures, strict=True) if result is not None
+    )
+    with pytest.raises(RuntimeError):
+        shared.predict(pictures[5][None], 1.0)
