@@ -70,10 +70,13 @@ def main():
         faces = Path(folder) / "faces"
         faces.mkdir()
         make_faces(faces, max(options.counts))
-        print(f"{'method':28}" + "".join(f"{count:>10} faces" for count in options.counts), flush=True)
+        print(f"{'method':28}" + "".join(f"{count:>17} faces" for count in options.counts), flush=True)
         for key, extra in cases:
             times = [_time(faces, count, ["--by", key, *extra]) for count in options.counts]
-            print(f"{' '.join([key, *extra]):28}" + "".join(f"{value:>14.1f} s" for value in times), flush=True)
+            print(
+                f"{' '.join([key, *extra]):28}" + "".join(f"{wall:>8.1f} s, {cpu:>6.1f} CPU s" for wall, cpu in times),
+                flush=True,
+            )
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"largest memory of any run: {peak:.0f} MiB")
 
@@ -85,8 +88,10 @@ def _time(faces, count, arguments):
         (folder / path.name).hardlink_to(path)
     start = time.perf_counter()
     command = [sys.executable, "main.py", "sort", "--input-dir", folder, "--yes", *arguments]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = time.perf_counter() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     for leftover in (folder, folder.with_name("aligned_trash")):
         shutil.rmtree(leftover, ignore_errors=True)
     return seconds

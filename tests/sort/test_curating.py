@@ -94,6 +94,20 @@ def test_grouping_has_every_member_once():
     assert len(identity.group_by_likeness(vectors, -1.0)) == 1
 
 
+def test_a_large_group_does_not_swallow_others():
+    """All faces are rather alike (cosine 0.83), those of one person more so (0.95); means are alike all the same."""
+    generator = np.random.default_rng(8)
+    directions = np.linalg.qr(generator.normal(size=(120, 120)))[0]
+    persons = np.repeat([0, 1, 2], [60, 5, 3])
+    generator.shuffle(persons)
+    parts = np.sqrt([0.83, 0.12, 0.05])
+    vectors = np.stack(
+        [parts @ directions[[0, 1 + person, 10 + number]] for number, person in enumerate(persons)]
+    ).astype(np.float32)
+    groups = identity.group_by_likeness(vectors, 0.88)
+    assert [set(persons[members]) for members in groups] == [{0}, {1}, {2}]
+
+
 def test_texture_embedding_is_the_same_for_the_mirror_image():
     crop = aligned_crop(*_shot(3, 1))
     embedding = TextureEmbedding()
