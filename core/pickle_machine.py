@@ -9,8 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from core.pickle_objects import ARRAYS, Holder, Pending, Refused, StandIn, StoredPath, printable
+from core.pickle_objects import (
+    ARRAYS,
+    NDARRAY,
+    RECONSTRUCT,
+    Holder,
+    Pending,
+    Refused,
+    StandIn,
+    StoredPath,
+    make_array,
+    printable,
+)
 from core.pickle_pairs import LAYOUTS, PairBlock
+from core.pickle_vectors import vector_at
 
 _MOST_DEPTH = 24
 _LEAST_BUDGET = 100_000
@@ -27,7 +39,7 @@ _HIGHEST_PROTOCOL = 5
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
 _ONLY_TEXT = frozenset({str})
-_STOP, _MEMOIZE = ord("."), 0x94
+_STOP, _MEMOIZE, _SHORT_GET, _NONE, _ONE_BYTE = ord("."), 0x94, ord("h"), ord("N"), ord("K")
 
 _u16, _u32, _u64 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q"))
 _i32 = struct.Struct("<i").unpack_from
@@ -71,19 +83,30 @@ class Machine:
 
     def run(self):
         """Work through the opcodes up to STOP and return the one value left."""
-        data, table, memo = self.data, _OPERATIONS, self.memo
+        data, table, memo, stack, at = self.data, _OPERATIONS, self.memo, self.stack, self.at
         for _ in range(self.operations):
-            operation = data[self.at]
-            self.at += 1
-            if operation == _MEMOIZE:  # every second operation is this one
-                memo[self.memo_size] = self.stack[-1]
+            operation = data[at]
+            at += 1
+            if operation == _MEMOIZE:  # this one and the next three are most of all operations, so they stand here
+                memo[self.memo_size] = stack[-1]
                 self.memo_size += 1
+            elif operation == _SHORT_GET and type(memo.get(data[at])) is str:
+                stack.append(memo[data[at]])
+                at += 1
+            elif operation == _NONE:
+                stack.append(None)
+            elif operation == _ONE_BYTE:
+                stack.append(data[at])
+                at += 1
             elif operation != _STOP:
+                self.at = at
                 table[operation](self)
-            elif self.marks or len(self.stack) != 1:
+                stack, at = self.stack, self.at
+            elif self.marks or len(stack) != 1:
                 raise Damaged("is damaged (it ends in the middle of a value)")
             else:
-                return self.stack[0]
+                self.at = at
+                return stack[0]
         raise Damaged("has far more parts than its size justifies")
 
     def take(self, count):
@@ -181,11 +204,6 @@ def _unpacked(unpack, size):
         machine.at += size
 
     return push
-
-
-def _one_byte(machine):
-    machine.stack.append(machine.data[machine.at])
-    machine.at += 1
 
 
 def _long(unpack, size):
@@ -299,12 +317,32 @@ def _put(unpack, size):
 def _get_short(machine):
     value = machine.remembered(machine.data[machine.at])
     machine.at += 1
+    if value is RECONSTRUCT and machine.compact and _vector(machine):
+        return
     machine.stack.append(value if type(value) is not Pending else _completed(value))
 
 
 def _get_long(machine):
     value = machine.remembered(machine.number(_u32, 4))
     machine.stack.append(value if type(value) is not Pending else _completed(value))
+
+
+def _vector(machine):
+    """Read a one-dimensional array at once; False when it is described in an unusual way."""
+    vector = vector_at(machine.data, machine.at)
+    if vector is None:
+        return False
+    dtype = machine.remembered(vector.dtype_index)
+    if machine.remembered(vector.class_index) is not NDARRAY or type(dtype) is not Pending:
+        return False
+    array = make_array(vector.shape, _completed(dtype), vector.data, "C")
+    machine.count_copy(array)
+    if vector.array_index is not None:
+        machine.memo[machine.memo_size + vector.array_index] = array
+    machine.memo_size += vector.remembered
+    machine.stack.append(array)
+    machine.at = vector.end
+    return True
 
 
 def _completed(pending):
@@ -380,8 +418,8 @@ def _pair_run(machine, layout):
 def _operations():
     table = [_refuse] * 256
     table[0x80], table[0x95], table[ord("(")] = _protocol, _frame, _mark
-    table[ord("N")], table[0x88], table[0x89] = _constant(None), _constant(True), _constant(False)
-    table[ord("K")], table[ord("M")], table[ord("J")] = _one_byte, _unpacked(_u16, 2), _unpacked(_i32, 4)
+    table[0x88], table[0x89] = _constant(True), _constant(False)
+    table[ord("M")], table[ord("J")] = _unpacked(_u16, 2), _unpacked(_i32, 4)
     table[ord("G")], table[0x8A], table[0x8B] = _unpacked(_f64, 8), _long(_length_byte, 1), _long(_i32, 4)
     table[0x8C], table[ord("X")], table[0x8D] = _short_text, _text(_u32, 4), _text(_u64, 8)
     table[ord("C")], table[ord("B")], table[0x8E] = _bytes(_length_byte, 1), _bytes(_u32, 4), _bytes(_u64, 8)

@@ -68,6 +68,8 @@ class StoredPath:
 class Pending:
     """An array or data type that has been named but not yet filled; ``value`` is None until it is."""
 
+    __slots__ = ("fill", "value")
+
     def __init__(self, fill):
         self.fill = fill
         self.value = None
@@ -85,6 +87,8 @@ def make_dtype(code: Any) -> np.dtype:
 
 def make_array(shape: Any, dtype: Any, data: Any, order: str) -> np.ndarray:
     """Array over ``data`` (read-only, native byte order) after checking that the three fit together."""
+    if _is_plain_vector(shape, dtype, data):
+        return np.frombuffer(data, dtype)  # quick way for masks, which are most of a large pack
     if type(shape) is not tuple or len(shape) > _MOST_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
         raise Refused("an array of an impossible shape")
     if not isinstance(dtype, np.dtype) or type(data) not in (bytes, memoryview):
@@ -95,6 +99,13 @@ def make_array(shape: Any, dtype: Any, data: Any, order: str) -> np.ndarray:
         return np.zeros(shape, dtype.newbyteorder("="))
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
+
+
+def _is_plain_vector(shape, dtype, data):
+    if type(shape) is not tuple or len(shape) != 1 or type(data) not in (bytes, memoryview):
+        return False
+    known = type(shape[0]) is int and isinstance(dtype, np.dtype) and dtype.isnative
+    return known and shape[0] * dtype.itemsize == len(data) > 0
 
 
 def _dtype(code, align=False, copy=True):
@@ -115,13 +126,14 @@ def _reconstruct(kind, shape, code):
     if kind is not NDARRAY:
         raise Refused("an array of another class than numpy's own")
 
-    def fill(state):
-        if type(state) is not tuple or len(state) != 5:
-            raise Refused("an array with an unknown state")
-        _, shape, dtype, is_fortran, data = state
-        return make_array(shape, dtype, data, "F" if is_fortran else "C")
+    return Pending(_filled_array)
 
-    return Pending(fill)
+
+def _filled_array(state):
+    if type(state) is not tuple or len(state) != 5:
+        raise Refused("an array with an unknown state")
+    _, shape, dtype, is_fortran, data = state
+    return make_array(shape, dtype, data, "F" if is_fortran else "C")
 
 
 def _scalar(dtype, data):
@@ -177,10 +189,11 @@ def _getattr(owner, name):
 
 
 NDARRAY = StandIn("numpy.ndarray")
+RECONSTRUCT = StandIn("_reconstruct", call=_reconstruct)
 
 ARRAYS = {("numpy", "ndarray"): NDARRAY, ("numpy", "dtype"): StandIn("numpy.dtype", call=_dtype)}
 for _package in ("numpy.core", "numpy._core"):
-    ARRAYS[f"{_package}.multiarray", "_reconstruct"] = StandIn("_reconstruct", call=_reconstruct)
+    ARRAYS[f"{_package}.multiarray", "_reconstruct"] = RECONSTRUCT
     ARRAYS[f"{_package}.multiarray", "scalar"] = StandIn("scalar", call=_scalar)
     ARRAYS[f"{_package}.numeric", "_frombuffer"] = StandIn("_frombuffer", call=_frombuffer)
 ARRAYS["_codecs", "encode"] = StandIn("_codecs.encode", call=_encode)

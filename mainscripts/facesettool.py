@@ -63,11 +63,14 @@ def _enhance(options):
 
 def _load_enhancer(options):
     """The network as a function; loaded before any file is touched, because its weights may be missing."""
+    from facelib.weights import require_weights
+
+    path = require_weights("FaceEnhancer")
     from core.nn.device_question import choose_devices
     from facelib.enhancer import FaceEnhancer
 
     choose_devices(options.cpu_only, options.force_gpu_idxs)
-    return FaceEnhancer().enhance
+    return FaceEnhancer(path).enhance
 
 
 def _make_copy(options, ending, work):
