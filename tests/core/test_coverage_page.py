@@ -1,10 +1,12 @@
 """docs/coverage.md names only tests, pages and launchers that exist, and has every row of the guide once."""
 
+import argparse
 import ast
 import re
 from functools import cache
 from pathlib import Path
 
+import main
 from core.step_table import load_steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,3 +73,19 @@ def test_every_launcher_is_named_and_every_named_one_exists():
     assert named == windows, named ^ windows
     for name in named:
         assert (ROOT / "scripts" / f"{name}.bat").is_file()
+
+
+def flags_of(parser):
+    """All flags of a parser and its commands."""
+    found = set()
+    for action in parser._actions:
+        found.update(action.option_strings)
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                found |= flags_of(command)
+    return found
+
+
+def test_named_flags_exist():
+    named = {flag for row in rows() for flag in re.findall(r"--[a-z][a-z-]*", row[3])}
+    assert len(named) > 40 and named <= flags_of(main.build_parser()), named - flags_of(main.build_parser())

@@ -14,7 +14,7 @@ import pytest
 
 import main
 from core import interact
-from core.step_table import load_steps
+from core.step_table import folders, load_steps
 from core.version import VERSION
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
 from merger.config import MergeConfig
@@ -99,8 +99,8 @@ def test_folders_of_other_names_are_left_alone(tmp_path):
     assert main.main(["workspace", "clear", "--workspace", str(tmp_path), "--yes"]) == 0
     interact.configure(assume_yes=False)
     assert (tmp_path / "mine" / "4.jpg").exists() and (tmp_path / "data_src.mp4").exists()
-    folders = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_dir()}
-    assert folders == {
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_dir()}
+    assert found == {
         "mine", "data_src", "data_src/aligned", "data_src/aligned_debug", "data_dst", "data_dst/aligned",
         "data_dst/aligned_debug", "model",
     }  # fmt: skip
@@ -219,6 +219,32 @@ def test_re_extraction_keeps_face_type_and_other_faces_of_the_frame(asked, monke
     after = {path.name: path.read_bytes() for path in aligned.glob("*.jpg")}
     assert {name for name in before if before[name] != after[name]} == {"1_0.jpg"}
     assert read_metadata(aligned / "1_0.jpg").face_type == "head" and (debug / "1.jpg").exists()
+
+
+def test_manual_fix_shows_the_frames_without_a_face(asked, monkeypatch, tmp_path):
+    """The launcher for the destination: three questions, the automatic pass, then the window for what it missed."""
+    from samplelib.extraction import FrameResult
+
+    for name in ("1.png", "2.png", "3.png"):
+        (tmp_path / "data_dst").mkdir(exist_ok=True)
+        (tmp_path / "data_dst" / name).write_bytes(b"x")
+    found = [FrameResult("1.png", ("1_0.jpg",)), FrameResult("2.png", ()), FrameResult("3.png", ("3_0.jpg",))]
+    shown = []
+    monkeypatch.setattr("samplelib.extraction.extract_frames", lambda *arguments: iter(found))
+    monkeypatch.setattr(
+        "samplelib.manual_window.mark_faces", lambda paths, *rest: shown.append([p.name for p in paths])
+    )
+    monkeypatch.setattr("samplelib.picture_window.display_problem", lambda: None)
+    monkeypatch.setattr("facelib.finder_factory.make_finders", lambda *arguments: ([None], 1))
+    monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: False)
+    assert main.main(load_steps()["extract-dst-manual-fix"].arguments(folders(tmp_path))) == 0
+    assert shown == [["2.png"]]
+    assert [prompt.split("] ")[1].split(" (")[0] for prompt in asked.prompts] == [
+        "Face type",
+        "Image size",
+        "Jpeg quality",
+    ]
+    assert (tmp_path / "data_dst" / "aligned_debug").is_dir()
 
 
 def test_enhanced_faces_may_replace_the_originals(asked, monkeypatch, tmp_path):
