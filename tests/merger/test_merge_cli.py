@@ -14,6 +14,7 @@ import pytest
 import yaml
 from merge_stubs import load
 
+from core import interact
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
 from samplelib.aligned_face import FaceMetadata, save_face
@@ -167,6 +168,7 @@ def test_wrong_use_is_explained_in_one_line(workspace, change, message, monkeypa
     from mainscripts import merge_steps
 
     monkeypatch.setattr(merge_steps, "open_model", lambda options: StubModel())
+    monkeypatch.setitem(interact._state, "assume_yes", False)
     monkeypatch.chdir(workspace.folder)
     assert main.main(["merge", *map(str, workspace.arguments("--yes", *change))]) in (1, 2, 3)
     captured = capsys.readouterr()

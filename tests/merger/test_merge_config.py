@@ -48,6 +48,7 @@ def test_questions_equal_golden(case, monkeypatch):
     answers, prompts = iter(case["answers"]), []
     monkeypatch.setattr(interact, "_read_line", lambda timeout: next(answers))
     monkeypatch.setattr(interact, "has_terminal", lambda: True)
+    monkeypatch.setitem(interact._state, "assume_yes", False)
     write = builtins.print
 
     def note(*texts, **options):
@@ -63,6 +64,7 @@ def test_questions_equal_golden(case, monkeypatch):
 
 
 def test_every_setting_given_asks_nothing(monkeypatch):
+    monkeypatch.setitem(interact._state, "assume_yes", False)
     monkeypatch.setattr(interact, "_read_line", lambda timeout: pytest.fail("a question was asked"))
     values = MergeConfig(mode="hist-match", sharpen_mode=1).settings()
     assert ask_settings(MergeConfig(), values).settings() == values
