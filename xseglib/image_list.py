@@ -52,7 +52,7 @@ class ImageList:
     def __init__(self, files: Sequence[Path], read: Callable[[Path], FaceInfo] = read_info):
         self.files = list(files)
         self._read, self._infos = read, {}
-        self._labelled, self._not_faces = set(), set()
+        self._labelled, self._not_faces, self._dropped = set(), set(), set()
         self.index = None
 
     @property
@@ -84,7 +84,9 @@ class ImageList:
         return self._infos[path]
 
     def note(self, path: Path, info: FaceInfo) -> None:
-        """Remember what was found out elsewhere."""
+        """Remember what was found out elsewhere, unless the file was dropped meanwhile."""
+        if path in self._dropped:
+            return
         self._infos[path] = info
         for members, belongs in ((self._labelled, info.is_labelled), (self._not_faces, not info.is_face)):
             (members.add if belongs else members.discard)(path)
@@ -117,6 +119,7 @@ class ImageList:
         """Take the current file out of the list; the next face, else the one before, becomes current."""
         following, before = self._ahead(self.index, 1, 1, False), self._ahead(self.index, -1, 1, False)
         path = self.files.pop(self.index)
+        self._dropped.add(path)
         self._infos.pop(path, None)
         self._labelled.discard(path)
         self._not_faces.discard(path)

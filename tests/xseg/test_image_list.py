@@ -77,6 +77,7 @@ def test_trash(tmp_path):
     (tmp_path / "aligned_trash" / "1.jpg").write_bytes(b"older")
     assert images.labelled_count == 1
     assert images.trash_current() == tmp_path / "aligned_trash" / "1_1.jpg"
+    images.note(paths[1], FaceInfo(True, True))
     assert images.labelled_count == 0 and images.current == paths[2]
     images.trash_current()
     assert images.current == paths[0]
