@@ -35,16 +35,16 @@ def make_finders(
     by_hand : bool
         Boxes come from a person, one frame at a time: one finder, which gives landmarks for every box.
     """
-    detector_path = _weights("S3FD", detector)
     aligner_path = _weights(aligner_name(face_type), detector)
+    detector_path = _weights("S3FD", detector) if aligner_path is not None or not by_hand else None
     if detector_path is None and aligner_path is None:
         if detector == S3FD:
             info("Going on with the embedded face finder, which needs no weight files.")
-        finder = _finder(None, None, max_faces, smallest_face, None, by_hand)
+        finder = _finder(None, None, face_type, max_faces, smallest_face, None, by_hand)
         return [finder] * (1 if by_hand else cpu_count()), 1
     names = list(devices) or [None]
     finders = [
-        _finder(detector_path, aligner_path, max_faces, smallest_face, device, by_hand)
+        _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, device, by_hand)
         for device in names[: 1 if by_hand else None]
     ]
     return finders, NETWORK_BATCH_SIZE
@@ -73,7 +73,7 @@ def _weights(name, detector):
     return path
 
 
-def _finder(detector_path, aligner_path, max_faces, smallest_face, device, by_hand):
+def _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, device, by_hand):
     if detector_path is None:
         from facelib.detectors.embedded import EmbeddedDetector
 
@@ -85,7 +85,8 @@ def _finder(detector_path, aligner_path, max_faces, smallest_face, device, by_ha
     if aligner_path is None:
         from facelib.aligners.embedded import EmbeddedAligner
 
-        aligner = EmbeddedAligner(0.0) if by_hand else EmbeddedAligner()
+        flat = face_type < FaceType.HEAD
+        aligner = EmbeddedAligner(0.0, flat) if by_hand else EmbeddedAligner(visible_outline=flat)
     else:
         from facelib.aligners.fan import FanAligner
 

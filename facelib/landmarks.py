@@ -1,5 +1,7 @@
 """The 68 face landmarks: pose, mirroring, conversions and the masks that they span."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -14,6 +16,9 @@ from facelib.landmark_tables import (
 )
 
 _POSE_ROWS = np.array(POSE_INDICES)
+
+# Mean distance of a believable pose fit to the landmarks, as part of their extent.
+_LARGEST_POSE_ERROR = 0.15
 
 # Convex pieces whose union is the face without the forehead.
 _HULL_PARTS = (
@@ -51,21 +56,27 @@ def pose(landmarks: np.ndarray, width: int) -> tuple[float, float, float]:
     tuple of float
         Radians in −π/2…π/2. Pitch > 0 looks up, yaw > 0 looks to the image's left, roll > 0 is a clockwise turn.
         All NaN when no pose fits the landmarks.
+
+    Notes
+    -----
+    As in DeepFaceLab the solver starts from a closed solution. Where that ends behind the camera, the fit is repeated
+    from a head that looks into it; landmarks that no head could have keep the first result.
     """
     focal = float(width)
     camera = np.array([[focal, 0, focal / 2], [0, focal, focal / 2], [0, 0, 1]], np.float64)
     points = np.asarray(landmarks, np.float32)[_POSE_ROWS]
     if not np.isfinite(points).all():
         return (np.nan, np.nan, np.nan)
-    for method in (cv2.SOLVEPNP_ITERATIVE, cv2.SOLVEPNP_SQPNP):
-        try:
-            found, rotation_vector, _ = cv2.solvePnP(MODEL_3D[_POSE_ROWS], points, camera, np.zeros(4), flags=method)
-        except cv2.error:
-            continue
-        if found and np.isfinite(rotation_vector).all():
-            pitch, yaw, roll = _euler_angles(cv2.Rodrigues(rotation_vector)[0])
-            return (-pitch, yaw, roll)
-    return (np.nan, np.nan, np.nan)
+    fit = _fit_pose(points, camera)
+    if fit is None or fit.depth <= 0:
+        # Without a start the solver may put the head behind the camera, which turns all angles round.
+        from_front = _fit_pose(points, camera, start_from_front=True)
+        if from_front is not None and (fit is None or from_front.error < _LARGEST_POSE_ERROR * np.ptp(points)):
+            fit = from_front
+    if fit is None:
+        return (np.nan, np.nan, np.nan)
+    pitch, yaw, roll = _euler_angles(cv2.Rodrigues(fit.rotation)[0])
+    return (-pitch, yaw, roll)
 
 
 def mirror(landmarks: np.ndarray, width: int) -> np.ndarray:
@@ -185,6 +196,34 @@ def _mean_face_68():
 
 # The mean face with all 68 landmarks in the unit square (the jaw reaches below and beside it).
 MEAN_FACE_68 = _mean_face_68()
+
+
+@dataclass(frozen=True)
+class _PoseFit:
+    """Rotation vector, distance from the camera in model units, and mean distance to the landmarks in pixels."""
+
+    rotation: np.ndarray
+    depth: float
+    error: float
+
+
+def _fit_pose(points, camera, start_from_front=False):
+    """The pose that the iterative solver finds for the pose landmarks, or None."""
+    model = MODEL_3D[_POSE_ROWS]
+    rotation, position = np.zeros((3, 1)), np.zeros((3, 1))
+    if start_from_front:
+        position[2] = camera[0, 0] * np.ptp(model[:, 0]) / max(np.ptp(points[:, 0]), 1.0)
+    try:
+        found, rotation, position = cv2.solvePnP(
+            model, points, camera, np.zeros(4), rotation, position, start_from_front, cv2.SOLVEPNP_ITERATIVE
+        )
+        projected = cv2.projectPoints(model, rotation, position, camera, np.zeros(4))[0][:, 0]
+    except cv2.error:
+        return None
+    error = float(np.linalg.norm(projected - points, axis=1).mean())
+    if not found or not np.isfinite(rotation).all() or not np.isfinite(error):
+        return None
+    return _PoseFit(rotation, float(np.ravel(position)[2]), error)
 
 
 def _euler_angles(rotation):

@@ -24,12 +24,14 @@ class EmbeddedAligner:
     ----------
     least_presence : float
         The mesh network must be this sure (0…1) that it sees a face; with 0 there are always landmarks.
+    visible_outline : bool
+        Put the jaw on the visible outline (as 2DFAN does) instead of where it is in space (as 3DFAN does).
     workers : int, optional
         Pictures in parallel; all cores by default.
     """
 
-    def __init__(self, least_presence: float = 0.2, workers: int | None = None):
-        self.least_presence = least_presence
+    def __init__(self, least_presence: float = 0.2, visible_outline: bool = True, workers: int | None = None):
+        self.least_presence, self.visible_outline = least_presence, visible_outline
         self._workers = workers or cpu_count()
         self._mesh = FaceMesh()
 
@@ -60,9 +62,8 @@ class EmbeddedAligner:
             )
         if mesh.presence < self.least_presence:
             return None
-        if not accurate:
-            return landmarks_from_mesh(mesh.points)
-        return landmarks_from_mesh(self._average(image, mesh))
+        points = self._average(image, mesh) if accurate else mesh.points
+        return landmarks_from_mesh(points, self.visible_outline)
 
     def _average(self, image: np.ndarray, mesh: Mesh) -> np.ndarray:
         """(468, 3) mean of the meshes of slightly different crops around the one that ``mesh`` asks for."""

@@ -67,13 +67,21 @@ _JAW_DIRECTIONS = MEAN_FACE_68[:17].astype(np.float64) - [0.490127, 0.6]
 _JAW_DIRECTIONS /= np.linalg.norm(_JAW_DIRECTIONS, axis=1, keepdims=True)
 
 
-def landmarks_from_mesh(points: np.ndarray) -> np.ndarray:
+def landmarks_from_mesh(points: np.ndarray, visible_outline: bool = True) -> np.ndarray:
     """(68, 2) float64 landmarks of a (468, 2 or 3) mesh, in the mesh's own pixels.
 
-    Jaw points that the turned head hides move outwards to the visible outline, as annotators of 2-D landmarks put them.
+    Parameters
+    ----------
+    points : numpy.ndarray
+        The mesh.
+    visible_outline : bool
+        Move jaw points that the turned head hides outwards to the visible outline, as annotators of 2-D landmarks put
+        them. Without it they stay where the jaw is in space, from which the turn of the head can be told.
     """
     points = np.asarray(points, np.float64)[:, :2]
     landmarks = points[_FIRST] * (1 - _WEIGHT) + points[_SECOND] * _WEIGHT
+    if not visible_outline:
+        return landmarks
     down = landmarks[8] - landmarks[27]
     height = max(np.linalg.norm(down), 1e-6)
     right = np.array([down[1], -down[0]])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from facelib.alignment import (
     warp_face,
 )
 from facelib.face_type import FaceType
+from facelib.landmark_tables import MODEL_3D
 from facelib.landmarks import (
     MEAN_FACE_68,
     averaged_yaw,
@@ -67,6 +69,19 @@ def test_pose(golden, case, key):
         expected = golden["pose_pitch_yaw_roll"][index, case]
         tolerance = 1e-2 if index == 19 else 1e-3  # 19 has a collapsed jaw: solver versions differ
         assert np.allclose(pose(landmarks, width), expected, atol=tolerance), index
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.floats(-0.5, 0.5), st.floats(-0.7, 0.7), st.floats(-0.3, 0.3), st.floats(0, 0.03), st.integers(0, 1000))
+def test_pose_of_projected_heads(pitch, yaw, roll, noise, seed):
+    """Heads turned by known angles come out as such, also when the landmarks are not quite those of the model."""
+    vectors = [np.array(vector, float) for vector in ((-pitch, 0, 0), (0, yaw, 0), (0, 0, roll))]
+    about_x, about_y, about_z = (cv2.Rodrigues(vector)[0] for vector in vectors)
+    camera = np.array([[256, 0, 128], [0, 256, 128], [0, 0, 1.0]])
+    turned = MODEL_3D.astype(float) @ (about_z @ about_y @ about_x).T + (0, 0, 200)
+    points = (turned / turned[:, 2:]) @ camera.T
+    points = points[:, :2] + np.random.default_rng(seed).normal(0, noise * 50, (68, 2))
+    assert np.allclose(pose(points, 256), (pitch, yaw, roll), atol=0.02 + 8 * noise)
 
 
 def test_pose_says_when_there_is_none():

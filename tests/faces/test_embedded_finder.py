@@ -16,6 +16,7 @@ from facelib.detectors.embedded import EmbeddedDetector
 from facelib.face_finder import FaceFinder, turn_image, unturn_points
 from facelib.face_type import FaceType
 from facelib.landmark_tables import MIRROR_PERMUTATION
+from facelib.landmarks import pose
 
 # Read off the photograph, enlarged nine times, before any landmarks were drawn on it: corners of the eyes, tip of the
 # nose, corners of the mouth, the lowest point of the chin, points of the brows.
@@ -180,3 +181,28 @@ def test_hidden_jaw_follows_the_outline():
     landmarks = landmarks_from_mesh(points)
     assert landmarks.shape == (68, 2) and np.isfinite(landmarks).all()
     assert np.allclose(landmarks_from_mesh(points * 3 + 7), landmarks * 3 + 7)
+
+
+def test_the_jaw_in_space_tells_the_turn_of_a_head(portrait):
+    """For face type head the hidden side of the jaw comes nearer to the nose than its visible outline."""
+    from facelib.alignment import unit_matrix
+    from facelib.finder_factory import make_finders
+    from facelib.landmarks import averaged_yaw
+
+    yaws = []
+    for face_type in (FaceType.HEAD, FaceType.WHOLE_FACE):
+        (finder, *_), _ = make_finders("embedded", face_type)
+        squeezed = cv2.warpAffine(portrait, np.array([[0.8, 0, 0], [0, 1.0, 0]]), (410, 512))
+        landmarks = finder.find([squeezed])[0][0].landmarks
+        yaws.append(abs(averaged_yaw(transform_points(landmarks, unit_matrix(landmarks)))))
+    assert yaws[0] >= yaws[1]
+    mesh = np.random.default_rng(1).uniform(0, 100, (468, 3))
+    assert np.array_equal(landmarks_from_mesh(mesh, False)[17:], landmarks_from_mesh(mesh)[17:])
+    assert not np.allclose(landmarks_from_mesh(mesh, False)[:17], landmarks_from_mesh(mesh)[:17])
+
+
+def test_pose_of_a_real_face(face):
+    """She looks into the camera, her head a little lower on the image's left."""
+    in_face = transform_points(face.landmarks, face_matrix(face.landmarks, 256, FaceType.FULL))
+    pitch, yaw, roll = np.degrees(pose(in_face, 256))
+    assert abs(pitch) < 20 and abs(yaw) < 15 and abs(roll) < 8
