@@ -93,6 +93,7 @@ def add_parser(subparsers):
 def run(options):
     """Merge; returns 1 when frames failed."""
     from mainscripts import merge_steps
+    from merger.settings_file import Settings
 
     interact.info("Running merger.\n")
     _check_options(options)
@@ -107,12 +108,11 @@ def run(options):
     if base.is_morphable:
         values.setdefault("morph_power", _morph_power(options, tracks))
     if _wants_window(options):
-        start = base.replace(**{name: track.values[0] for name, track in tracks.items()}).replace(**values)
+        settings = Settings(base.replace(**values), tracks)
         workers = _workers(options)
         frames = merge_steps.collect_frames(options, paths)
-        return merge_steps.run_interactive(options, frames, start, model, workers)
+        return merge_steps.run_interactive(options, frames, settings, model, workers)
     from merger.questions import ask_settings
-    from merger.settings_file import Settings
 
     given = {**{name: track.values[0] for name, track in tracks.items()}, **values}
     settings = Settings(ask_settings(base, given), tracks)
@@ -176,10 +176,18 @@ def _wants_window(options):
     if options.interactive:
         if streamed:
             raise UsageError("the interactive merger works on folders; extract the frames of the video first.")
+        if options.smooth_color:
+            raise UsageError("--smooth-color needs all frames in a row; merge without a window for it.")
         if not has_display():
             raise UserError("there is no display for the interactive merger. Leave out --interactive, or set DISPLAY.")
         return True
-    if options.interactive is False or streamed or not interact.has_terminal() or not has_display():
+    if (
+        options.interactive is False
+        or streamed
+        or options.smooth_color
+        or not interact.has_terminal()
+        or not has_display()
+    ):
         return False
     return interact.ask_bool("Use interactive merger?", True)
 

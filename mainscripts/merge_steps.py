@@ -75,7 +75,7 @@ def run_all(options, frames, settings, model, workers):
     return _report(failed, total)
 
 
-def run_interactive(options, frames, start, model, workers):
+def run_interactive(options, frames, settings, model, workers):
     """Merge in a window; returns 1 when frames failed."""
     from merger.interactive_run import InteractiveRun
     from merger.session import session_path
@@ -83,7 +83,8 @@ def run_interactive(options, frames, start, model, workers):
 
     output = _folder_output(options, model)
     path = session_path(options.model_dir, model.name, options.model)
-    states, position = _states(options, frames, start, model, output, path)
+    start = settings.at(0)
+    states, position = _states(options, frames, settings, model, output, path)
     _ask_to_overwrite(options, output, [frame for frame, state in zip(frames, states, strict=True) if not state.done])
     settings_path = options.export_settings or path.with_name(path.name.replace("_session.json", "_settings.yaml"))
     run = InteractiveRun(
@@ -105,16 +106,25 @@ def run_interactive(options, frames, start, model, workers):
     return _report(run.failed, len(frames))
 
 
-def _states(options, frames, start, model, output, path):
+def _states(options, frames, settings, model, output, path):
     """States of the frames and the position to begin with: of the saved session, of DeepFaceLab's, or new ones."""
     from merger.interactive import FrameState
     from merger.session import resume
 
-    session = _stored_session(options, model, start, path)
+    session = _stored_session(options, model, settings.base, path)
     if session is None:
-        return [FrameState(frame.path.name) for frame in frames], 0
+        if not settings.tracks:
+            return [FrameState(frame.path.name) for frame in frames], 0
+        return [_given_state(frame, settings.at(frame.index), output) for frame in frames], 0
     names = [frame.path.name for frame in frames]
     return resume(session, names, model.iteration, lambda index, config: output.is_done(frames[index], config))
+
+
+def _given_state(frame, config, output):
+    """State of a frame whose settings come from a file with keyframes."""
+    from merger.interactive import FrameState
+
+    return FrameState(frame.path.name, config, config if output.is_done(frame, config) else None)
 
 
 def _stored_session(options, model, start, path):

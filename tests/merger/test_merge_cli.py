@@ -1,71 +1,15 @@
 """The merge command from the outside: files, questions, failures, resume, memory."""
 
-import hashlib
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import yaml
-from merge_stubs import load
+from merge_workspace import ROOT, Workspace
 
 from core import interact
-from facelib.alignment import face_matrix, transform_points
-from facelib.face_type import FaceType
-from samplelib.aligned_face import FaceMetadata, save_face
-
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-INPUTS = load("merge_inputs.npz")
-
-
-class Workspace:
-    """Frames, aligned faces and output folders."""
-
-    def __init__(self, folder, count, without=()):
-        self.folder, self.frames = folder, folder / "frames"
-        self.merged, self.masks, self.model = folder / "merged", folder / "merged_mask", folder / "model"
-        for path in (self.frames / "aligned", self.model):
-            path.mkdir(parents=True)
-        for index in range(count):
-            frame = np.roll(INPUTS["frame_u8"], index, axis=1)
-            cv2.imwrite(str(self.frames / f"{index + 1:05d}.png"), frame)
-            if index not in without:
-                self.add_face(frame, f"{index + 1:05d}.png", INPUTS["lm_A"] + [3 * np.sin(index / 2), 0])
-
-    def add_face(self, frame, source, landmarks):
-        matrix = face_matrix(landmarks, 96, FaceType.FULL)
-        face = cv2.warpAffine(frame, matrix, (96, 96))
-        in_face = transform_points(landmarks, matrix)
-        metadata = FaceMetadata("full_face", in_face, source, np.array([0, 0, 9, 9]), landmarks, matrix)
-        save_face(self.frames / "aligned" / f"{Path(source).stem}_0.jpg", face, metadata)
-
-    def arguments(self, *extra):
-        return [
-            *("--input-dir", self.frames, "--output-dir", self.merged, "--output-mask-dir", self.masks),
-            *("--model-dir", self.model, "--model", "SAEHD", *extra),
-        ]
-
-    def start(self, *extra, program=HERE / "merge_program.py", **options):
-        environment = {**os.environ, "PYTHONPATH": f"{HERE}:{ROOT}", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [sys.executable, str(program), *map(str, extra)]
-        return subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
-        )  # fmt: skip
-
-    def merge(self, *extra, answers=""):
-        process = self.start(*self.arguments(*extra))
-        output, _ = process.communicate(answers, timeout=120)
-        return process.returncode, output
-
-    def results(self):
-        files = [*self.merged.glob("0*.png"), *self.masks.glob("0*.png")]
-        return {f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from merge_workspace import Workspace
 
 from merger.config import MODES, MergeConfig
 from merger.window import error_picture, help_picture, mask_view
@@ -172,6 +173,43 @@ def test_moving_and_viewing_in_the_window(program):
     assert stored["erode_mask_modifier"] == {"interpolation": "hold", 0: 6, 1: 7, 2: 8, 3: 10, 4: 11}
     session = json.loads((folder / "session.json").read_text())
     assert session["current"] is None and len(session["frames"]) == 5
+
+
+def test_the_command_opens_the_window_and_goes_on_with_its_session(display, tmp_path):
+    workspace = Workspace(tmp_path, 4)
+    config = tmp_path / "keyframes.yaml"
+    config.write_text("erode_mask_modifier: {0: 0, 3: 30}\n")
+
+    def run(keys, *extra):
+        process = workspace.start(*workspace.arguments("--interactive", "--workers", "2", *extra), DISPLAY=display)
+        environment = {**os.environ, "DISPLAY": display}
+        subprocess.run(
+            ["xdotool", "search", "--sync", "--name", "Merger - "],
+            env=environment,
+            check=True,
+            timeout=60,
+            capture_output=True,
+        )
+        time.sleep(1.0)
+        found = subprocess.run(
+            ["xdotool", "search", "--name", "Merger - "], env=environment, capture_output=True, text=True
+        )
+        subprocess.run(["xdotool", "windowfocus", "--sync", found.stdout.split()[-1]], env=environment, check=True)
+        for key in keys:
+            subprocess.run(["xdotool", "key", key], env=environment, check=True)
+            time.sleep(1.0)
+        output, _ = process.communicate("", timeout=60)
+        assert process.returncode == 0, output
+        return output
+
+    run(("Tab", "shift+period", "shift+comma", "v", "Escape"), "--config", config)
+    assert len(workspace.results()) == 8
+    session = json.loads((workspace.model / "stub_SAEHD_merger_session.json").read_text())
+    erode = [session["settings"][index]["erode_mask_modifier"] for _, index in session["frames"]]
+    assert erode == [0, 10, 20, 30] and session["current"] == "00001.png"
+    output = run(("Tab", "period", "w", "Escape"), "--use-session")
+    assert "Using saved session from model/stub_SAEHD_merger_session.json" in output
+    assert "erode_mask_modifier: 11" in output
 
 
 def test_pictures_of_the_window():
