@@ -83,20 +83,22 @@ def edge_widths(grey: np.ndarray) -> np.ndarray:
     From an edge pixel the row is followed to both sides for as long as the brightness keeps falling (rising).
     """
     down, across = np.gradient(grey)
-    degrees = np.where(across == 0, 0.0, np.degrees(np.arctan2(down, across)))
     widths = np.zeros(grey.shape, np.int64)
-    if not degrees.any():
+    has_angle = (across != 0) & ((down != 0) | (across < 0))
+    if not has_angle.any():
         return widths
-    direction = np.rint(degrees / 45)
     edges = sobel_edges(grey)
     edges[[0, -1]] = edges[:, [0, -1]] = False
+    row, column = np.nonzero(edges)
+    degrees = np.degrees(np.arctan2(down[row, column], across[row, column]))
+    direction = np.abs(np.rint(np.where(across[row, column] == 0, 0.0, degrees) / 45))
     step = grey[:, 1:] - grey[:, :-1]
-    for chosen, sign in ((edges & (direction == 0), 1), (edges & (np.abs(direction) == 4), -1)):
-        row, column = np.nonzero(chosen)
+    for chosen, sign in ((direction == 0, 1), (direction == 4, -1)):
+        rows, columns = row[chosen], column[chosen]
         falling_left, rising_right = _run_ends(sign * step)
-        left = 1 + np.minimum(column - 1 - falling_left[row, column - 1], _LONGEST_WALK)
-        right = 1 + np.minimum(rising_right[row, column + 1] - column - 1, _LONGEST_WALK)
-        widths[row, column] = left + right
+        left = 1 + np.minimum(columns - 1 - falling_left[rows, columns - 1], _LONGEST_WALK)
+        right = 1 + np.minimum(rising_right[rows, columns + 1] - columns - 1, _LONGEST_WALK)
+        widths[rows, columns] = left + right
     return widths
 
 
@@ -106,7 +108,7 @@ def _run_ends(step):
     ``step`` (H, W − 1) is the rise from each pixel to the next one on the right.
     """
     height, width = step.shape[0], step.shape[1] + 1
-    columns = np.arange(width)
+    columns = np.arange(width, dtype=np.int32)
     ends = np.ones((height, width), bool)
     ends[:, 1:] = step <= 0
     left = np.maximum.accumulate(np.where(ends, columns, 0), axis=1)
