@@ -26,8 +26,7 @@ def open_model(options):
     from models.device_choice import choose_devices
     from models.model_files import summary_text
 
-    indexes = None if options.force_gpu_idxs is None else [options.force_gpu_idxs]
-    devices = choose_devices(options.cpu_only, indexes, several=False)
+    devices = choose_devices(options.cpu_only, options.force_gpu_idxs, several=False)
     model = open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
     shown = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in devices]
     interact.info(summary_text(f"{model.name}_{model.class_name}", model.iteration, model.options, shown))
