@@ -105,7 +105,7 @@ def _restore(folder, name, face):
         raise UserError(f"{target}: the picture is not there any more.")
     height, width = face.shape[:2]
     if source == target and aligned_face.is_face_file(target):
-        data = target.read_bytes()
+        data = safe_pickle.read_limited(target)
         image = read_image(target)
         if image.shape[:2] == (height, width) and data[:2] == b"\xff\xd8":
             aligned_face.write_metadata(target, face.metadata)

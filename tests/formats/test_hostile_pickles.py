@@ -94,7 +94,7 @@ def test_the_line_names_what_was_asked_for(wanted, tmp_path):
 )
 def test_large_files_of_small_parts_stay_in_proportion(unit, tmp_path, capsys):
     path = tmp_path / "meta.dat"
-    path.write_bytes(b"\x80\x04](" + unit * (2 * MEBIBYTE // len(unit)) + b"e.")
+    path.write_bytes(b"\x80\x04](" + unit * (MEBIBYTE // len(unit)) + b"e.")
     assert str(path) in read_and_watch(path, read_metadata_file, capsys)
 
 
