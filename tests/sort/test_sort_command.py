@@ -201,3 +201,28 @@ def test_interrupted_in_the_middle_of_renaming_and_finished_by_the_next_run(copy
     assert [name.split(".")[0] for name in kept] == [f"{number:05d}" for number in range(300)]
     assert "interrupted" not in _run(*arguments).stdout
     assert _images(copy_of) == kept
+
+
+@pytest.mark.parametrize("arguments", [["duplicates"], ["identity"], ["identity", "--identity", "REFERENCE"]])
+def test_methods_of_our_own_lose_nothing(copy_of, arguments, capsys):
+    import main
+
+    before, names = _bytes(copy_of), set(_images(copy_of))
+    reference = str(copy_of / "00003_0.jpg")
+    arguments = [reference if word == "REFERENCE" else word for word in arguments]
+    assert main.main(["sort", "--input-dir", str(copy_of), "--by", *arguments]) == 0
+    trash = copy_of.with_name("aligned_trash")
+    assert sorted(before) == sorted(_bytes(copy_of) + _bytes(trash))
+    if arguments == ["identity"]:
+        assert "groups of faces" in capsys.readouterr().out
+        assert all(name.split(".")[0].isdigit() for name in _images(copy_of))
+    else:
+        assert set(_images(copy_of)) | set(_images(trash)) == names
+        assert 50 < len(_images(copy_of)) < 200 or arguments[-1] == reference
+
+
+def test_flags_that_do_not_fit_are_refused(copy_of):
+    for flags in (["--identity", "x.jpg", "--by", "blur"], ["--by", "identity", "--threshold", "-1"]):
+        result = _run("sort", "--input-dir", copy_of, *flags, check=False)
+        assert result.returncode == 2 and "--" in result.stderr
+    assert len(_images(copy_of)) == 300
