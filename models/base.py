@@ -180,13 +180,16 @@ class SavedModel:
         Weights become bytes only when the returned functions are called, which may be on another thread; there a weight
         that is not finite raises :class:`NonFiniteWeights`.
         """
-        from core.nn.weights import network_to_dict, optimizer_to_dict
+        from core.nn.weights import ITERATIONS_KEY, named_variables
 
         files: dict[str, bytes | Callable[[], bytes]] = {}
         for stem, network in self.network.networks.items():
-            files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), network_to_dict(network))
+            values = {key: self._frozen(variable.value) for key, variable in named_variables(network).items()}
+            files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), values)
         for stem, optimizer in self.network.optimizers.items():
-            files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), optimizer_to_dict(optimizer))
+            values = {ITERATIONS_KEY: np.int64(optimizer.iterations.numpy())}
+            values.update({key: self._frozen(slot) for key, slot in optimizer.named_slots().items()})
+            files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), values)
         data = ModelData(
             self.data.iteration,
             dict(self.data.options),
@@ -226,6 +229,14 @@ class SavedModel:
     @property
     def _default_options_path(self):
         return self.model_dir / f"{self.class_name}{DEFAULT_OPTIONS_SUFFIX}"
+
+    def _frozen(self, variable):
+        """The present value of a TensorFlow variable.
+
+        On the processor a reference is enough: TensorFlow never writes into a tensor that somebody else holds, so nothing
+        is copied. Graphics memory is too dear for that; there the value is fetched.
+        """
+        return variable.numpy() if self.devices else variable.read_value()
 
     def _fill(self, stem, part, fresh_stems, pretrained_dir):
         path = self.model_dir / self.weight_name(stem)
@@ -371,13 +382,18 @@ def _holds_training(path):
 
 
 def _late_bytes(name, values):
+    """Function that makes the bytes of a weight file from arrays or tensors."""
+
     def to_bytes():
         from core.nn.weight_files import weights_to_bytes
 
-        for key, value in values.items():
-            if not np.isfinite(np.sum(value, dtype=np.float64)):
+        arrays = {
+            key: np.ascontiguousarray(value) if np.ndim(value) else np.int64(value) for key, value in values.items()
+        }
+        for key, array in arrays.items():
+            if not np.isfinite(np.sum(array, dtype=np.float64)):
                 raise NonFiniteWeights(f"{name}: {key} is not finite. This state is not saved.")
-        return weights_to_bytes(values)
+        return weights_to_bytes(arrays)
 
     return to_bytes
 

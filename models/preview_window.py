@@ -9,6 +9,7 @@ from models import preview
 from models.trainer import BACKUP, PREVIEW, SAVE, STOP, Trainer
 
 TITLE = "Training preview"
+_PROBE_TITLE = "Looking for a display"
 TICK_MILLISECONDS = 100
 HISTORY_RANGES = (0, 5000, 10000, 50000, 100000)
 _ENTER = (10, 13, 141)
@@ -19,11 +20,17 @@ def can_open_window() -> bool:
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
     try:
-        cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE)
-        cv2.destroyWindow(TITLE)
+        cv2.namedWindow(_PROBE_TITLE, cv2.WINDOW_AUTOSIZE)
+        cv2.destroyWindow(_PROBE_TITLE)
+        cv2.waitKey(1)  # Windows disappear only when events are handled.
         return True
     except cv2.error:
         return False
+
+
+def open_window(title: str) -> None:
+    """Make a window without a tool bar; nothing happens when it is there."""
+    cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
 
 
 class PreviewWindow:
@@ -90,6 +97,7 @@ class PreviewWindow:
         state = self.trainer.previewer.state
         if state is None or state is self._shown:
             return
+        open_window(TITLE)
         cv2.imshow(TITLE, self.picture())
         self._shown, self._is_open = state, True
 

@@ -9,6 +9,7 @@ import numpy as np
 from core import interact
 from core.imageio import write_image
 from models import preview
+from models.preview_window import open_window
 
 CHOICE_TITLE = "[p] - next. [space] - switch preview type. [enter] - confirm."
 DEBUG_PAGE = "debug, press update for new"
@@ -75,6 +76,7 @@ def all_outputs(batch: dict[str, np.ndarray]) -> np.ndarray:
 
 def _show(title, picture):
     """Show a picture until a key is pressed; returns ``enter`` (also when the window is closed) or the character."""
+    open_window(title)
     cv2.imshow(title, picture)
     while True:
         key = cv2.waitKeyEx(_TICK_MILLISECONDS)

@@ -13,7 +13,7 @@ from core import interact
 from core.errors import NothingToDo, UsageError, UserError
 from core.nn.weight_files import read_weights
 from main import build_parser
-from models.base import open_for_inference, open_trained
+from models.base import NonFiniteWeights, SavedModel, open_for_inference, open_trained
 from models.model_files import read_default_options, read_model_data
 from models.training_session import TrainingSession
 
@@ -74,6 +74,30 @@ def test_stop_and_resume_equals_an_uninterrupted_run(facesets, tmp_path):
     assert_same_weights(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
     other = train(facesets, tmp_path / "other", 1, *options, extra=("--seed", "6"))
     assert other.loss_history[0] != whole.loss_history[0]
+
+
+def test_a_snapshot_is_not_changed_by_later_training(facesets, tmp_path):
+    train(facesets, tmp_path, 1, *TINY_DF)
+    saved = SavedModel(tmp_path, "SAEHD", "t")
+    saved.load_state()
+    saved.build(training=True)
+    snapshot = saved.snapshot()
+    random = np.random.default_rng(0)
+    names = saved.network.input_names()
+    batch = {
+        name: random.integers(0, 256, (2, 64, 64, 1 if "m" in name.split("_")[1][3:] else 3), np.uint8)
+        for name in names
+    }
+    for _ in range(2):
+        saved.network.train_one_iteration(batch)
+    for name in ("encoder", "src_dst_opt", "decoder_dst"):
+        assert snapshot[f"t_SAEHD_{name}.npy"]() == (tmp_path / f"t_SAEHD_{name}.npy").read_bytes()
+    assert saved.snapshot()["t_SAEHD_encoder.npy"]() != (tmp_path / "t_SAEHD_encoder.npy").read_bytes()
+    next(iter(saved.network.optimizers["src_dst_opt"].named_slots().values())).assign_add(
+        np.full(saved.network.networks["encoder"].down1.downs[0].conv1.weight.shape, np.nan, np.float32)
+    )
+    with pytest.raises(NonFiniteWeights, match="t_SAEHD_src_dst_opt.npy"):
+        saved.snapshot()["t_SAEHD_src_dst_opt.npy"]()
 
 
 def test_amp_resumes_alike(facesets, tmp_path):
