@@ -142,7 +142,7 @@ class FlickeringNetworks:
         return face[None] * (0.5 + light), *masks
 
 
-@pytest.mark.parametrize("transfer", ["rct", "lct", "sot-m"])
+@pytest.mark.parametrize("transfer", ["rct", "mkl"])
 def test_flicker_of_a_merged_clip_falls_at_least_twice(transfer):
     data = load("merge_inputs.npz")
     landmarks = data["lm_A"]
