@@ -10,6 +10,7 @@ import numpy as np
 
 from core import events, interact
 from core.errors import UserError
+from models import transaction
 from models.backups import BackupClock, make_backup
 from models.base import NonFiniteWeights, SavedModel
 from models.hooks import Hook
@@ -84,8 +85,11 @@ class Trainer:
         """Train until the target, a stop command or an error; the error is kept in ``failure``."""
         try:
             self._loop()
+        except UserError as error:
+            self.failure = error
         except BaseException as error:
             self.failure = error
+            self._save_beside()
         finally:
             try:
                 self.saver.wait()
@@ -112,6 +116,18 @@ class Trainer:
         self._line.after_save()
         for hook in self.settings.hooks:
             hook.after_save(self)
+
+    def _save_beside(self):
+        """After an error that nobody expected: keep the present state in a folder of its own, the last save as it is."""
+        if not self.saved.iteration:
+            return
+        folder = self.saved.model_dir / f"{self.saved.prefix}_emergency_{self.saved.iteration}"
+        try:
+            folder.mkdir(exist_ok=True)
+            transaction.commit(folder, self.saved.prefix, self.saved.snapshot())
+            interact.info(f"\nThe state of iteration {self.saved.iteration} was saved to {folder}.")
+        except Exception as error:
+            interact.warning(f"The present state could not be saved to {folder} ({error}).")
 
     def _loop(self):
         self._announce(self.saved.effective["target_iter"])

@@ -256,3 +256,9 @@ def test_every_option_has_a_help_text_and_an_effective_value(class_name):
     for option in TABLES[class_name]:
         assert option.help.endswith(".")
         assert not option.stored or effective[option.key] is not None
+
+
+def test_the_documentation_page_is_up_to_date():
+    from models.option_docs import PAGE, options_markdown
+
+    assert PAGE.read_text(encoding="utf-8") == options_markdown()

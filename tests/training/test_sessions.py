@@ -15,6 +15,8 @@ from core.nn.weight_files import read_weights
 from main import build_parser
 from models.base import NonFiniteWeights, SavedModel, open_for_inference, open_trained
 from models.model_files import read_default_options, read_model_data
+from models.options import effective_options
+from models.training_data import DataSettings, SwapData
 from models.training_session import TrainingSession
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +102,7 @@ def test_a_snapshot_is_not_changed_by_later_training(facesets, tmp_path):
         saved.snapshot()["t_SAEHD_src_dst_opt.npy"]()
 
 
+@pytest.mark.slow
 def test_amp_resumes_alike(facesets, tmp_path):
     options = (*TINY, "inter_dims=32")
     whole = train(facesets, tmp_path / "whole", 3, *options, model="AMP", extra=("--seed", "5"))
@@ -156,7 +159,7 @@ def test_missing_and_damaged_weight_files_stop_the_run(facesets, tmp_path, monke
     assert read_model_data(tmp_path / "t_SAEHD_data.dat").iteration == 1
 
 
-@pytest.mark.parametrize("folder", ["model", "model_rmsprop"])
+@pytest.mark.parametrize("folder", ["model", pytest.param("model_rmsprop", marks=pytest.mark.slow)])
 def test_a_folder_of_deepfacelab_resumes(facesets, tmp_path, folder, monkeypatch):
     """The kit's folders hold the state and some of the files; the rest starts anew after a yes."""
     kit = ROOT / "tests/golden/formats"
@@ -203,11 +206,13 @@ def test_empty_facesets_are_an_error(facesets, tmp_path):
         train(facesets, tmp_path / "m", 1, model="XSeg")
 
 
-def test_a_smaller_face_type_is_warned_about(facesets, tmp_path, capsys):
-    train(facesets, tmp_path, 1, *TINY_DF, "face_type=head")
+def test_a_smaller_face_type_is_warned_about(facesets, capsys):
+    options = effective_options("SAEHD", {"resolution": 64, "batch_size": 1, "face_type": "head"})
+    SwapData("SAEHD", options, DataSettings(*facesets)).close()
     assert "8 of 8 faces are of a smaller type (whole_face) than the model's head" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_quick96_takes_ready_weights_without_prefix(facesets, tmp_path):
     train(facesets, tmp_path / "a", 1, "batch_size=1", "fuse_update=n", model="Quick96")
     ready = tmp_path / "ready"
@@ -236,7 +241,14 @@ def test_inference_needs_a_trained_model(facesets, tmp_path):
         open_for_inference(tmp_path, "SAEHD", "t")
 
 
-@pytest.mark.parametrize(("model", "quantized"), [("SAEHD", False), ("SAEHD", True), ("AMP", False)])
+@pytest.mark.parametrize(
+    ("model", "quantized"),
+    [
+        ("SAEHD", False),
+        pytest.param("SAEHD", True, marks=pytest.mark.slow),
+        pytest.param("AMP", False, marks=pytest.mark.slow),
+    ],
+)
 def test_export_is_readable_by_position_and_name(facesets, tmp_path, model, quantized):
     onnx = pytest.importorskip("onnx")
     from models.export import export_model

@@ -381,3 +381,17 @@ def test_loss_graph_of_two_series():
         np.testing.assert_allclose(graph[int(line * 19.8), 40], 0.8, atol=0.21)
     assert preview.loss_graph([], 50).shape == (100, 50, 3)
     assert np.isfinite(preview.loss_graph([[0.0]] * 3, 50)).all()
+
+
+def test_an_unexpected_error_keeps_the_state_beside_the_last_save(tmp_path):
+    running = make_trainer(tmp_path)
+
+    class Fail(Hook):
+        def after_iteration(self, trainer, losses, seconds):
+            if trainer.saved.iteration == 5:
+                raise ZeroDivisionError
+
+    running.settings.hooks.append(Fail())
+    running.run()
+    assert isinstance(running.failure, ZeroDivisionError) and saved_iteration(tmp_path) == 1
+    assert saved_iteration(tmp_path / "t_SAEHD_emergency_5") == 5
