@@ -1,5 +1,6 @@
 """The training loop: one iteration after the other, saves, backups, previews, the console line."""
 
+import os
 import queue
 import sys
 import threading
@@ -24,6 +25,7 @@ MOST_SKIPPED_STEPS = 3
 STATUS_WIDTH = 60
 PLAIN_STATUS_SECONDS = 10.0
 EVENT_SECONDS = 0.5
+NOTICEABLE_WAITING = 0.05
 
 SAVE, BACKUP, PREVIEW, STOP = "save", "backup", "preview", "stop"
 
@@ -76,6 +78,7 @@ class Trainer:
         self._skipped_steps = 0
         self._preview_number = 0
         self._event_at = 0.0
+        self._training_seconds, self._waited_at_first = 0.0, None
 
     def send(self, command: str) -> None:
         """Ask for ``SAVE``, ``BACKUP``, ``PREVIEW`` or ``STOP`` from any thread."""
@@ -97,6 +100,7 @@ class Trainer:
                 self.failure = self.failure or error
             for hook in self.settings.hooks:
                 hook.close()
+            self._advise_on_waiting()
             self.data.close()
             self.finished.set()
 
@@ -116,6 +120,18 @@ class Trainer:
         self._line.after_save()
         for hook in self.settings.hooks:
             hook.after_save(self)
+
+    def _advise_on_waiting(self):
+        """Say so when the networks have waited for samples for a noticeable part of the time."""
+        share = self.waiting_share()
+        if share > NOTICEABLE_WAITING:
+            interact.info(f"{share:.0%} of the training time was spent on waiting for samples: try more --workers.")
+
+    def waiting_share(self) -> float:
+        """Part of the iterations' time, the first one left out, in which no batch was ready."""
+        if self._waited_at_first is None or not self._training_seconds:
+            return 0.0
+        return (self.data.loader.waited_seconds - self._waited_at_first) / self._training_seconds
 
     def _save_beside(self):
         """After an error that nobody expected: keep the present state in a folder of its own, the last save as it is."""
@@ -167,7 +183,13 @@ class Trainer:
             return
         interact.info(f"Starting.{goal} {stop} to stop training and save model.")
         if self.saved.iteration == 0:
+            if self.saved.class_name == "SAEHD" and not self.saved.effective.get("pretrain"):
+                interact.info(
+                    "A pretrained model learns faster: pretrain this one first, or start from a pretrained one."
+                )
             interact.info("\nTrying to do the first iteration. If an error occurs, reduce the model parameters.\n")
+            if os.name == "nt":
+                interact.info("Windows: turn on hardware-accelerated GPU scheduling in the graphics settings.\n")
 
     def _iterate(self):
         start = time.perf_counter()
@@ -186,6 +208,10 @@ class Trainer:
         self.saved.data.iteration += 1
         self.saved.data.loss_history.append([float(value) for value in losses])
         seconds = time.perf_counter() - start
+        if self._waited_at_first is None:
+            self._waited_at_first = self.data.loader.waited_seconds
+        else:
+            self._training_seconds += seconds
         self._line.show(self.saved.iteration, seconds, losses)
         if time.monotonic() - self._event_at > EVENT_SECONDS:
             self._event_at = time.monotonic()

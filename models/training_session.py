@@ -77,6 +77,10 @@ class TrainingSession:
             from models.recipe import read_recipe
 
             self.recipe = read_recipe(class_name, flags.recipe)
+            if any(phase.plateau_saves for phase in self.recipe.phases) and not flags.holdout:
+                interact.warning(
+                    "The recipe's plateau rules need held-out faces; without --holdout N they never end a phase."
+                )
         given.update(parse_assignments(class_name, flags.set))
         if flags.target_iter is not None:
             given["target_iter"] = check_value(class_name, "target_iter", flags.target_iter, "--target-iter")
@@ -164,6 +168,8 @@ class TrainingSession:
         saved.network = None
         saved.build(True, self.flags.seed, fresh)
         trainer.data.restart(saved.effective, saved.iteration)
+        if saved.data.sample_for_preview is None:
+            trainer.previewer.load_sample()
         if hasattr(saved.network, "resume_after") and saved.iteration:
             saved.network.resume_after(trainer.data.batch_before(saved.iteration))
         interact.info(saved.summary())
