@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 # Largest error of a dot product of two float32 vectors of 256 values whose squares sum to 1.
-_DOT_ERROR = 2e-6
+_DOT_ERROR = 4e-6
+_MAIN_DIRECTIONS, _SAMPLE = 24, 2000
 _ROWS_AT_ONCE = 1024
 
 
@@ -79,33 +80,61 @@ def similarity_chain(histograms: np.ndarray, advance: Callable[[int], None] | No
 
     Notes
     -----
-    Distances to all pictures left are one float32 product a step. Those that its rounding cannot tell from the
-    smallest are measured again in float64, so the result does not depend on the processor.
+    The Bhattacharyya coefficient of two histograms is the product of two unit vectors (roots of the frequencies). Its
+    parts along the few directions in which most of all vectors lie, and the lengths of the remainders, bound it; so a
+    step reads a tenth of the data. Pictures that the bounds leave are measured in float32, and those that its rounding
+    cannot tell from the smallest in float64, so the result does not depend on the processor.
     """
     histograms = np.asarray(histograms, np.float32)
     order = np.arange(len(histograms))
     roots = np.ascontiguousarray(_unit_roots(histograms, np.float32).swapaxes(0, 1))
+    main_parts, remainders = _compress(roots)
     for place in range(len(order) - 1):
         rest = place + 1
-        common = [channel[rest:] @ channel[place] for channel in roots]
-        nearest = rest + _nearest(np.stack(common), histograms, order, place)
-        order[[rest, nearest]] = order[[nearest, rest]]
-        roots[:, [rest, nearest]] = roots[:, [nearest, rest]]
+        candidates = _possible(main_parts, remainders, place)
+        nearest = rest + _nearest(candidates, roots, histograms, order, place)
+        for values in (order, main_parts.swapaxes(0, 1), remainders.T):
+            values[[rest, nearest]] = values[[nearest, rest]]
         if advance:
             advance(1)
     return order
 
 
-def _nearest(common, histograms, order, place):
-    """Index, among the pictures after ``place``, of the nearest one."""
-    squared = np.maximum(1 - common, 0)
-    at_least = np.sqrt(np.maximum(squared - _DOT_ERROR, 0)).sum(axis=0)
-    at_most = np.sqrt(squared + _DOT_ERROR).sum(axis=0)
-    candidates = np.flatnonzero(at_least <= at_most.min())
+def _compress(roots):
+    """Components (c, n, k) of the vectors along their k main directions, and lengths (c, n) of what is left."""
+    parts, remainders = [], []
+    for channel in roots:
+        sample = channel[:: max(1, len(channel) // _SAMPLE)].astype(np.float64)
+        directions = np.linalg.eigh(sample.T @ sample)[1][:, -_MAIN_DIRECTIONS:]
+        part = channel @ directions.astype(np.float32)
+        parts.append(part)
+        remainders.append(np.sqrt(np.maximum(1 - np.square(part).sum(axis=1), 0) + _DOT_ERROR))
+    return np.stack(parts), np.stack(remainders).astype(np.float32)
+
+
+def _possible(main_parts, remainders, place):
+    """Positions, counted from the one after ``place``, of all pictures that may be the nearest."""
+    rest = place + 1
+    common = np.stack([channel[rest:] @ channel[place] for channel in main_parts])
+    unknown = remainders[:, rest:] * remainders[:, place, None] + _DOT_ERROR
+    at_least = np.sqrt(np.maximum(1 - common - unknown, 0)).sum(axis=0)
+    at_most = np.sqrt(np.maximum(1 - common + unknown, 0)).sum(axis=0)
+    return np.flatnonzero(at_least <= at_most.min())
+
+
+def _nearest(candidates, roots, histograms, order, place):
+    """The candidate (a position after ``place``) whose picture is the nearest."""
     if len(candidates) == 1:
         return candidates[0]
-    current, others = histograms[order[place]], histograms[order[place + 1 + candidates]]
-    return candidates[np.argmin(bhattacharyya(others, current).sum(axis=-1))]
+    ids = order[place + 1 + candidates]
+    squared = np.maximum(1 - np.stack([channel[ids] @ channel[order[place]] for channel in roots]), 0)
+    at_least = np.sqrt(np.maximum(squared - _DOT_ERROR, 0)).sum(axis=0)
+    at_most = np.sqrt(squared + _DOT_ERROR).sum(axis=0)
+    close = np.flatnonzero(at_least <= at_most.min())
+    if len(close) > 1:
+        exact = bhattacharyya(histograms[ids[close]], histograms[order[place]]).sum(axis=-1)
+        close = close[[np.argmin(exact)]]
+    return candidates[close[0]]
 
 
 def _unit_roots(histograms, dtype):
