@@ -19,13 +19,11 @@ from core.version import VERSION
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
 from merger.config import MergeConfig
 from merger.questions import ask_settings
-from models import device_choice, preview, sample_chooser
+from models import device_choice, preview, sample_chooser, trainer
 from models.base import SavedModel
 from models.model_files import ModelData
 from models.option_values import ask_options
 from models.options import Context, option_table
-from models.preview_window import PreviewWindow
-from models.trainer import BACKUP, PREVIEW, SAVE, STOP
 from models.training_session import TrainingSession
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -392,37 +390,12 @@ def test_masks_are_trained_on_labels_of_both_sides(tmp_path, capsys):
     assert shown["src"].shape == shown["dst"].shape == (2, 256, 256, 3)
 
 
-def fake_trainer(pages=3):
-    state = SimpleNamespace(
-        pages=[(f"SAEHD {number}", np.full((64, 320, 3), number / 4, np.float32)) for number in range(pages)],
-        history=[[0.9, 0.8]] * 6000, iteration=6000,
-    )  # fmt: skip
-    sent = []
-    return SimpleNamespace(previewer=SimpleNamespace(state=state), send=sent.append, sent=sent)
-
-
-def test_keys_of_the_preview_window():
-    trainer = fake_trainer()
-    window = PreviewWindow(trainer)
-    first = window.picture()
-    for key in "sSbpP":
-        window.handle(ord(key))
-    assert trainer.sent == [SAVE, SAVE, BACKUP, PREVIEW, PREVIEW]
-    window.handle(ord(" "))
-    second = window.picture()
-    assert window.page == 1 and second.shape == first.shape and (second != first).any()
-    window.handle(ord("l"))
-    assert (window.picture() != second).any() or window.history_range == 1
-    for key in (13, 10, 13):
-        window.handle(key)
-    assert trainer.sent[5:] == [STOP], "asked to stop once"
-
-
 def test_picture_of_the_preview_window():
-    state = fake_trainer().previewer.state
+    pages = [(f"SAEHD {number}", np.full((64, 320, 3), number / 4, np.float32)) for number in range(3)]
+    history = [[0.9, 0.8]] * 6000
     assert preview.HEAD_KEYS[0] == "[s]:save [b]:backup [enter]:exit"
     assert "[p]:update [space]:next preview" in preview.HEAD_KEYS[1]
-    picture = preview.window_picture(state.pages, 2, state.history, state.iteration)
+    picture = preview.window_picture(pages, 2, history, 6000)
     head = 3 * preview.HEAD_LINE_HEIGHT
     assert picture.dtype == np.uint8 and picture.shape == (head + preview.GRAPH_HEIGHT + 64, 320, 3)
     assert (picture[:head] > 120).any(), "keys and the name of the page"
@@ -431,42 +404,32 @@ def test_picture_of_the_preview_window():
     assert (picture[head + preview.GRAPH_HEIGHT :] == 127).all()
 
 
-def test_columns_of_the_preview(monkeypatch):
-    """Source, what the model makes of it, destination, the same, and the swap; masks on a page of their own."""
-    captions = []
-    write = preview._write_text
-    monkeypatch.setattr(
-        preview, "_write_text", lambda picture, text, *rest: captions.append(text) or write(picture, text, *rest)
-    )
-    shape = (2, 64, 64)
-    values = {"P_ss": 0.1, "P_dd": 0.2, "P_sd": 0.3}
-    outputs = {name: np.full((*shape, 3), value, np.float32) for name, value in values.items()}
-    outputs |= {name: np.full((*shape, 1), 0.5, np.float32) for name in ("Q_ss", "Q_dd", "Q_sd")}
+def test_mask_page_of_the_preview():
+    """The masks of both facesets beside those that the model makes of each side and of the swap."""
+    outputs = {name: np.zeros((2, 64, 64, 3), np.float32) for name in ("P_ss", "P_dd", "P_sd")}
+    outputs |= {
+        name: np.full((2, 64, 64, 1), value, np.float32)
+        for name, value in (("Q_ss", 0.1), ("Q_dd", 0.2), ("Q_sd", 0.3))
+    }
     network = SimpleNamespace(resolution=64, preview_tensors=lambda batch: outputs)
-    batch = {"target_src": np.full((*shape, 3), 51, np.uint8), "target_dst": np.full((*shape, 3), 102, np.uint8)}
-    batch |= {name: np.full((*shape, 1), 255, np.uint8) for name in ("target_srcm", "target_dstm")}
-    pages = preview.swap_pages("SAEHD", network, batch)
-    assert [name for name, _ in pages] == ["SAEHD", "SAEHD masked", "SAEHD masks"]
-    picture = pages[0][1]
-    middle = picture[picture.shape[0] - 32, 32::64, 0]
-    np.testing.assert_allclose(middle, [0.2, 0.1, 0.4, 0.2, 0.3], atol=0.01)
-    masked = pages[1][1]
-    np.testing.assert_allclose(masked[masked.shape[0] - 32, 32::64, 0], [0.2, 0.1, 0.4, 0.1, 0.075], atol=0.01)
-    np.testing.assert_allclose(pages[2][1][-32, 32::64, 0], [1, 0.5, 1, 0.5, 0.5], atol=0.01)
-    assert {"src", "dst", "dst > src"} <= set(captions)
+    batch = {name: np.zeros((2, 64, 64, 3), np.uint8) for name in ("target_src", "target_dst")}
+    batch |= {
+        "target_srcm": np.full((2, 64, 64, 1), 255, np.uint8),
+        "target_dstm": np.full((2, 64, 64, 1), 102, np.uint8),
+    }
+    page = dict(preview.swap_pages("SAEHD", network, batch))["SAEHD masks"]
+    np.testing.assert_allclose(page[-32, 32::64, 0], [1, 0.1, 0.4, 0.2, 0.3], atol=0.01)
 
 
-def test_pages_of_the_mask_preview():
-    """Labelled faces, and faces of both sides: picture, mask, picture under its mask."""
-    network = SimpleNamespace(predict=lambda faces: np.full((*faces.shape[:3], 1), 0.5, np.float32))
-    faces = np.full((2, 256, 256, 3), 102, np.uint8)
-    batch = {"image": faces, "mask": np.full((2, 256, 256, 1), 255, np.uint8), "src": faces, "dst": faces}
-    pages = dict(preview.xseg_pages(network, batch, False))
-    assert list(pages) == ["XSeg training faces", "XSeg src faces", "XSeg dst faces"]
-    for picture in pages.values():
-        assert picture.shape[1] == 3 * 256
-        assert picture[-128, 256 + 128, 0] == pytest.approx(0.5, abs=0.01), "the mask"
-    assert pages["XSeg src faces"][-128, 128, 0] == pytest.approx(0.4, abs=0.01), "the face"
+@pytest.mark.parametrize("system", ["nt", "posix"])
+def test_hint_at_gpu_scheduling_on_windows(monkeypatch, capsys, system):
+    monkeypatch.setattr(trainer, "os", SimpleNamespace(name=system))
+    saved = SimpleNamespace(iteration=0, class_name="XSeg", effective={"pretrain": False})
+    running = SimpleNamespace(saved=saved, previewer=SimpleNamespace(has_window=True))
+    trainer.Trainer._announce(running, 0)
+    shown = capsys.readouterr().out
+    assert "Trying to do the first iteration" in shown
+    assert ("hardware-accelerated GPU scheduling" in shown) == (system == "nt")
 
 
 def test_choosing_the_picture_of_the_history(monkeypatch):
@@ -531,7 +494,8 @@ def test_interactive_merger_is_asked_for(asked, monkeypatch, answer, window):
     monkeypatch.setattr("merger.window.has_display", lambda: True)
     if answer:
         asked.answers["interactive"] = answer
-    options = Namespace(interactive=None, input_video=None, output_video=None)
+    folders = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
+    options = main.build_parser().parse_args(["merge", *folders, "--model", "SAEHD"])
     assert merge._wants_window(options) is window
     assert asked.prompts == ["[y] Use interactive merger? ( y/n ) : "]
 
