@@ -9,9 +9,11 @@ import tensorflow as tf
 from small_models import SIZES, batch_for, saehd, weights
 
 from core.errors import UsageError
-from core.nn import devices, losses
+from core.nn import devices, initializers, losses
+from core.nn.layers import recomputed_blocks
 from core.nn.weights import optimizer_to_dict
 from models.amp import Amp
+from models.architectures.deepfake import ResidualBlock
 from models.quick96 import Quick96
 from models.saehd import Saehd
 from models.trainable import image_loss
@@ -169,6 +171,25 @@ def test_auto_suits_a_processor():
     assert devices.technical_option({}, "recompute") is False
 
 
+def test_a_recomputed_block_has_the_same_gradients():
+    with initializers.seeded(1):
+        plain = ResidualBlock(4, tf.nn.leaky_relu)
+    with initializers.seeded(1), recomputed_blocks(True):
+        thrifty = ResidualBlock(4, tf.nn.leaky_relu)
+    x = tf.constant(np.random.default_rng(0).random((2, 8, 8, 4), np.float32))
+
+    @tf.function
+    def gradients(block):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(tf.square(block(x)))
+        return tape.gradient(y, [x, *[variable.value for variable in block.trainable_variables]])
+
+    for found, expected in zip(gradients(thrifty), gradients(plain)):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
 def test_recomputed_activations_give_the_same_step():
     plain, thrifty = saehd(archi="liae-udt"), saehd(archi="liae-udt", recompute=True)
     batch = batch_for(plain)
