@@ -5,7 +5,7 @@ import importlib
 import sys
 import traceback
 
-from core import events, interact
+from core import events, interact, process
 from core.errors import UserError
 from core.paths import absolute_path
 from core.version import NAME, VERSION
@@ -28,6 +28,7 @@ def build_parser():
     for command in _leaves(parser):
         command.add_argument("--yes", action="store_true", help="take every default and confirm every question")
         command.add_argument("--debug-errors", action="store_true", help="show the traceback of an error")
+        command.add_argument("--keep-priority", action="store_true", help="do not give way to other programs")
         command.add_argument("--log-file", type=absolute_path, metavar="FILE", help="also append all lines to FILE")
         command.add_argument("--json-events", type=absolute_path, metavar="FILE",
                              help="append what happens to FILE, one JSON object a line")  # fmt: skip
@@ -57,6 +58,8 @@ def main(arguments=None):
 
 def _run(options):
     """Run the chosen step; errors become one line and an exit code."""
+    if not options.keep_priority:
+        process.lower_priority()
     try:
         code = options.run(options) or EXIT_DONE
     except UserError as error:

@@ -1,6 +1,7 @@
 """The ``extract`` step: find the faces of frames and save them aligned."""
 
 from core import interact
+from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
 from core.paths import absolute_path, list_images, resolve_input_file
 
@@ -49,8 +50,7 @@ def add_parser(subparsers):
     again.add_argument(
         "--restart", action="store_false", dest="go_on", help="start again; asks before it deletes faces"
     )
-    parser.add_argument("--cpu-only", action="store_true", help="do not use graphics cards")
-    parser.add_argument("--force-gpu-idxs", metavar="I,J", help="graphics cards to use")
+    add_device_flags(parser)
     parser.set_defaults(run=run)
 
 
@@ -205,13 +205,9 @@ def _choose_devices(options):
     options.devices = ()
     if options.detector == "embedded" or not any_weights():
         return
-    from core.nn.device_question import parse_indexes
     from models.device_choice import choose_devices
 
-    indexes = None if options.force_gpu_idxs is None else parse_indexes(options.force_gpu_idxs)
-    if options.force_gpu_idxs is not None and not indexes:
-        raise UsageError(f"--force-gpu-idxs {options.force_gpu_idxs}: give numbers separated by commas.")
-    cards = choose_devices(options.cpu_only, indexes, several=options.detector != "manual")
+    cards = choose_devices(options.cpu_only, options.force_gpu_idxs, several=options.detector != "manual")
     options.devices = tuple(f"GPU:{number}" for number in range(len(cards)))
 
 

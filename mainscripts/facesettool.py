@@ -1,6 +1,7 @@
 """The ``facesettool`` step: make a better copy of a faceset."""
 
 from core import interact
+from core.device_flags import add_device_flags
 from core.errors import UserError
 from core.paths import absolute_path
 from mainscripts.faceset_report import add_report_parser
@@ -14,8 +15,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser("facesettool", help="enhance or resize a faceset")
     tools = parser.add_subparsers(title="tools", metavar="TOOL")
     enhance = _add_tool(tools, "enhance", "add detail to the face pictures, with a network", _enhance)
-    enhance.add_argument("--cpu-only", action="store_true", help="do not use graphics cards")
-    enhance.add_argument("--force-gpu-idxs", metavar="I,J", help="graphics cards to use")
+    add_device_flags(enhance)
     resize = _add_tool(tools, "resize", "change the size and the face type of the face pictures", _resize)
     resize.add_argument("--image-size", type=int, metavar="N", help="new side in pixels, 128-2048")
     resize.add_argument("--face-type", choices=FACE_TYPE_KEYS, help="new face type")
@@ -66,8 +66,8 @@ def _load_enhancer(options):
     from facelib.weights import require_weights
 
     path = require_weights("FaceEnhancer")
-    from core.nn.device_question import choose_devices
     from facelib.enhancer import FaceEnhancer
+    from models.device_choice import choose_devices
 
     choose_devices(options.cpu_only, options.force_gpu_idxs)
     return FaceEnhancer(path).enhance

@@ -3,6 +3,7 @@
 import argparse
 
 from core import interact
+from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
 from core.paths import absolute_path, resolve_input_file
 
@@ -51,8 +52,7 @@ def add_parser(subparsers):
     folders.add_argument("--model-dir", type=absolute_path, required=True, help="folder of the model")
     parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="class of the model")
     parser.add_argument("--force-model-name", help="name of the model (asked)")
-    parser.add_argument("--cpu-only", action="store_true", help="do not use a GPU")
-    parser.add_argument("--force-gpu-idxs", metavar="I,J", type=_indexes, help="GPUs by index, such as 0 (asked)")
+    add_device_flags(parser, several=False)
     parser.add_argument(
         "--interactive",
         action=argparse.BooleanOptionalAction,
@@ -119,13 +119,6 @@ def run(options):
     workers = _workers(options)
     frames = merge_steps.collect_frames(options, paths)
     return merge_steps.run_all(options, frames, settings, model, workers)
-
-
-def _indexes(text):
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of GPU indexes such as 0,1") from None
 
 
 def _add_setting_flags(parser):

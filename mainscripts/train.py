@@ -1,6 +1,7 @@
 """The ``train`` step: from command line to a finished or resumed training."""
 
 from core import interact
+from core.device_flags import add_device_flags
 from core.errors import UsageError
 from core.paths import absolute_path
 
@@ -20,8 +21,7 @@ def add_parser(subparsers):
     parser.add_argument("--force-model-name", metavar="NAME", help="do not ask for the model")
     parser.add_argument("--silent-start", action="store_true", help="latest model, best GPU, no questions")
     parser.add_argument("--no-preview", action="store_true", help="no window; previews go to <model>_preview.jpg")
-    parser.add_argument("--cpu-only", action="store_true", help="train on the CPU")
-    parser.add_argument("--force-gpu-idxs", metavar="I,J", type=gpu_indexes, help="GPUs by index, such as 0,1")
+    add_device_flags(parser)
     parser.add_argument("--debug", action="store_true", help="only show the generated samples")
     _add_option_flags(parser)
     _add_run_flags(parser)
@@ -60,7 +60,6 @@ def _add_run_flags(parser):
     group.add_argument("--seed", metavar="N", type=int, help="repeatable training (slower)")
     group.add_argument("--workers", metavar="N", type=int, help="threads that make samples")
     group.add_argument("--cache-mb", metavar="N", type=int, help="memory for decoded faces")
-    group.add_argument("--keep-priority", action="store_true", help="do not give way to other programs")
     group.add_argument("--notebook", action="store_true", help="notebook mode (automatic in Colab)")
 
 
@@ -73,13 +72,3 @@ def run(options):
 
     interact.info("Running trainer.\n")
     return TrainingSession(options).run()
-
-
-def gpu_indexes(text):
-    """``argparse`` type: ``"0,1"`` to ``[0, 1]``."""
-    import argparse
-
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of GPU indexes such as 0,1") from None

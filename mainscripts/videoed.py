@@ -101,10 +101,8 @@ def _add_encoder_flags(parser):
 
 def extract(options):
     """Run ``extract-video``."""
-    from core.process import lower_priority
     from core.video_steps import extract_frames, numbered_frames
 
-    lower_priority()
     video = resolve_input_file(options.input_file)
     fps = options.fps
     if fps is None:
@@ -144,11 +142,9 @@ def _mention_other_images(folder, kind):
 
 def cut(options):
     """Run ``cut-video``."""
-    from core.process import lower_priority
     from core.video_probe import probe
     from core.video_steps import cut_video
 
-    lower_priority()
     video = resolve_input_file(options.input_file)
     info = probe(video)
     duration = _time_text(info.duration)
@@ -204,10 +200,8 @@ def _audio_track(options, info):
 def denoise(options):
     """Run ``denoise-image-sequence``."""
     from core.paths import list_images
-    from core.process import lower_priority
     from core.video_steps import denoise_images
 
-    lower_priority()
     _refuse_faces(list_images(options.input_dir, required=True))
     factor = options.factor
     if factor is None:
@@ -232,10 +226,8 @@ def _refuse_faces(images):
 def encode(options):
     """Run ``video-from-sequence``."""
     from core.paths import list_images
-    from core.process import lower_priority
     from core.video_steps import encode_images, read_reference
 
-    lower_priority()
     output = options.output_file
     list_images(options.input_dir, required=True)
     reference = None

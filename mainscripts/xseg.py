@@ -1,6 +1,7 @@
 """The ``xseg`` step: label masks, apply a trained XSeg network, remove masks and labels."""
 
 from core import interact
+from core.device_flags import add_device_flags
 from core.errors import NothingToDo, UsageError
 from core.paths import absolute_path
 
@@ -153,10 +154,7 @@ def _add_network_flags(parser):
     parser.add_argument(
         "--face-type", choices=(*FACE_TYPE_KEYS, "same"), help="face type of the model, when its files do not tell"
     )
-    parser.add_argument("--cpu-only", action="store_true", help="do not use a GPU")
-    parser.add_argument(
-        "--force-gpu-idxs", metavar="N", type=int, help="index of the one GPU to use, instead of the question"
-    )
+    add_device_flags(parser, several=False)
 
 
 def _add(commands, name, run, help_text):
@@ -204,8 +202,7 @@ def _network_source(options):
     from xseglib import sources
 
     face_type = sources.stored_face_type(options.model_dir) or _asked_face_type(options)
-    indexes = None if options.force_gpu_idxs is None else [options.force_gpu_idxs]
-    choose_devices(options.cpu_only, indexes, several=False)
+    choose_devices(options.cpu_only, options.force_gpu_idxs, several=False)
     return sources.network_source(options.model_dir, face_type)
 
 

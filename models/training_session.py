@@ -1,13 +1,13 @@
 """A training run from start to end: name, lock, devices, options, networks, data, loop, clean exit."""
 
 import dataclasses
-import os
 import signal
 import sys
 import threading
 from contextlib import contextmanager
 
 from core import interact
+from core.consent import report_consent
 from core.errors import UsageError, UserError
 from core.random_streams import new_seed
 from models import transaction
@@ -21,7 +21,6 @@ from models.trainer import STOP, Trainer, TrainerSettings
 from models.training_data import DataSettings
 
 OVERRIDE_SECONDS, OVERRIDE_SECONDS_NOTEBOOK = 2, 5
-LOWEST_PRIORITY = 20
 PRETRAINING_FRESH = {"df": ("inter",), "liae": ("inter_AB", "inter_B")}
 _GIB = 2**30
 
@@ -47,9 +46,9 @@ class TrainingSession:
         given = self._given_options(class_name)
         for folder in (flags.training_data_src_dir, flags.training_data_dst_dir, flags.model_dir):
             folder.mkdir(parents=True, exist_ok=True)
+        report_consent(flags.training_data_src_dir)
+        report_consent(flags.training_data_dst_dir)
         name = choose_model(flags.model_dir, class_name, flags.force_model_name, flags.silent_start)
-        if not flags.keep_priority:
-            lower_priority()
         with ModelLock(flags.model_dir, file_prefix(class_name, name)):
             saved = SavedModel(flags.model_dir, class_name, name)
             if transaction.recover(saved.model_dir, saved.prefix):
@@ -359,21 +358,6 @@ def memory_advice(class_name: str, options: dict) -> str:
             steps.append("adabelief=n")
         steps.append("in a new model resolution, ae_dims, e_dims, d_dims")
     return f"Not enough memory. Lower, in this order: {'; '.join(steps)}. The last save is untouched."
-
-
-def lower_priority() -> None:
-    """Let other programs go first."""
-    try:
-        if os.name == "nt":
-            import ctypes
-
-            idle_class = 0x40
-            kernel = ctypes.windll.kernel32
-            kernel.SetPriorityClass(kernel.GetCurrentProcess(), idle_class)
-        else:
-            os.nice(LOWEST_PRIORITY)
-    except OSError:
-        interact.info("Unable to set lowest process priority")
 
 
 __all__ = ["TrainingSession", "make_data", "memory_advice"]

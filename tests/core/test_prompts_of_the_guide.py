@@ -132,7 +132,6 @@ def test_device_question(asked, capsys, several, question, answer, chosen):
 def test_extraction_asks_for_devices_and_by_hand_for_one(monkeypatch, detector, several):
     calls = []
     monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: True)
-    monkeypatch.setitem(sys.modules, "core.nn.device_question", SimpleNamespace(parse_indexes=None))
     monkeypatch.setattr(device_choice, "choose_devices", lambda *a, **k: calls.append((a, k)) or [1, 2])
     options = Namespace(detector=detector, force_gpu_idxs=None, cpu_only=False)
     extract._choose_devices(options)
@@ -163,7 +162,6 @@ def test_denoise_factor(asked, monkeypatch, tmp_path):
     (tmp_path / "1.png").write_bytes(b"x")
     taken = []
     monkeypatch.setattr("core.video_steps.denoise_images", lambda folder, factor: taken.append(factor) or 1)
-    monkeypatch.setattr("core.process.lower_priority", lambda: None)
     videoed.denoise(Namespace(input_dir=tmp_path, factor=None))
     asked.answers["Denoise"] = "55"
     videoed.denoise(Namespace(input_dir=tmp_path, factor=None))

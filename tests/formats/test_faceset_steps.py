@@ -7,7 +7,6 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,9 +14,8 @@ import pytest
 
 import main as program
 from core import interact, safe_pickle
-from core.errors import FormatError, NothingToDo, UsageError, UserError
+from core.errors import FormatError, NothingToDo, UserError
 from core.imageio import encode_image, read_image
-from core.nn.device_question import choose_devices, parse_indexes
 from samplelib import aligned_face, packed_faceset
 from samplelib.enhance_faceset import enhance_faceset
 from samplelib.faceset import load_faceset
@@ -373,8 +371,8 @@ def test_enhance_without_weights_touches_nothing(folder, tmp_path, monkeypatch):
 
 
 def test_enhance_from_the_command_line(folder, monkeypatch):
-    from core.nn import device_question
     from facelib import enhancer, weights
+    from models import device_choice
 
     class Brighter:
         def __init__(self, path):
@@ -386,10 +384,10 @@ def test_enhance_from_the_command_line(folder, monkeypatch):
     devices = []
     monkeypatch.setattr(weights, "find_weights", lambda name: "weights")
     monkeypatch.setattr(enhancer, "FaceEnhancer", Brighter)
-    monkeypatch.setattr(device_question, "choose_devices", lambda *arguments: devices.append(arguments))
+    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments: devices.append(arguments))
     before = {name: aligned_face.read_header(folder / name) for name in NAMES}
     output = main("facesettool", "enhance", "--input-dir", folder, "--force-gpu-idxs", "0,1", "--merge")
-    assert "Processed: 4" in output and devices == [(False, "0,1")]
+    assert "Processed: 4" in output and devices == [(False, [0, 1])]
     assert {name: aligned_face.read_header(folder / name) for name in NAMES} == before
     assert all(read_image(folder / name).mean() > 127 for name in NAMES)
     assert not (folder.parent / "aligned_enhanced").exists()
@@ -402,34 +400,6 @@ def test_fetching_weights_needs_no_folder(monkeypatch):
     monkeypatch.setattr(weights, "fetch_weights", lambda: called.append(True))
     main("util", "--fetch-weights")
     assert called == [True]
-
-
-@pytest.mark.parametrize(
-    ("text", "indexes"),
-    [("0", [0]), ("0,1", [0, 1]), (" 2 , 0", [2, 0]), ("", None), ("a", None), ("0,", None), ("-1", None)],
-)
-def test_lists_of_graphics_cards(text, indexes):
-    assert parse_indexes(text) == indexes
-
-
-def test_question_about_graphics_cards(monkeypatch, capsys):
-    cards = [SimpleNamespace(index=0, name="Card A"), SimpleNamespace(index=1, name="Card B")]
-    chosen = []
-    module = SimpleNamespace(list_gpus=lambda: cards, configure=lambda **options: chosen.append(options))
-    monkeypatch.setitem(sys.modules, "core.nn.devices", module)
-    import core.nn
-
-    monkeypatch.setattr(core.nn, "devices", module, raising=False)
-    for answer, indexes in (("\n", [0, 1]), ("1\n", [1]), ("cpu\n", None), ("7\n", [0, 1])):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-        choose_devices()
-        assert chosen.pop() == {"cpu_only": indexes is None, "gpu_indexes": indexes}
-    assert "[0,1] Which GPU indexes to choose? : " in capsys.readouterr().out
-    choose_devices(cpu_only=True, force_gpu_idxs="nonsense")
-    choose_devices(force_gpu_idxs="1")
-    assert chosen == [{"cpu_only": True, "gpu_indexes": None}, {"cpu_only": False, "gpu_indexes": [1]}]
-    with pytest.raises(UsageError, match="give indexes separated by commas"):
-        choose_devices(force_gpu_idxs="one")
 
 
 def test_util_actions_in_one_run(folder):

@@ -270,7 +270,7 @@ def test_one_device_is_asked_for_unless_a_flag_decides(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "network_source", lambda folder, face_type: (folder, face_type))
     flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": None}
     assert xseg._network_source(argparse.Namespace(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
-    xseg._network_source(argparse.Namespace(**{**flags, "force_gpu_idxs": 1}))
+    xseg._network_source(argparse.Namespace(**{**flags, "force_gpu_idxs": [1]}))
     xseg._network_source(argparse.Namespace(**{**flags, "cpu_only": True}))
     assert [arguments for arguments, _ in asked] == [(False, None), (False, [1]), (True, None)]
     assert all(rest == {"several": False} for _, rest in asked)
