@@ -147,7 +147,7 @@ def load_jobs(path: Path) -> list[Job]:
 
 
 def _read_job(path, number, row, table):
-    unknown = set(row) - {"name", "workspace", "steps", "yes", "jobs"}
+    unknown = set(row) - {"name", "workspace", "steps", "confirm-all", "jobs"}
     if unknown:
         raise UsageError(f"{path}: job {number} has unknown keys: {', '.join(sorted(map(str, unknown)))}.")
     steps = row.get("steps")
@@ -155,7 +155,7 @@ def _read_job(path, number, row, table):
         raise UsageError(f"{path}: job {number} needs a list of 'steps'.")
     workspace = (path.parent / Path(str(row.get("workspace", "workspace"))).expanduser()).resolve()
     places = folders(workspace)
-    extra = ("--yes",) if row.get("yes") else ()
+    extra = ("--yes",) if row.get("confirm-all") else ()
     read = tuple(_read_step(path, step, table, places, extra) for step in steps)
     return Job(str(row.get("name", f"job {number}")), workspace, read)
 

@@ -1,4 +1,4 @@
-"""Write the numbered ``.sh`` and ``.bat`` launchers from ``steps.yaml``. Usage: ``make_launchers.py [--check]``."""
+"""Write the numbered launchers and their reference page from ``steps.yaml``. Usage: ``make_launchers.py [--check]``."""
 
 import argparse
 import shlex
@@ -76,17 +76,34 @@ def launchers():
     return files
 
 
+def reference_page():
+    """Content of ``docs/launchers.md``: every launcher with the command that it runs."""
+    lines = [
+        "# Launchers", "",
+        "Written by `scripts/make_launchers.py` from `scripts/steps.yaml`. All are in `scripts/`; extra arguments are handed",
+        "on to the (first) command. `{W}` is the workspace, `{S}` its `data_src`, `{D}` its `data_dst`, `{M}` its `model`,",
+        "`{P}` the pretraining faces, `{Q}` start weights of Quick96, `{G}` a generic XSeg model.", "",
+        "| Windows (`.bat`) | Linux (`.sh`) | in a job | `main.py` … |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for step in load_steps().values():
+        commands = "<br>".join(f"`{command}`" for command in step.commands)
+        lines.append(f"| `{step.windows}` | `{step.shell}` | `{step.key}` | {commands} |")
+    return ("\n".join(lines) + "\n").encode()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only say which files differ; exit 1 if any")
     options = parser.parse_args()
-    differing = [name for name, data in launchers().items()
-                 if not (HERE / name).is_file() or (HERE / name).read_bytes() != data]  # fmt: skip
-    for name in differing:
-        print(name)
+    wanted = {HERE / name: data for name, data in launchers().items()}
+    wanted[HERE.parent / "docs" / "launchers.md"] = reference_page()
+    differing = [path for path, data in wanted.items() if not path.is_file() or path.read_bytes() != data]
+    for path in differing:
+        print(path.name)
         if not options.check:
-            (HERE / name).write_bytes(launchers()[name])
-            (HERE / name).chmod(0o755)
+            path.write_bytes(wanted[path])
+            if path.parent == HERE:
+                path.chmod(0o755)
     sys.exit(bool(options.check and differing))
 
 

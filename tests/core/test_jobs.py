@@ -122,7 +122,7 @@ def test_mistakes_in_a_job_file_are_found_before_anything_runs(tmp_path, text, p
 
 def test_flags_become_words(tmp_path):
     path = tmp_path / "job.yaml"
-    path.write_text("steps: [{train-saehd: {set: [a=1, b=2], no-preview: true, debug: false}}]\nyes: true")
+    path.write_text("steps: [{train-saehd: {set: [a=1, b=2], no-preview: true, debug: false}}]\nconfirm-all: true")
     (job,) = load_jobs(path)
     assert job.steps[0].commands[0][-6:] == ("--set", "a=1", "--set", "b=2", "--no-preview", "--yes")
     assert job.workspace == tmp_path / "workspace"
