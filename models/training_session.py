@@ -115,10 +115,13 @@ class TrainingSession:
             seconds = OVERRIDE_SECONDS_NOTEBOOK if self.notebook else OVERRIDE_SECONDS
             override = interact.ask_timed(f"Press enter in {seconds} seconds to override model settings.", seconds)
         before = dict(saved.data.options)
-        if saved.class_name == "XSeg" and not saved.is_first_run and self._asks_restart(saved, given, override):
-            saved.restart()
-            given = {key: value for key, value in given.items() if key != "restart_training"}
-            before = {}
+        if saved.class_name == "XSeg" and not saved.is_first_run:
+            if self._asks_restart(saved, given, override):
+                saved.restart()
+                given = {key: value for key, value in given.items() if key != "restart_training"}
+                before = {}
+            else:
+                given = {**given, "restart_training": False}
         first_run = saved.is_first_run
         interact.discard_pending_input()
         options = ask_options(saved.class_name, before, defaults, given, context, first_run, override, silent)

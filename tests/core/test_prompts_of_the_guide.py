@@ -341,7 +341,7 @@ def test_later_questions_of_xseg(asked, tmp_path, enter_within_two_seconds, rest
     expected = ["[n] Restart training? ( y/n ?:help ) : "]
     expected += ["[wf] Face type ( h/mf/f/wf/head ?:help ) : "] if restart == "y" else []
     expected += [f"[{offered}] Batch_size ( 2-16 ?:help ) : ", "[n] Enable pretraining mode ( y/n ) : "]
-    assert list(dict.fromkeys(asked.prompts)) == expected
+    assert asked.prompts == expected
     assert saved.data.options["face_type"] == face_type and saved.iteration == (0 if restart == "y" else 7)
 
 
