@@ -299,8 +299,12 @@ def test_command_line_from_start_to_export(facesets, tmp_path):
     assert len(read_model_data(tmp_path / "demo_SAEHD_data.dat").extra["holdout_scores"]) >= 1
     wrong = run(*common, "--set", "resolution=1")
     assert wrong.returncode == 2 and "outside 64 to 640" in wrong.stderr and "Traceback" not in wrong.stderr
-    exported = run("exportdfm", "--model-dir", tmp_path, "--model", "SAEHD", "--force-model-name", "demo")
+    exported = run(
+        "exportdfm", "--keep-priority", "--model-dir", tmp_path, "--model", "SAEHD", "--force-model-name", "demo"
+    )
     assert exported.returncode == 0, exported.stdout + exported.stderr
     assert (tmp_path / "demo_SAEHD_model.dfm").exists()
-    unknown = run("exportdfm", "--model-dir", tmp_path, "--model", "SAEHD", "--force-model-name", "nobody")
+    unknown = run(
+        "exportdfm", "--keep-priority", "--model-dir", tmp_path, "--model", "SAEHD", "--force-model-name", "nobody"
+    )
     assert unknown.returncode == 1 and "no SAEHD model named 'nobody'" in unknown.stderr
