@@ -278,7 +278,8 @@ _TECHNICAL = (
     ),
     Option(
         "fuse_update", bool, True,
-        help="Compile the optimizers' updates with XLA: faster steps, a slower first iteration.",
+        help="Compile the optimizers' updates with XLA: faster steps, a slower first iteration. On processors only without "
+        "learning-rate dropout.",
     ),
     Option(
         "recompute", bool, False,
