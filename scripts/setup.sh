@@ -10,10 +10,11 @@ venv=${DFL_VENV:-$root/.venv}
 with_tests=no
 [ "${1:-}" = --tests ] && with_tests=yes
 
-# System libraries: OpenCV's and Qt's windows need these; the last two are for the window tests.
+# System libraries: OpenCV's and Qt's windows need these.
 libraries=(libgl1 libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0
     libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
-[ $with_tests = yes ] && libraries+=(xvfb xdotool)
+# Tests of windows and of pages; those whose program is missing are skipped.
+[ $with_tests = yes ] && libraries+=(xvfb xdotool imagemagick chromium)
 
 install_libraries() {
     command -v dpkg-query >/dev/null 2>&1 || return 0
@@ -27,8 +28,10 @@ install_libraries() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         echo "Installing system libraries: ${missing[*]}"
         apt-get update -qq || true
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
-            echo "Could not install all of them; windows may not open: ${missing[*]}" >&2
+        for name in "${missing[@]}"; do
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$name" >/dev/null 2>&1 ||
+                echo "Could not install $name; what needs it will say so." >&2
+        done
     else
         echo "These system libraries are missing: ${missing[*]}" >&2
         echo "Install them with: sudo apt-get install ${missing[*]}" >&2
