@@ -127,23 +127,23 @@ def test_a_missing_picture_is_made_again(tmp_path):
     assert run.merger.position == 1 and (tmp_path / "mask" / "00002.png").exists()
 
 
-def test_a_failing_frame_is_reported_and_copied(tmp_path, capsys):
+def test_a_failing_frame_is_reported_and_copied(tmp_path, monkeypatch, capsys):
+    from merger import interactive_run
+
     setup = Setup(tmp_path, 3)
-    predict = setup.networks.predict
+    merge_image = interactive_run.merge_image
 
-    def failing(faces, morph):
-        if len(setup.networks.inputs) in (1, 2):
-            setup.networks.inputs.append(None)
+    def failing(job, networks):
+        if job.frame.path.name == "00002.png":
             raise RuntimeError("out of order")
-        return predict(faces, morph)
+        return merge_image(job, networks)
 
-    setup.networks.predict = failing
+    monkeypatch.setattr(interactive_run, "merge_image", failing)
     run = setup.run(">")
-    assert len(run.failed) == 1 and len(setup.merged()) == 3
+    assert [path.name for path in run.failed] == ["00002.png"] and len(setup.merged()) == 3
     assert "out of order; the frame is copied" in capsys.readouterr().err
-    number = setup.frames.index(next(frame for frame in setup.frames if frame.path == run.failed[0]))
-    copied = cv2.imread(str(tmp_path / "merged" / run.failed[0].name))
-    assert np.array_equal(copied, np.roll(INPUTS["frame_u8"], number, axis=1))
+    copied = cv2.imread(str(tmp_path / "merged" / "00002.png"))
+    assert np.array_equal(copied, np.roll(INPUTS["frame_u8"], 1, axis=1))
 
 
 def test_the_session_is_saved_while_running(tmp_path, monkeypatch):
