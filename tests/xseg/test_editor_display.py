@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 from labelled_faces import make_faceset, run_main, write_face
-from xvfb_display import HAS_DISPLAY, Desktop, running_program, virtual_display, wait_until
+from virtual_desktop import HAS_DISPLAY, Desktop, virtual_display, wait_until
+from xvfb_display import running_program
 
 from core.errors import UserError
 from samplelib.aligned_face import read_metadata
@@ -20,13 +21,20 @@ needs_display = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def display():
-    with virtual_display() as name:
+    with virtual_display("1280x1000x24") as name:
         yield name
 
 
 def shown(desktop, path):
     """Whether the window covers the upper left of the screen."""
     return tuple(desktop.picture(path)[5, 40]) != (0, 0, 0)
+
+
+def wait_for_the_line_to_the_mouse(desktop, point, path):
+    """The editor takes events in turn: once its line runs from the last point to the mouse, it knows all points."""
+    desktop.do("mousemove", 550, 600)
+    x, y = (point[0] + 550) // 2, (point[1] + 600) // 2
+    wait_until(lambda: (desktop.picture(path)[y - 2 : y + 3, x - 2 : x + 3] == (0, 192, 0)).all(axis=2).any())
 
 
 @needs_display
@@ -42,7 +50,7 @@ def test_a_session_with_mouse_and_keyboard(display, tmp_path):
         for x, y in corners:
             desktop.click(x, y)
         desktop.click(*corners[0])
-        desktop.do("key", "d", pause=0.3)
+        desktop.do("key", "d")
         labelled = folder / "00000.jpg"
         wait_until(lambda: read_metadata(labelled).polygons)
         for x, y in corners[:3]:
@@ -52,20 +60,22 @@ def test_a_session_with_mouse_and_keyboard(display, tmp_path):
         desktop.do("keydown", "shift")
         desktop.do("mousemove_relative", "--", 30, 30)
         desktop.do("keyup", "shift")
-        desktop.do("key", "Right", pause=0.3)
+        desktop.do("key", "Right")
         wait_until(lambda: read_metadata(folder / "00001.jpg").polygons)
-        desktop.do("key", "a", pause=0.3)
-        desktop.do("key", "4", pause=0.3)
+        desktop.do("key", "a")
+        desktop.do("key", "4")
+        wait_until(lambda: desktop.picture(tmp_path / "screen.png")[350, 550].tolist() == [255, 255, 255])
         picture = desktop.picture(tmp_path / "screen.png")
         desktop.do("key", "2")
         desktop.do("key", "d")
         desktop.do("key", "d")
-        desktop.do("key", "x", pause=0.3)
+        desktop.do("key", "x")
         wait_until(lambda: (tmp_path / "aligned_trash" / "00003.jpg").exists())
         for x, y in corners:
             desktop.click(x, y)
+        wait_for_the_line_to_the_mouse(desktop, corners[-1], tmp_path / "screen.png")
         process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=20)[0]
+        output = process.communicate(timeout=60)[0]
     assert process.returncode == 0, output
     assert output.startswith("Running XSeg editor.\n") and "3 labeled\nDone." in output
     for name, count in (("00000", 4), ("00001", 3), ("00004", 4)):
@@ -89,12 +99,13 @@ def test_the_queue_is_walked_in_its_order(display, tmp_path):
         wait_until(lambda: shown(desktop, tmp_path / "screen.png"))
         for x, y in [(450, 250), (650, 250), (650, 450)]:
             desktop.click(x, y)
-        desktop.do("key", "d", pause=0.3)
+        desktop.do("key", "d")
         wait_until(lambda: read_metadata(folder / "00003.jpg").polygons)
         for x, y in [(450, 250), (650, 250), (650, 450)]:
             desktop.click(x, y)
+        wait_for_the_line_to_the_mouse(desktop, (650, 450), tmp_path / "screen.png")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(read_metadata(folder / "00001.jpg").polygons) == 1
 
@@ -103,7 +114,7 @@ def test_the_queue_is_walked_in_its_order(display, tmp_path):
 def test_a_folder_without_faces_ends_with_a_message(display, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no face")
     with running_program(display, tmp_path, "xseg", "editor", "--input-dir", tmp_path) as process:
-        output = process.communicate(timeout=30)[0]
+        output = process.communicate(timeout=60)[0]
     assert process.returncode == 3 and "none of its pictures is an aligned face" in output
 
 
