@@ -1,15 +1,13 @@
 """The built-in viewer: the sheet as a picture, and the window under a virtual display."""
 
-import os
-import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
 from core.errors import NothingToDo
 from samplelib.contact_sheet import CAPTION, COLUMNS, ROWS, TILE, contact_sheet, show_folder
@@ -43,38 +41,30 @@ def test_an_empty_folder_is_said(tmp_path):
         show_folder(tmp_path)
 
 
-@pytest.mark.skipif(not all(map(shutil.which, ("Xvfb", "xdotool"))), reason="needs Xvfb and xdotool")
+@pytest.mark.skipif(not HAS_DISPLAY, reason="needs Xvfb, xdotool and ImageMagick")
 def test_window_pages_enlarges_and_closes(tmp_path):
     folder = _pictures(tmp_path / "aligned", 60)
-    number = 400 + os.getpid() % 500
-    display = subprocess.Popen(["Xvfb", f":{number}", "-screen", "0", "1280x1024x24"], stderr=subprocess.DEVNULL)
-    environment = {**os.environ, "DISPLAY": f":{number}", "QT_QPA_PLATFORM": "xcb"}
-    try:
-        time.sleep(1)
-        command = [sys.executable, "main.py", "view", "--input-dir", folder, "--built-in"]
-        with open(tmp_path / "out", "w") as out:
-            viewer = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
-
-        def press(*actions):
-            subprocess.run(["xdotool", *actions], env=environment, check=True)
-            time.sleep(0.7)
-
-        search = ["xdotool", "search", "--name", "^View"]
-        for _ in range(100):
-            if subprocess.run(search, env=environment, capture_output=True).stdout.strip():
-                break
-            assert viewer.poll() is None, (tmp_path / "out").read_text()
-            time.sleep(0.3)
-        window = subprocess.run(search, env=environment, capture_output=True, text=True).stdout.split()[0]
-        time.sleep(1)
-        press("windowfocus", window)
-        press("key", "--window", window, "space")
-        press("mousemove", "--window", window, "50", "60", "click", "1")
-        press("key", "--window", window, "space")
-        press("key", "--window", window, "q")
-        assert viewer.wait(20) == 0
-        text = (tmp_path / "out").read_text()
-        assert "60 pictures on 2 pages" in text and "00040_0.png" in text and "Done." in text
-    finally:
-        viewer.kill()
-        display.kill()
+    paths, screen = sorted(folder.iterdir()), tmp_path / "screen.png"
+    second_page = contact_sheet(paths[40:])
+    command = [sys.executable, "main.py", "view", "--input-dir", folder, "--built-in"]
+    with virtual_display("1280x1024x24") as display, open(tmp_path / "out", "w") as out:
+        desktop = Desktop(display)
+        environment = display_environment(display, QT_QPA_PLATFORM="xcb")
+        viewer = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            window = desktop.focus("^View")
+            wait_until(lambda: desktop.shows(contact_sheet(paths[:40]), screen))
+            desktop.do("key", "--window", window, "space")
+            wait_until(lambda: desktop.shows(second_page, screen))
+            desktop.do("mousemove", "--window", window, "50", "60", "click", "1")
+            wait_until(lambda: "00040_0.png" in (tmp_path / "out").read_text())
+            wait_until(lambda: not desktop.shows(second_page, screen))
+            desktop.do("key", "--window", window, "space")
+            wait_until(lambda: desktop.shows(second_page, screen))
+            desktop.do("key", "--window", window, "q")
+            assert viewer.wait(60) == 0
+        finally:
+            viewer.kill()
+            viewer.wait(60)
+    text = (tmp_path / "out").read_text()
+    assert "60 pictures on 2 pages" in text and "Done." in text
