@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 import traceback
 
@@ -27,6 +28,8 @@ def build_parser():
         importlib.import_module(f"mainscripts.{name}").add_parser(subparsers)
     for command in _leaves(parser):
         command.add_argument("--yes", action="store_true", help="take every default and confirm every question")
+        command.add_argument("--answers", type=absolute_path, metavar="FILE", default=_answers_of_environment(),
+                             help="answers to questions (YAML; docs/jobs.md)")  # fmt: skip
         command.add_argument("--debug-errors", action="store_true", help="show the traceback of an error")
         command.add_argument("--keep-priority", action="store_true", help="do not give way to other programs")
         command.add_argument("--log-file", type=absolute_path, metavar="FILE", help="also append all lines to FILE")
@@ -42,8 +45,8 @@ def main(arguments=None):
     if not hasattr(options, "run"):
         getattr(options, "group", parser).print_help()
         return EXIT_DONE
-    interact.configure(assume_yes=options.yes)
     try:
+        interact.configure(assume_yes=options.yes, answers=options.answers)
         events.open_files(options.json_events, options.log_file)
         events.emit("start", command=_words(arguments), version=VERSION)
         code = _run(options)
@@ -69,6 +72,8 @@ def _run(options):
     except Exception as error:
         hint = "" if options.debug_errors else " (run again with --debug-errors for the traceback)"
         return _fail(error, EXIT_FAILED, f"{type(error).__name__}: {error}{hint}", options.debug_errors)
+    for entry in interact.unused_answers():
+        interact.info(f"{options.answers}: not used in this step: {entry!r}.")
     if code == EXIT_DONE:
         interact.info("Done.")
     return code
@@ -80,6 +85,10 @@ def _fail(error, code, text, with_traceback):
     interact.error(text)
     events.emit("error", text=text, kind=type(error).__name__, exit_code=code)
     return code
+
+
+def _answers_of_environment():
+    return absolute_path(os.environ["DFL_ANSWERS"]) if os.environ.get("DFL_ANSWERS") else None
 
 
 def _words(arguments):

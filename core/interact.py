@@ -3,20 +3,39 @@
 import os
 import sys
 import time
+from collections import deque
 from contextlib import contextmanager
 
 from core import events
+from core.answers import Answers, as_bool_answer
+from core.errors import UsageError
 
-_state = {"assume_yes": False, "pending": b"", "bar": None}
+_LINES_ABOVE = 100  # of an unlabelled question, which an answers file may call it by
+_state = {"assume_yes": False, "answers": None, "printed": deque(maxlen=_LINES_ABOVE), "pending": b"", "bar": None}
 
 _PIPE_PATIENCE_SECONDS = 0.3
 _PLAIN_PROGRESS_SECONDS = 5.0
 _EVENT_SECONDS = 0.5
 
 
-def configure(assume_yes=False):
-    """Set how questions are answered: with ``assume_yes`` every default is taken and every confirmation is a yes."""
+def configure(assume_yes=False, answers=None):
+    """Set how questions are answered.
+
+    Parameters
+    ----------
+    assume_yes : bool
+        Every default is taken and every confirmation is a yes.
+    answers : Path, optional
+        Answers file; what it does not answer is asked, or decided, as without it.
+    """
     _state["assume_yes"] = assume_yes
+    _state["answers"] = None if answers is None else Answers.load(answers)
+    _state["printed"].clear()
+
+
+def unused_answers():
+    """Entries of the answers file that no question of this run has used."""
+    return [] if _state["answers"] is None else _state["answers"].unused()
 
 
 def has_terminal():
@@ -27,6 +46,8 @@ def has_terminal():
 def info(text=""):
     """Print a line to standard output, above any progress bar."""
     events.log("info", str(text))
+    if _state["answers"] is not None:
+        _state["printed"].extend(str(text).splitlines())
     _print(str(text), sys.stdout)
 
 
@@ -76,7 +97,7 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
         return value
 
     expected = "a whole number" if allowed is None else "one of " + ", ".join(str(value) for value in allowed)
-    return _ask(prompt, default, parse, expected, help_text)
+    return _settle(label, prompt, default, parse, expected, help_text)
 
 
 def ask_number(label, default, low=None, high=None, range_text=None, help_text=None):
@@ -93,7 +114,7 @@ def ask_number(label, default, low=None, high=None, range_text=None, help_text=N
             value = min(high, value)
         return value
 
-    return _ask(prompt, default, parse, "a number", help_text)
+    return _settle(label, prompt, default, parse, "a number", help_text)
 
 
 def ask_bool(label, default, help_text=None):
@@ -103,7 +124,7 @@ def ask_bool(label, default, help_text=None):
     def parse(text):
         return {"y": True, "n": False}[text.lower()]
 
-    return _ask(prompt, default, parse, "y or n", help_text, echo=False)
+    return _settle(label, prompt, default, parse, "y or n", help_text, echo=False)
 
 
 def ask_text(label, default=None, choices=None, help_text=None, show_default=True):
@@ -118,7 +139,7 @@ def ask_text(label, default=None, choices=None, help_text=None, show_default=Tru
             raise ValueError
         return text.lower()
 
-    return _ask(prompt, default, parse, "one of " + "/".join(choices or ()), help_text)
+    return _settle(label, prompt, default, parse, "one of " + "/".join(choices or ()), help_text)
 
 
 def confirm(label, flag=None):
@@ -131,10 +152,10 @@ def confirm(label, flag=None):
     flag : str, optional
         Named in the message of a run that has nobody to ask, for example ``"--yes"``.
     """
-    if _state["assume_yes"]:
+    if _state["assume_yes"] and _state["answers"] is None:
         info(f"{label} yes")
         return True
-    answer = ask_bool(label, False)
+    answer = ask_bool(label, _state["assume_yes"])
     if not answer and flag and not has_terminal():
         info(f"Nobody to ask; answered no. Give {flag} to allow it.")
     return answer
@@ -150,6 +171,9 @@ def wait_enter(text):
 def ask_timed(text, seconds):
     """Print ``text`` and return True when a line is entered within ``seconds``. Without a terminal: False at once."""
     info(text)
+    given = _from_file(text, takes_order=False)
+    if given is not None:
+        return as_bool_answer(given).lower() != "n"
     if not has_terminal():
         return False
     return _read_line(seconds) is not None
@@ -251,6 +275,13 @@ def _prompt(default, label, parts, help_text):
     return f"{text} : " if label or parts else f"{text}: "
 
 
+def _settle(label, prompt, default, parse, expected, help_text, echo=True):
+    given = _from_file(label)
+    if given is not None:
+        return _use_answer(prompt, default, parse, expected, given if echo else as_bool_answer(given))
+    return _ask(prompt, default, parse, expected, help_text, echo)
+
+
 def _ask(prompt, default, parse, expected, help_text, echo=True):
     while True:
         print(prompt, end="", flush=True)
@@ -275,6 +306,29 @@ def _ask(prompt, default, parse, expected, help_text, echo=True):
         if echo:
             print(_echo(value))
         return value
+
+
+def _from_file(label, takes_order=True):
+    """The answer of the answers file to a question; one without a label is called by any line printed since the last."""
+    if _state["answers"] is None:
+        return None
+    names = [label] if label else list(_state["printed"])
+    _state["printed"].clear()
+    return _state["answers"].take(names, takes_order)
+
+
+def _use_answer(prompt, default, parse, expected, text):
+    print(f"{prompt}{text}", flush=True)
+    if text.strip() == "":
+        value = default
+    else:
+        try:
+            value = parse(text.strip())
+        except (ValueError, KeyError, OverflowError):
+            source = _state["answers"].path
+            raise UsageError(f"{source}: {text!r} is not {expected}, for the question {prompt.strip()!r}") from None
+    print(_echo(value))
+    return value
 
 
 def _echo(value):

@@ -80,6 +80,8 @@ def _call(command, options):
     words = [sys.executable, str(MAIN), *command]
     if options.json_events:
         words += ["--json-events", str(options.json_events)]
+    if options.answers:
+        words += ["--answers", str(options.answers)]
     if options.log_file:
         words += ["--log-file", str(options.log_file)]
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
