@@ -40,7 +40,7 @@ def display_environment(display, **variables):
     return {**inherited, "DISPLAY": display, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", **variables}
 
 
-def wait_until(condition, seconds=60.0, pause=0.05):
+def wait_until(condition, seconds=120.0, pause=0.1):
     """Wait for a condition and return what it gave; an AssertionError when it does not come true."""
     end = time.monotonic() + seconds
     while True:

@@ -1,5 +1,6 @@
 """The merge command with a model that predicts at once; prints its peak memory. Arguments as of main.py merge."""
 
+import os
 import resource
 import sys
 
@@ -28,6 +29,12 @@ class StubModel:
 if __name__ == "__main__":
     merge_steps.open_model = lambda options: StubModel()
     merge_steps._record = lambda options, model: None
+    if "TELLING_WINDOW" in os.environ:
+        import telling_window
+
+        from merger import window
+
+        window.MergerWindow = telling_window.TellingWindow
     code = main.main(["merge", *sys.argv[1:]])
     print(f"PEAK {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
     sys.exit(code)

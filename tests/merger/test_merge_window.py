@@ -3,7 +3,6 @@
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import sys
 import time
@@ -13,13 +12,14 @@ import numpy as np
 import pytest
 import yaml
 from merge_workspace import Workspace
+from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display
 
 from merger.config import MODES, MergeConfig
 from merger.window import error_picture, help_picture, mask_view
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(
-    not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool (apt install xvfb xdotool)"
+    not HAS_DISPLAY, reason="needs Xvfb, xdotool and ImageMagick (apt install xvfb xdotool imagemagick)"
 )
 
 STEPS = (
@@ -33,76 +33,75 @@ DOWN = {"w": "s", "e": "d", "r": "f", "u": "j", "y": "h", "i": "k", "o": "l", "p
 @pytest.fixture(scope="module")
 def display():
     """A virtual display of this test's own."""
-    for number in range(190 + os.getpid() % 300, 900):
-        if Path(f"/tmp/.X{number}-lock").exists():
-            continue
-        server = subprocess.Popen(
-            ["Xvfb", f":{number}", "-screen", "0", "1400x900x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(1.0)
-        if server.poll() is None:
-            yield f":{number}"
-            server.terminate()
-            server.wait(timeout=10)
-            return
-    pytest.fail("no free display number")
+    with virtual_display() as name:
+        yield name
 
 
 class Program:
-    """The merger in a process of its own, driven by keys."""
+    """A merger with a telling window in a process of its own, driven by keys."""
 
-    def __init__(self, folder, display):
-        self.environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "window_program.py"), str(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=self.environment,
-        )
-        self.lines = b""
+    def __init__(self, process, display):
+        self.process, self.desktop = process, Desktop(display)
+        self.text, self.rest = "", b""
         self.selector = selectors.DefaultSelector()
-        self.selector.register(self.process.stdout, selectors.EVENT_READ)
-        self.run("search", "--sync", "--name", "Merger")
-        time.sleep(1.0)
-        window = self.run("search", "--name", "Merger").split()[-1]
-        self.run("windowfocus", "--sync", window)
+        self.selector.register(process.stdout, selectors.EVENT_READ)
+        self.state("the window did not open")
+        self.desktop.focus("^Merger")
 
-    def run(self, *arguments):
-        command = ["xdotool", *arguments]
-        return subprocess.run(
-            command, env=self.environment, check=True, capture_output=True, text=True, timeout=60
-        ).stdout
+    def key(self, key):
+        self.desktop.do("key", key)
 
     def press(self, key):
         """Press a key; returns the state once the picture is up to date."""
-        self.run("key", key)
+        self.key(key)
         return self.state(f"no answer to the key {key}")
 
-    def state(self, complaint, seconds=30):
+    def state(self, complaint, seconds=120):
         end = time.monotonic() + seconds
         while True:
-            line, separator, rest = self.lines.partition(b"\n")
+            line, separator, rest = self.rest.partition(b"\n")
             if separator:
-                self.lines = rest
+                self.rest = rest
                 if line.startswith(b"STATE "):
                     return json.loads(line[6:])
+                self.text += line.decode() + "\n"
                 continue
             if not self.selector.select(end - time.monotonic()):
                 pytest.fail(complaint)
             data = os.read(self.process.stdout.fileno(), 65536)
-            assert data, f"{complaint}: the program ended: {self.lines.decode()}"
-            self.lines += data
+            assert data, f"{complaint}: the program ended: {self.text}{self.rest.decode()}"
+            self.rest += data
+
+    def leave(self):
+        """Press Esc and wait for the end; returns what the program has written."""
+        self.key("Escape")
+        while data := os.read(self.process.stdout.fileno(), 65536):
+            self.rest += data
+        text = self.text + self.rest.decode()
+        assert self.process.wait(timeout=120) == 0, text
+        return text
+
+    def end(self):
+        """Make sure that nothing runs on."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
 def program(display, tmp_path_factory):
     folder = tmp_path_factory.mktemp("window")
-    program = Program(folder, display)
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "window_program.py"), str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=display_environment(display, PYTHONPATH=f"{HERE}:{HERE.parents[1]}"),
+    )
+    program = Program(process, display)
     program.folder = folder
     yield program
-    if program.process.poll() is None:
-        program.process.kill()
-    program.process.wait(timeout=20)
+    program.end()
 
 
 def test_keys_in_the_window(program):
@@ -165,8 +164,7 @@ def test_moving_and_viewing_in_the_window(program):
     assert program.press("shift+comma")["position"] == 0
     program.press("shift+period")
     program.press("0")
-    program.run("key", "Escape")
-    assert program.process.wait(timeout=30) == 0
+    program.leave()
     folder = program.folder
     assert sorted(path.name for path in (folder / "merged").glob("*.png")) == [f"{n + 1:05d}.png" for n in range(5)]
     stored = yaml.safe_load((folder / "settings.yaml").read_text())
@@ -181,33 +179,23 @@ def test_the_command_opens_the_window_and_goes_on_with_its_session(display, tmp_
     config.write_text("erode_mask_modifier: {0: 0, 3: 30}\n")
 
     def run(keys, *extra):
-        process = workspace.start(*workspace.arguments("--interactive", "--workers", "2", *extra), DISPLAY=display)
-        environment = {**os.environ, "DISPLAY": display}
-        subprocess.run(
-            ["xdotool", "search", "--sync", "--name", "Merger - "],
-            env=environment,
-            check=True,
-            timeout=60,
-            capture_output=True,
-        )
-        time.sleep(1.0)
-        found = subprocess.run(
-            ["xdotool", "search", "--name", "Merger - "], env=environment, capture_output=True, text=True
-        )
-        subprocess.run(["xdotool", "windowfocus", "--sync", found.stdout.split()[-1]], env=environment, check=True)
-        for key in keys:
-            subprocess.run(["xdotool", "key", key], env=environment, check=True)
-            time.sleep(1.0)
-        output, _ = process.communicate("", timeout=60)
-        assert process.returncode == 0, output
-        return output
+        arguments = workspace.arguments("--interactive", "--workers", "2", *extra)
+        process = workspace.start(*arguments, **display_environment(display, TELLING_WINDOW="1"))
+        process.stdin.close()
+        program = Program(process, display)
+        try:
+            for key in keys:
+                program.press(key)
+            return program.leave()
+        finally:
+            program.end()
 
-    run(("Tab", "shift+period", "shift+comma", "v", "Escape"), "--config", config)
+    run(("Tab", "shift+period", "shift+comma", "v"), "--config", config)
     assert len(workspace.results()) == 8
     session = json.loads((workspace.model / "stub_SAEHD_merger_session.json").read_text())
     erode = [session["settings"][index]["erode_mask_modifier"] for _, index in session["frames"]]
     assert erode == [0, 10, 20, 30] and session["current"] == "00001.png"
-    output = run(("Tab", "period", "w", "Escape"), "--use-session")
+    output = run(("Tab", "period", "w"), "--use-session")
     assert "Using saved session from model/stub_SAEHD_merger_session.json" in output
     assert "erode_mask_modifier: 11" in output
 

@@ -1,0 +1,35 @@
+"""The merger's window, which says on the standard output what it shows, for tests that press its keys."""
+
+import json
+
+from merger.window import MergerWindow
+
+
+class TellingWindow(MergerWindow):
+    """Prints its state as a JSON line at first, and after a key as soon as the current frame is on the screen."""
+
+    def __init__(self):
+        super().__init__()
+        self.told, self.pressed = None, (0, "")
+
+    def show(self, merger):
+        super().show(merger)
+        if not merger.waiting and self.told != self.pressed:
+            self.told = self.pressed
+            state = {
+                "key": self.pressed[1],
+                "position": merger.position,
+                "config": merger.current.config.settings() if merger.current else None,
+                "screen": merger.screen,
+                "scale": merger.scale,
+                "mask_view": merger.mask_view,
+                "settings_shown": merger.show_settings,
+                "displayed": merger.displayed is not None,
+            }
+            print("STATE " + json.dumps(state), flush=True)
+
+    def poll(self, milliseconds):
+        key = super().poll(milliseconds)
+        if key is not None:
+            self.pressed = (self.pressed[0] + 1, "".join(key[:1]) + (" shift" if key[1] else ""))
+        return key
