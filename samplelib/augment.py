@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.imagelib.warp import SampleGeometry, draw_geometry, transform_mask, transform_picture, warp_picture
+from core.imagelib.warp import SampleGeometry, draw_geometry, scratch, transform_mask, transform_picture, warp_picture
 from facelib import alignment, landmarks
 from facelib.face_type import FaceType
 from samplelib.aligned_face import FaceMetadata
@@ -168,19 +168,20 @@ def make_sample(
         augmentation.independent_warp,
     )
     # Cubic interpolation of floats is faster than that of bytes, and rounds once.
-    target = net_input = _as_float(face.picture)
-    if partner is not None and augmentation.ct_mode != "none":
-        net_input, target = _transferred(target, partner, augmentation, random)
-    if augmentation.hsv_power:
-        net_input = shift_hsv(net_input, augmentation.hsv_power, random)
-    moved_target = transform_picture(target, geometry)
+    shape = face.picture.shape
+    target = net_input = scratch("picture", shape, np.float32)
+    np.copyto(target, face.picture)
+    if (partner is not None and augmentation.ct_mode != "none") or augmentation.hsv_power:
+        net_input, target = _recoloured(target, partner, augmentation, random)
+    moved = scratch("moved", shape, np.float32)
+    moved_target = _as_uint8(transform_picture(target, geometry, moved))
     if augmentation.warp:
-        moved_input = warp_picture(net_input, geometry)
+        moved_input = _as_uint8(warp_picture(net_input, geometry, moved))
     elif net_input is target:
         moved_input = moved_target
     else:
-        moved_input = transform_picture(net_input, geometry)
-    arrays = [_as_uint8(moved_input), _as_uint8(moved_target), transform_mask(face.mask, geometry)[..., None]]
+        moved_input = _as_uint8(transform_picture(net_input, geometry, moved))
+    arrays = [moved_input, moved_target, transform_mask(face.mask, geometry)[..., None]]
     if face.eyes_mouth is not None:
         arrays.append(_stretched(transform_mask(face.eyes_mouth, geometry))[..., None])
     return tuple(arrays)
@@ -210,12 +211,23 @@ def shift_hsv_by(picture: np.ndarray, hue: float, saturation: float, value: floa
     return np.clip(cv2.cvtColor(channels, cv2.COLOR_HSV2BGR), 0.0, 1.0)
 
 
+def _recoloured(picture, partner, augmentation, random):
+    """Network input and target, 0…255 as ``picture`` is, after colour transfer and colour change."""
+    target = net_input = picture * np.float32(1 / 255)
+    if partner is not None and augmentation.ct_mode != "none":
+        net_input, target = _transferred(target, partner, augmentation, random)
+    if augmentation.hsv_power:
+        net_input = shift_hsv(net_input, augmentation.hsv_power, random)
+    scaled = target * np.float32(255)
+    return (scaled if net_input is target else net_input * np.float32(255)), scaled
+
+
 def _transferred(picture, partner, augmentation, random):
     """Input and target with the partner's colours; the same array unless the transfer is random and not shared."""
     from core.imagelib.color_transfer import color_transfer
 
     size = picture.shape[0]
-    target = cv2.resize(_as_float(partner), (size, size), interpolation=cv2.INTER_LINEAR)
+    target = cv2.resize(partner * np.float32(1 / 255), (size, size), interpolation=cv2.INTER_LINEAR)
     first = np.clip(color_transfer(augmentation.ct_mode, picture, target, rng=random), 0.0, 1.0).astype(np.float32)
     if augmentation.ct_mode not in ("idt", "sot") or augmentation.ct_shared:
         return first, first
@@ -225,17 +237,14 @@ def _transferred(picture, partner, augmentation, random):
 
 def _stretched(mask):
     """A uint8 mask divided by its maximum, if that is not 0."""
-    peak = int(cv2.minMaxLoc(mask)[1])
-    return mask if peak in (0, 255) else cv2.multiply(mask, 255.0 / peak)
-
-
-def _as_float(picture):
-    return cv2.multiply(picture, 1 / 255, dtype=cv2.CV_32F)
+    peak = int(mask.max())
+    return mask if peak in (0, 255) else cv2.convertScaleAbs(mask, alpha=255.0 / peak)
 
 
 def _as_uint8(picture):
-    """Rounded and clipped."""
-    return cv2.multiply(picture, 255.0, dtype=cv2.CV_8U)
+    """Rounded and clipped; ``picture`` (float32, 0…255) is used up."""
+    cv2.threshold(picture, 0.0, 0.0, cv2.THRESH_TOZERO, dst=picture)
+    return cv2.convertScaleAbs(picture)
 
 
 __all__ = [

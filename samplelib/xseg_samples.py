@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.imagelib.warp import draw_geometry, transform_mask, transform_picture, warp_maps
+from core.imagelib.warp import draw_geometry, remap_picture, transform_mask, transform_picture, warp_maps
 from facelib import alignment
 from facelib.face_type import FaceType
 from samplelib.augment import shift_hsv_by
@@ -95,7 +95,7 @@ def pretraining_sample(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A warped face (256, 256, 3) and the grey version of it (256, 256, 1), both uint8."""
     geometry = draw_geometry(RESOLUTION, random, SCALE, True)
-    warped = cv2.remap(_unit(picture), *warp_maps(RESOLUTION, warp_random), cv2.INTER_CUBIC)
+    warped = remap_picture(_unit(picture), *warp_maps(RESOLUTION, warp_random))
     image = np.clip(transform_picture(warped, geometry), 0.0, 1.0)
     return _to_uint8(image), _to_uint8(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[..., None]
 
@@ -144,8 +144,8 @@ def _mix_surroundings(image, label, pasted, random):
 def _warp(image, label, random, warp_random):
     geometry = draw_geometry(RESOLUTION, random, SCALE, True)
     maps = warp_maps(RESOLUTION, warp_random)
-    image = transform_picture(cv2.remap(image.astype(np.float32), *maps, cv2.INTER_CUBIC), geometry)
-    label = transform_mask(cv2.remap(label, *maps, cv2.INTER_CUBIC), geometry, cv2.INTER_CUBIC)
+    image = transform_picture(remap_picture(image.astype(np.float32), *maps), geometry)
+    label = transform_mask(remap_picture(label, *maps), geometry, cv2.INTER_CUBIC)
     return np.clip(image, 0.0, 1.0), (label >= LABEL_THRESHOLD).astype(np.float32)
 
 

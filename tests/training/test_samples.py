@@ -70,6 +70,17 @@ def test_a_sample_depends_on_its_place_alone(samples):
     assert any((a != b).any() for a, b in zip(first.sample(5), first.sample(6)))
 
 
+def test_a_sample_stays_as_it_is_when_the_next_one_is_made(samples):
+    """The arrays that a thread works in are not handed out."""
+    made = stream(samples, Augmentation(flip=True, hsv_power=0.1))
+    first = made.sample(0)
+    copies = [array.copy() for array in first]
+    for place in range(1, 6):
+        made.sample(place)
+    for array, copy in zip(first, copies):
+        np.testing.assert_array_equal(array, copy)
+
+
 def test_shapes_types_and_ranges(samples):
     warped, target, mask, eyes_mouth = stream(samples, Augmentation(flip=True)).sample(0)
     assert warped.shape == target.shape == (64, 64, 3) and mask.shape == eyes_mouth.shape == (64, 64, 1)

@@ -1,5 +1,6 @@
 """The random warp and transform against their formulas."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.imagelib.warp import (
     draw_geometry,
+    remap_picture,
     transform_mask,
     transform_picture,
     truncated_normal,
@@ -132,3 +134,47 @@ def test_flip_is_the_last_step():
             np.testing.assert_array_equal(transform_mask(picture, geometry), straight[:, ::-1])
             return
     raise AssertionError("no flip was drawn")
+
+
+@pytest.mark.parametrize("size", [64, 112, 128])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_pictures_come_out_as_from_one_plain_call_each(size, dtype):
+    """The frame that makes it faster changes nothing."""
+    picture = cv2.GaussianBlur(generator(1).integers(0, 256, (size, size, 3), np.uint8), (0, 0), 1.5).astype(dtype)
+    for seed in range(12):
+        drawn = draw_geometry(size, generator(2, seed), 0.15, True, generator(3, seed))
+        warped = cv2.remap(picture, drawn.warp_x, drawn.warp_y, cv2.INTER_CUBIC)
+        np.testing.assert_allclose(remap_picture(picture, drawn.warp_x, drawn.warp_y), warped, atol=1)
+        moved = cv2.warpAffine(
+            warped, drawn.matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        wanted = moved[:, ::-1] if drawn.flip else moved
+        np.testing.assert_allclose(transform_picture(warped, drawn), wanted, atol=1)
+        np.testing.assert_allclose(warp_picture(picture, drawn), wanted, atol=1)
+
+
+def test_a_mask_moved_in_part_is_the_mask_moved_as_a_whole():
+    for seed in range(40):
+        random = generator(6, seed)
+        mask = np.zeros((96, 96), np.uint8)
+        left, top, width, height = random.integers((0, 0, 0, 0), (90, 90, 90, 90)).tolist()
+        mask[top : top + height, left : left + width] = random.integers(100, 256)
+        drawn = draw_geometry(96, random, 0.15, True)
+        whole = cv2.warpAffine(mask, drawn.matrix, (96, 96), flags=cv2.INTER_LINEAR)
+        wanted = whole[:, ::-1] if drawn.flip else whole
+        # The position of a pixel is counted in 32nds, and may be rounded the other way.
+        np.testing.assert_allclose(transform_mask(mask, drawn), wanted, atol=255 / 32 + 1)
+        assert np.abs(transform_mask(mask, drawn) - wanted.astype(float)).mean() < 0.05
+
+
+def test_map_of_the_pixels_is_the_enlarged_map_of_the_nodes():
+    size, cell, seed = 128, 16, next(n for n in range(100) if generator(n).integers(3) == 2)
+    map_x, map_y = warp_maps(size, generator(seed), independent=True)
+    random = generator(seed)
+    random.integers(3)
+    noises = np.zeros((4, 9, 9))
+    noises[:, 1:-1, 1:-1] = truncated_normal((4, 7, 7), random) * 0.24 * cell / 2.5
+    even = np.tile(np.arange(9) * 16.0, (9, 1))
+    for found, nodes in ((map_x, even + noises[0] + noises[1].T), (map_y, even.T + noises[2] + noises[3])):
+        large = cv2.resize(nodes.astype(np.float32), (size + cell, size + cell), interpolation=cv2.INTER_LINEAR)
+        np.testing.assert_allclose(found, large[8:-8, 8:-8] - 0.5, atol=1e-3)
