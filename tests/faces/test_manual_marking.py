@@ -1,18 +1,16 @@
 """Every key and mouse action of the manual extractor: the state behind the window, its picture, and the real window."""
 
-import os
-import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import skimage.data
+from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
-from facelib.drawing import CYAN, GREEN
+from facelib.drawing import BLUE, CYAN, GREEN
 from facelib.face_type import FaceType
 from facelib.landmarks import MEAN_FACE_68
 from samplelib import picture_window
@@ -250,46 +248,30 @@ def test_displays_that_are_not_there(monkeypatch):
     assert "pip install PyQt5" in display_problem()
 
 
-class Desktop:
-    """A display of its own, and a person at its keyboard and mouse."""
-
-    def __init__(self, number):
-        self.environment = {**os.environ, "DISPLAY": f":{number}", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        for name in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM_PLUGIN_PATH"):
-            self.environment.pop(name, None)
-        self.server = subprocess.Popen(
-            ["Xvfb", f":{number}", "-screen", "0", "1400x900x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_until(lambda: Path(f"/tmp/.X11-unix/X{number}").exists())
-
-    def do(self, *arguments):
-        done = subprocess.run(
-            ["xdotool", *map(str, arguments)], env=self.environment, capture_output=True, text=True, timeout=20
-        )
-        return done.stdout.split()
-
-    def window(self):
-        return self.do("search", "--name", "Manual pass")
-
-
-def wait_until(condition, seconds=40):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.1)
-    raise AssertionError("waited in vain")
-
-
 @pytest.fixture
 def desktop():
-    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
-        pytest.skip("needs Xvfb and xdotool")
-    desktop = Desktop(90 + os.getpid() % 900)
-    yield desktop
-    desktop.server.terminate()
-    desktop.server.wait()
+    if not HAS_DISPLAY:
+        pytest.skip("needs Xvfb, xdotool and ImageMagick")
+    with virtual_display() as display:
+        yield Desktop(display)
+
+
+def wait_for_the_mark(desktop, color, rect, path):
+    """Wait until the window, in the corner of the screen, has landmarks of a color and a rectangle at its place."""
+    left, top, right, bottom = rect
+
+    def is_drawn():
+        picture = desktop.picture(path)
+        inside = picture[max(top, 0) : bottom, max(left, 0) : right]
+        edges = picture[bottom, right - 5 : right], picture[bottom - 5 : bottom, right]
+        return (inside == color).all(axis=2).sum() > 50 and all((edge == BLUE).all() for edge in edges)
+
+    wait_until(is_drawn)
+
+
+def _is_open(desktop):
+    search = ["xdotool", "search", "--name", "Manual pass"]
+    return subprocess.run(search, env=display_environment(desktop.display), capture_output=True).stdout.strip()
 
 
 def test_the_real_window(desktop, tmp_path):
@@ -301,40 +283,40 @@ def test_the_real_window(desktop, tmp_path):
         cv2.imwrite(str(frames / f"{number}.png"), portrait)
     options = ["--input-dir", frames, "--output-dir", output, "--face-type", "full_face", "--image-size", "256"]
     options += ["--jpeg-quality", "90", "--max-faces-from-image", "0", "--output-debug", "--manual-window-size", "0"]
-
     options += ["--detector", "manual"]
     process = subprocess.Popen(
-        [sys.executable, "main.py", "extract", *map(str, options)], cwd=ROOT, env=desktop.environment,
+        [sys.executable, "main.py", "extract", *map(str, options)], cwd=ROOT, env=display_environment(desktop.display),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    debug = tmp_path / "aligned_debug"
+    debug, screen = tmp_path / "aligned_debug", tmp_path / "screen.png"
     try:
-        wait_until(lambda: desktop.window() or process.poll() is not None, 90)
+        wait_until(lambda: _is_open(desktop) or process.poll() is not None, 300)
         assert process.poll() is None, process.stdout.read()
-        desktop.do("windowfocus", "--sync", desktop.window()[-1])
+        desktop.focus("Manual pass")
         desktop.do("mousemove", 1, 1)
         desktop.do("mousemove", 165, 120)
-        time.sleep(1)
+        wait_for_the_mark(desktop, GREEN, (65, 20, 265, 220), screen)
         desktop.do("click", 1)  # lock
+        wait_for_the_mark(desktop, CYAN, (65, 20, 265, 220), screen)
         desktop.do("mousemove", 300, 250)
-        time.sleep(0.5)
         desktop.do("key", "Return")
         wait_until(lambda: (debug / "0.jpg").exists())
         desktop.do("key", "space")
         wait_until(lambda: (debug / "1.jpg").exists())
         desktop.do("mousemove", 165, 120)
+        wait_for_the_mark(desktop, GREEN, (65, 20, 265, 220), screen)
         desktop.do("click", 3)  # manual rectangle from the nose
-        time.sleep(0.3)
         desktop.do("mousemove", 225, 120)
-        time.sleep(0.3)
+        wait_for_the_mark(desktop, GREEN, (105, 60, 225, 180), screen)
         desktop.do("click", 1)
-        time.sleep(0.3)
+        wait_for_the_mark(desktop, CYAN, (105, 60, 225, 180), screen)
         desktop.do("key", "Return")
         wait_until(lambda: (debug / "2.jpg").exists())
         desktop.do("key", "q")
-        text, _ = process.communicate(timeout=30)
+        text, _ = process.communicate(timeout=60)
     finally:
         process.kill()
+        process.wait(60)
     assert process.returncode == 0, text
     assert sorted(path.name for path in output.glob("*.jpg")) == ["0_0.jpg", "2_0.jpg"]
     found = read_metadata(output / "0_0.jpg").source_landmarks
