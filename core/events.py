@@ -5,6 +5,7 @@ describes them. Nothing is written until :func:`open_files` was called.
 """
 
 import json
+import math
 import threading
 import time
 
@@ -38,7 +39,7 @@ def emit(event, **fields):
     """Write one event, for example ``emit("progress", step="Extracting faces", done=3, total=80)``."""
     stream = _files["json"]
     if stream is not None:
-        line = json.dumps({"time": round(time.time(), 3), "event": event, **fields}, default=str, ensure_ascii=False)
+        line = _to_json({"time": round(time.time(), 3), "event": event, **fields})
         with _lock:
             stream.write(line + "\n")
 
@@ -51,3 +52,19 @@ def log(level, text):
             stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7s} {text}\n")
     if text:
         emit("message", level=level, text=text)
+
+
+def _to_json(fields):
+    """One line of JSON; a number that JSON does not have (a loss that is not a number) becomes null."""
+    try:
+        return json.dumps(fields, default=str, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(fields), default=str, ensure_ascii=False)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

