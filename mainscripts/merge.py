@@ -52,7 +52,7 @@ def add_parser(subparsers):
     folders.add_argument("--model-dir", type=absolute_path, required=True, help="folder of the model")
     parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="class of the model")
     parser.add_argument("--force-model-name", help="name of the model (asked)")
-    add_device_flags(parser, several=False)
+    add_device_flags(parser)
     parser.add_argument(
         "--interactive",
         action=argparse.BooleanOptionalAction,
@@ -70,7 +70,9 @@ def add_parser(subparsers):
     )
     parser.add_argument("--export-settings", type=absolute_path, metavar="FILE", help="write the settings used (YAML)")
     parser.add_argument("--workers", type=int, metavar="N", help="number of threads (asked)")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="faces in one call of the network [8]")
+    parser.add_argument(
+        "--batch-size", type=int, default=8, metavar="N", help="faces in one call of the network, on each device [8]"
+    )
     parser.add_argument("--morph-factor", type=float, metavar="X", help="AMP: 0…1 (asked)")
     parser.add_argument("--overwrite", action="store_true", help="merge all frames anew, over existing ones")
     parser.add_argument("--subpixel-motion", action="store_true", help="measure motion for the blur below a pixel")

@@ -21,13 +21,16 @@ def list_frames(options):
 
 
 def open_model(options):
-    """The trained model, on the device of the flags or of the question."""
+    """The trained model, on the devices of the flags or of the question; their names go to ``options.devices``."""
+    from merger.predictor import on_device
     from models.base import open_for_inference
     from models.device_choice import choose_devices
     from models.model_files import summary_text
 
-    devices = choose_devices(options.cpu_only, options.force_gpu_idxs, several=False)
-    model = open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
+    devices = choose_devices(options.cpu_only, options.force_gpu_idxs)
+    options.devices = [f"GPU:{number}" for number in range(len(devices))] if len(devices) > 1 else [None]
+    with on_device(options.devices[0]):
+        model = open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
     shown = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in devices]
     interact.info(summary_text(f"{model.name}_{model.class_name}", model.iteration, model.options, shown))
     return model
@@ -62,7 +65,7 @@ def collect_frames(options, paths):
 def run_all(options, frames, settings, model, workers):
     """Merge all frames without a window; returns 1 when frames failed."""
     configs = [settings.at(frame.index) for frame in frames]
-    networks = _networks(options, model)
+    networks = make_networks(options, model)
     _check_networks(options, model, networks, configs)
     if options.export_settings:
         _export(options, frames, configs)
@@ -91,7 +94,7 @@ def run_interactive(options, frames, settings, model, workers):
         states,
         position,
         start,
-        _networks(options, model),
+        make_networks(options, model),
         output,
         path,
         settings_path,
@@ -152,7 +155,21 @@ def _stored_session(options, model, start, path):
     return session
 
 
-def _networks(options, model):
+def make_networks(options, model):
+    """The networks of a merge; with several devices one copy on each, over which every batch is spread."""
+    from merger.predictor import SpreadNetworks, on_device
+    from models.base import open_for_inference
+
+    first, *others = getattr(options, "devices", [None])
+    members = [_networks_on(options, model, first)]
+    for device in others:
+        with on_device(device):
+            copy = open_for_inference(options.model_dir, options.model, model.name, options.cpu_only)
+        members.append(_networks_on(options, copy, device))
+    return SpreadNetworks(members) if others else members[0]
+
+
+def _networks_on(options, model, device):
     from merger.predictor import LazyNetworks
 
     def make_xseg():
@@ -167,9 +184,14 @@ def _networks(options, model):
     def make_enhancer():
         from facelib.enhancer import FaceEnhancer
 
-        return FaceEnhancer()
+        return FaceEnhancer(device=device)
 
-    return LazyNetworks(model, make_xseg, make_enhancer)
+    return LazyNetworks(model, make_xseg, make_enhancer, device)
+
+
+def _batch_size(options):
+    """Faces in one call, over all devices."""
+    return options.batch_size * len(getattr(options, "devices", [None]))
 
 
 def _check_networks(options, model, networks, configs):
@@ -211,7 +233,7 @@ def _merge_to_folder(options, frames, configs, networks, model, workers):
     failed = []
     jobs = _jobs(options, frames, configs, pending)
     with interact.progress(len(frames), "Merging", len(frames) - len(pending)) as bar:
-        for merged in merge_frames(jobs, networks, write, workers, options.batch_size, options.smooth_color):
+        for merged in merge_frames(jobs, networks, write, workers, _batch_size(options), options.smooth_color):
             if merged.job.context:
                 continue
             if _note_outcome(merged, failed):
@@ -235,7 +257,7 @@ def _merge_to_video(options, frames, configs, networks, model, workers):
             return image
 
         with output, interact.progress(len(frames), "Merging") as bar:
-            for merged in merge_frames(jobs, networks, write, workers, options.batch_size, options.smooth_color):
+            for merged in merge_frames(jobs, networks, write, workers, _batch_size(options), options.smooth_color):
                 _note_outcome(merged, failed)
                 output.add(merged.written)
                 bar.update()

@@ -1,9 +1,11 @@
 """Running the networks on prepared faces: the model in batches, two-pass, super resolution and XSeg."""
 
+import contextlib
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -26,8 +28,8 @@ class Networks(Protocol):
     def xseg(self, images: np.ndarray) -> np.ndarray:
         """(N, 256, 256, 3) → (N, 256, 256) or (N, 256, 256, 1)."""
 
-    def enhance(self, face: np.ndarray) -> np.ndarray:
-        """(R, R, 3) → (4R, 4R, 3)."""
+    def enhance(self, faces: np.ndarray) -> Sequence[np.ndarray]:
+        """(N, R, R, 3) → N pictures (4R, 4R, 3)."""
 
 
 @dataclass
@@ -40,11 +42,14 @@ class LazyNetworks:
         Object with ``resolution`` and ``predict(faces, morph=…)``, for example of ``models.base.open_for_inference``.
     make_xseg, make_enhancer : callable
         Return objects with ``predict(images)`` and ``enhance_merger(face)``.
+    device : str or None
+        TensorFlow's name of the device on which they are built and called; None leaves the choice to TensorFlow.
     """
 
     model: object
     make_xseg: Callable[[], object]
     make_enhancer: Callable[[], object]
+    device: str | None = None
     _xseg: object = None
     _enhancer: object = None
 
@@ -53,25 +58,80 @@ class LazyNetworks:
         return self.model.resolution
 
     def predict(self, faces, morph):
-        return self.model.predict(faces, morph=morph)
+        with on_device(self.device):
+            return self.model.predict(faces, morph=morph)
 
     def xseg(self, images):
-        return self.load_xseg().predict(images)
+        with on_device(self.device):
+            return self.load_xseg().predict(images)
 
-    def enhance(self, face):
-        return self.load_enhancer().enhance_merger(face)
+    def enhance(self, faces):
+        with on_device(self.device):
+            return [self.load_enhancer().enhance_merger(face) for face in faces]
 
     def load_xseg(self) -> object:
         """The XSeg predictor, built now if it is not yet."""
         if self._xseg is None:
-            self._xseg = self.make_xseg()
+            with on_device(self.device):
+                self._xseg = self.make_xseg()
         return self._xseg
 
     def load_enhancer(self) -> object:
         """The face enhancer, built now if it is not yet."""
         if self._enhancer is None:
-            self._enhancer = self.make_enhancer()
+            with on_device(self.device):
+                self._enhancer = self.make_enhancer()
         return self._enhancer
+
+
+def on_device(name: str | None):
+    """Context manager: networks are built and called on the device of that name; None leaves it to TensorFlow."""
+    if name is None:
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.device(name)
+
+
+class SpreadNetworks:
+    """The same networks on several devices: every batch is cut into equal parts, which run at the same time.
+
+    Parameters
+    ----------
+    members : sequence of LazyNetworks
+        One per device, with equal weights.
+    """
+
+    def __init__(self, members: Sequence[LazyNetworks]):
+        self.members = list(members)
+        self.resolution = self.members[0].resolution
+        self._pool = ThreadPoolExecutor(len(self.members), thread_name_prefix="device")
+
+    def predict(self, faces, morph):
+        parts = self._spread(faces, lambda member, part: member.predict(part, morph))
+        return tuple(np.concatenate(results) for results in zip(*parts, strict=True))
+
+    def xseg(self, images):
+        return np.concatenate(self._spread(images, lambda member, part: member.xseg(part)))
+
+    def enhance(self, faces):
+        return [picture for part in self._spread(faces, lambda member, part: member.enhance(part)) for picture in part]
+
+    def load_xseg(self) -> object:
+        """The XSeg predictors, built now if they are not yet; returns the first one."""
+        return [member.load_xseg() for member in self.members][0]
+
+    def load_enhancer(self) -> object:
+        """The face enhancers, built now if they are not yet; returns the first one."""
+        return [member.load_enhancer() for member in self.members][0]
+
+    def _spread(self, batch, call):
+        """Results of the parts, in order; fails after all parts have ended if one of them failed."""
+        count = min(len(self.members), len(batch))
+        parts = np.array_split(np.asarray(batch), count)
+        futures = [self._pool.submit(call, *pair) for pair in zip(self.members[:count], parts, strict=True)]
+        wait(futures)
+        return [future.result() for future in futures]
 
 
 class SharedNetworks:
@@ -99,8 +159,8 @@ class SharedNetworks:
     def xseg(self, images):
         return np.stack(self._ask("xseg", images, None))
 
-    def enhance(self, face):
-        return self._ask("enhance", [face], None)[0]
+    def enhance(self, faces):
+        return self._ask("enhance", faces, None)
 
     def _ask(self, kind, pictures, morph):
         keys = [
@@ -146,7 +206,7 @@ class SharedNetworks:
             return list(zip(*self._networks.predict(batch, morph), strict=True))
         if kind == "xseg":
             return list(self._networks.xseg(batch))
-        return [self._networks.enhance(picture) for picture in batch]
+        return list(self._networks.enhance(batch))
 
     def _keep(self, results):
         with self._guard:
@@ -182,8 +242,9 @@ def predict_faces(
         for index in again:
             kept = predictions[index] if configs[index].two_pass_mode == 1 else second[index]
             predictions[index] = replace(kept, face=second[index].face)
-    for index in asked:
-        predictions[index] = _enlarge(predictions[index], faces[index], configs[index], networks)
+    enlarged = [index for index in asked if configs[index].super_resolution_power]
+    for start in range(0, len(enlarged), batch_size):
+        _enlarge(enlarged[start : start + batch_size], faces, configs, predictions, networks)
     _run_xseg(faces, configs, predictions, networks, batch_size)
     return predictions
 
@@ -207,19 +268,18 @@ def _as_mask(values):
     return np.clip(values.reshape(values.shape[:2]), 0.0, 1.0)
 
 
-def _enlarge(prediction, face, config, networks):
+def _enlarge(indices, faces, configs, predictions, networks):
     """Mix in the super resolution and bring everything to the size of the face."""
-    if not config.super_resolution_power:
-        return prediction
-    size = (face.size, face.size)
-    share = np.float32(config.super_resolution_power / 100.0)
-    plain = cv2.resize(prediction.face, size)
-    enhanced = np.asarray(networks.enhance(prediction.face), np.float32)
-    return Prediction(
-        np.clip(plain * (1 - share) + enhanced * share, 0.0, 1.0),
-        cv2.resize(prediction.learned_prd, size, interpolation=cv2.INTER_CUBIC),
-        cv2.resize(prediction.learned_dst, size, interpolation=cv2.INTER_CUBIC),
-    )
+    pictures = networks.enhance(np.stack([predictions[index].face for index in indices]))
+    for index, enhanced in zip(indices, pictures, strict=True):
+        prediction, size = predictions[index], (faces[index].size,) * 2
+        share = np.float32(configs[index].super_resolution_power / 100.0)
+        mixed = cv2.resize(prediction.face, size) * (1 - share) + np.asarray(enhanced, np.float32) * share
+        predictions[index] = Prediction(
+            np.clip(mixed, 0.0, 1.0),
+            cv2.resize(prediction.learned_prd, size, interpolation=cv2.INTER_CUBIC),
+            cv2.resize(prediction.learned_dst, size, interpolation=cv2.INTER_CUBIC),
+        )
 
 
 def _run_xseg(faces, configs, predictions, networks, batch_size):

@@ -473,14 +473,14 @@ def test_export_asks_for_half_precision(asked, monkeypatch, tmp_path, answer, ha
 # --- merging
 
 
-def test_merging_asks_for_one_device_and_shows_the_model(monkeypatch, tmp_path, capsys):
+def test_merging_asks_for_devices_and_shows_the_model(monkeypatch, tmp_path, capsys):
     calls = []
     model = SimpleNamespace(name="t", class_name="SAEHD", iteration=1234, options={"resolution": 128, "archi": "df-ud"})
     monkeypatch.setattr(device_choice, "choose_devices", lambda *a, **k: calls.append((a, k)) or CARDS[1:])
     monkeypatch.setattr("models.base.open_for_inference", lambda *arguments: model)
     options = Namespace(force_gpu_idxs=None, cpu_only=False, model_dir=tmp_path, model="SAEHD", force_model_name=None)
     assert merge_steps.open_model(options) is model
-    assert calls == [((False, None), {"several": False})]
+    assert calls == [((False, None), {})] and options.devices == [None]
     shown = capsys.readouterr().out
     for text in ("t_SAEHD", "1234", "resolution: 128", "archi: df-ud", "Large"):
         assert text in shown

@@ -1,7 +1,11 @@
 """Networks in batches, lazily, and shared between threads."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +14,10 @@ from merge_stubs import first_set_networks, load
 
 from merger.compose import prepare_face
 from merger.config import MergeConfig
-from merger.predictor import LazyNetworks, SharedNetworks, predict_faces
+from merger.predictor import LazyNetworks, SharedNetworks, SpreadNetworks, predict_faces
 
 INPUTS = load("merge_inputs.npz")
+HERE = Path(__file__).parent
 
 
 class CountingNetworks:
@@ -24,7 +29,7 @@ class CountingNetworks:
         self.batches, self.delay, self.fail_for = [], delay, fail_for
         self.lock = threading.Lock()
 
-    def predict(self, faces, morph):
+    def predict(self, faces, morph=1.0):
         assert self.lock.acquire(blocking=False), "two calls at once"
         try:
             threading.Event().wait(self.delay)
@@ -72,7 +77,7 @@ def test_lazy_networks_are_built_once_and_only_when_used():
         make("enhancer", enhance_merger=lambda face: face),
     )
     assert networks.resolution == 4 and networks.predict(1, 0.5) == (1, 0.5) and built == []
-    assert networks.xseg(2) == 2 and networks.xseg(3) == 3 and networks.enhance(5) == 5
+    assert networks.xseg(2) == 2 and networks.xseg(3) == 3 and networks.enhance([5]) == [5]
     assert built == ["xseg", "enhancer"]
 
 
@@ -120,3 +125,55 @@ def test_a_failing_face_fails_only_its_own_thread():
     )
     with pytest.raises(RuntimeError):
         shared.predict(pictures[5][None], 1.0)
+
+
+def test_with_several_devices_every_batch_is_spread_over_one_copy_each(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parents[1]}", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, str(HERE / "merge_devices.py"), str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert result.stdout.endswith("equal\n"), result.stderr[-3000:]
+
+
+def spread(count, **arguments):
+    return SpreadNetworks([LazyNetworks(CountingNetworks(**arguments), None, None) for _ in range(count)])
+
+
+def test_parts_of_a_spread_batch_come_back_in_order():
+    networks = spread(3)
+    pictures = np.random.default_rng(0).random((7, 8, 8, 3), np.float32)
+    face, mask, _ = networks.predict(pictures, 0.5)
+    assert np.allclose(face, pictures * 0.5) and np.allclose(mask, pictures.mean(axis=3) * 0.5)
+    assert [member.model.batches for member in networks.members] == [[3], [2], [2]]
+    networks.predict(pictures[:2], 1.0)
+    assert [len(member.model.batches) for member in networks.members] == [2, 2, 1]
+
+
+def test_a_part_that_fails_fails_its_batch():
+    networks = spread(2, fail_for=9.0)
+    pictures = np.zeros((4, 8, 8, 3), np.float32)
+    pictures[3] = 9.0
+    with pytest.raises(RuntimeError):
+        networks.predict(pictures, 1.0)
+    assert networks.predict(pictures[:3], 1.0)[0].shape == (3, 8, 8, 3)
+
+
+def test_xseg_and_enhancer_run_on_every_device():
+    built = []
+
+    def make(name, method):
+        return lambda: built.append(name) or SimpleNamespace(**method)
+
+    members = [
+        LazyNetworks(
+            SimpleNamespace(resolution=8),
+            make(f"xseg {number}", {"predict": lambda images, number=number: images + number}),
+            make(f"enhancer {number}", {"enhance_merger": lambda face, number=number: face - number}),
+        )
+        for number in range(2)
+    ]
+    networks = SpreadNetworks(members)
+    networks.load_xseg(), networks.load_enhancer()
+    assert sorted(built) == ["enhancer 0", "enhancer 1", "xseg 0", "xseg 1"]
+    zeros = np.zeros((3, 2, 2))
+    assert networks.xseg(zeros)[:, 0, 0].tolist() == [0, 0, 1]
+    assert [face[0, 0] for face in networks.enhance(zeros)] == [0, 0, -1]
