@@ -229,12 +229,12 @@ class Trainer:
         interact.warning(f"Iteration {iteration}: a loss or gradient is not finite. The step was skipped.")
         if self._skipped_steps % MOST_SKIPPED_STEPS:
             return
+        self.saver.wait()
         if self._skipped_steps > MOST_SKIPPED_STEPS or not self.saved.state_path.exists():
             raise UserError(
                 f"Iteration {iteration}: losses stay not finite. The last good save was kept; nothing was overwritten. "
                 "Lower gan_power, true_face_power and the style powers, or turn on clipgrad, and train again."
             )
-        self.saver.wait()
         restored = self.saved.restore_last_save()
         interact.warning(f"{MOST_SKIPPED_STEPS} steps were skipped; went back to the save of iteration {restored}.")
 

@@ -3,7 +3,6 @@
 import io
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -88,22 +87,23 @@ def test_confirm_is_no_at_end_of_input_and_yes_with_the_flag(answers):
 
 
 def test_open_pipe_that_says_nothing_is_not_waited_for():
-    code = "from core import interact\nprint('got', interact.ask_int('Size', 5), interact.ask_timed('now?', 30))"
-    start = time.monotonic()
+    code = "from core import interact\nprint('got', interact.ask_int('Size', 5), interact.ask_timed('now?', 10**6))"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
     )
     try:
-        assert "got 5 False" in process.stdout.read()
+        assert process.wait(120) == 0, "it waits"
     finally:
+        process.kill()
         process.stdin.close()
-        process.wait(10)
-    assert time.monotonic() - start < 10
+        text = process.stdout.read()
+        process.stdout.close()
+    assert "got 5 False" in text
 
 
 def test_lines_of_a_pipe_answer_one_question_each():
     code = "from core import interact\nprint('got', interact.ask_int('a', 1), interact.ask_text('b', 'x'), interact.ask_bool('c', True))"
     done = subprocess.run(
-        [sys.executable, "-c", code], input="4\nhello\nn\n", capture_output=True, cwd=ROOT, text=True, timeout=30
+        [sys.executable, "-c", code], input="4\nhello\nn\n", capture_output=True, cwd=ROOT, text=True, timeout=120
     )
     assert "got 4 hello False" in done.stdout

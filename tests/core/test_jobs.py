@@ -150,12 +150,12 @@ def test_sigterm_reaches_the_step_and_the_job_resumes(job_file):
     write_clip(workspace / "data_src.mp4", frames=2000)
     process = subprocess.Popen([sys.executable, str(ROOT / "main.py"), "run", str(job_file)],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
-    for _ in range(200):
-        if (workspace / "data_src").exists():
-            break
-        time.sleep(0.05)
+    end = time.monotonic() + 120
+    while not (workspace / "data_src").exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 130
     write_clip(workspace / "data_src.mp4", frames=12)
     assert run_job(job_file).returncode == 0

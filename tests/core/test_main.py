@@ -1,8 +1,8 @@
 """The command line as a whole: help is fast and complete, and errors become exit codes."""
 
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,10 +31,13 @@ def test_help_answers_without_heavy_imports(command):
 
 
 def test_help_takes_less_than_half_a_second():
+    """Processor time: what other programs do on the machine does not count."""
+
     def seconds():
-        start = time.perf_counter()
+        start = os.times()
         assert run("--help").returncode == 0
-        return time.perf_counter() - start
+        end = os.times()
+        return end.children_user + end.children_system - start.children_user - start.children_system
 
     assert min(seconds() for _ in range(5)) < 0.5
 

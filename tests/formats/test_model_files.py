@@ -177,10 +177,10 @@ def test_unusable_model_data(value, problem, tmp_path):
 
 def test_long_training_is_read_and_written_quickly():
     losses = np.random.default_rng(0).random((100_000, 2)).tolist()
-    start = time.perf_counter()
+    start = time.process_time()
     data = model_data_to_bytes(ModelData(100_000, {"batch_size": 4}, losses))
     again = safe_pickle.loads(data, "data")["loss_history"]
-    assert again == losses and time.perf_counter() - start < 10
+    assert again == losses and time.process_time() - start < 10
     assert safe_pickle.loads(pickle.dumps(losses, 4), "data") == losses
 
 

@@ -117,12 +117,24 @@ def saved_iteration(folder):
     return state
 
 
-def run_until(running, condition, seconds=10):
-    thread = running.start()
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end and not running.finished.is_set():
+def wait_for(condition):
+    """Wait until something has happened in another thread or process."""
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "the awaited did not happen"
         time.sleep(0.002)
+
+
+def run_until(running, condition):
+    thread = running.start()
+    wait_for(lambda: condition() or running.finished.is_set())
     return thread
+
+
+def stop(running, thread):
+    running.send(STOP)
+    thread.join(120)
+    assert not thread.is_alive()
 
 
 def test_trains_to_the_target_and_saves(tmp_path, capsys):
@@ -179,8 +191,7 @@ def test_autosave_keeps_its_grid(tmp_path, monkeypatch):
 def test_stop_saves_and_ends(tmp_path):
     running = make_trainer(tmp_path)
     thread = run_until(running, lambda: running.saved.iteration > 5)
-    running.send(STOP)
-    thread.join(10)
+    stop(running, thread)
     assert running.failure is None and saved_iteration(tmp_path) == running.saved.iteration > 5
 
 
@@ -188,12 +199,9 @@ def test_backup_saves_first(tmp_path):
     running = make_trainer(tmp_path)
     thread = run_until(running, lambda: running.saved.iteration > 3)
     running.send(BACKUP)
-    end = time.monotonic() + 10
     slot = tmp_path / "t_SAEHD_autobackups/01"
-    while not slot.exists() and time.monotonic() < end:
-        time.sleep(0.01)
-    running.send(STOP)
-    thread.join(10)
+    wait_for(slot.exists)
+    stop(running, thread)
     assert int((slot / "t_SAEHD_encoder.npy").read_text()) > 3
     assert read_model_data(slot / "t_SAEHD_data.dat").iteration == int((slot / "t_SAEHD_encoder.npy").read_text())
     assert (slot / "preview_SAEHD.jpg").exists() and (slot / "preview_SAEHD masked.jpg").exists()
@@ -205,28 +213,22 @@ def test_save_and_preview_commands(tmp_path):
     first = running.previewer.state
     running.send(SAVE)
     running.send(PREVIEW)
-    end = time.monotonic() + 10
-    while running.previewer.state is first and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_for(lambda: running.previewer.state is not first)
     assert running.previewer.state.iteration > first.iteration
-    running.send(STOP)
-    thread.join(10)
+    stop(running, thread)
     assert not (tmp_path / "t_SAEHD_preview.jpg").exists()
 
 
 def test_after_the_target_a_window_still_gets_previews_but_nothing_is_saved(tmp_path):
     running = make_trainer(tmp_path, window=True, target_iter=3)
-    thread = run_until(running, lambda: running.reached_target and running.previewer.state is not None)
+    thread = run_until(running, lambda: running.reached_target and running.previewer.state.iteration == 3)
     stamp = (tmp_path / "t_SAEHD_data.dat").stat().st_mtime_ns
     first = running.previewer.state
     running.send(SAVE)
     running.send(PREVIEW)
-    end = time.monotonic() + 10
-    while running.previewer.state is first and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_for(lambda: running.previewer.state is not first)
     assert (running.previewer.state.pages[0][1] != first.pages[0][1]).any()
-    running.send(STOP)
-    thread.join(10)
+    stop(running, thread)
     assert running.saved.network.steps == 3 and (tmp_path / "t_SAEHD_data.dat").stat().st_mtime_ns == stamp
 
 
@@ -311,10 +313,8 @@ def test_scheduled_commands(tmp_path, monkeypatch):
         clock["now"] = float(now)
         commands.after_iteration(target, (), 0.1)
     assert sent == [(3, BACKUP), (5, SAVE), (6, BACKUP), (9, BACKUP)]
-    end = time.time() + 10
-    while not marker.exists() and time.time() < end:
-        time.sleep(0.02)
-    assert marker.exists()
+    monkeypatch.undo()
+    wait_for(marker.exists)
     with pytest.raises(UsageError, match="Python code is not run"):
         ScheduledCommands(target, [["5", "import os"]], [])
     with pytest.raises(UsageError, match="number of seconds"):
