@@ -84,6 +84,18 @@ def run_main(*arguments, stdin="", environment=None):
     )
 
 
+def start_main(*arguments):
+    """Start ``main.py`` and return the running process, which collects its texts."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+
+
 def run_here(*arguments):
     """Run ``main.py`` inside of the test's process, which has TensorFlow loaded already; returns the exit code."""
     from main import main

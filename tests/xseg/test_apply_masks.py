@@ -4,11 +4,22 @@ import argparse
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
-from labelled_faces import CUT, TRIANGLE, StubPredictor, face_landmarks, make_faceset, oval_label, run_main, write_face
+from labelled_faces import (
+    CUT,
+    TRIANGLE,
+    StubPredictor,
+    face_landmarks,
+    make_faceset,
+    oval_label,
+    run_main,
+    start_main,
+    write_face,
+)
 
 from core.errors import NothingToDo, UserError
 from core.imagelib.polygons import rasterize
@@ -212,22 +223,50 @@ def write_constant_network(folder, face_type):
         (folder / "XSeg_data.dat").write_bytes(model_data_to_bytes(ModelData(1, {"face_type": face_type}, [[0.5]])))
 
 
-def test_a_network_through_the_command_line(tmp_path):
-    faces = tmp_path / "aligned"
-    faces.mkdir()
-    path = write_face(faces / "a.jpg", 3, size=200, polygons=[TRIANGLE])
+def test_a_network_through_the_command_line_for_both_sides_at_once(tmp_path):
     write_constant_network(tmp_path / "model", "f")
-    result = run_main("xseg", "apply", "--input-dir", faces, "--model-dir", tmp_path / "model", "--cpu-only")
-    assert result.returncode == 0, result.stderr
-    assert "Applying trained XSeg model to aligned/ folder." in result.stdout
-    assert "Files processed: 1\nDone." in result.stdout and "XSeg model face type" not in result.stdout
-    assert "Faces of type whole_face, converted to full_face and their masks back: 1" in result.stdout
-    metadata = read_metadata(path)
-    matrix = conversion_matrix(metadata, 200, FaceType.FULL)
-    inside = cv2.warpAffine(np.ones((200, 200)), matrix, (200, 200), flags=cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST)
-    mask = metadata.decode_xseg_mask()[:, :, 0]
-    assert iou(mask, cv2.resize(inside, (256, 256))) > 0.98 and 0.3 < mask.mean() < 0.9
-    assert metadata.polygons == (TRIANGLE,)
+    paths, programs = {}, {}
+    for side in ("src", "dst"):
+        folder = tmp_path / f"data_{side}" / "aligned"
+        folder.mkdir(parents=True)
+        paths[side] = write_face(folder / "a.jpg", 3, size=200, polygons=[TRIANGLE])
+        programs[side] = start_main(
+            "xseg", "apply", "--input-dir", folder, "--model-dir", tmp_path / "model", "--cpu-only"
+        )
+    for side, program in programs.items():
+        output, errors = program.communicate(timeout=300)
+        assert program.returncode == 0, errors
+        assert "Applying trained XSeg model to aligned/ folder." in output
+        assert "Files processed: 1\nDone." in output and "XSeg model face type" not in output
+        assert "Faces of type whole_face, converted to full_face and their masks back: 1" in output
+        metadata = read_metadata(paths[side])
+        matrix = conversion_matrix(metadata, 200, FaceType.FULL)
+        inside = cv2.warpAffine(np.ones((200, 200)), matrix, (200, 200), flags=cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST)
+        mask = metadata.decode_xseg_mask()[:, :, 0]
+        assert iou(mask, cv2.resize(inside, (256, 256))) > 0.98 and 0.3 < mask.mean() < 0.9
+        assert metadata.polygons == (TRIANGLE,)
+
+
+CARDS = [SimpleNamespace(name=f"card {index}") for index in range(2)]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_each_run_hides_the_other_card(tmp_path, monkeypatch, index):
+    import tensorflow as tf
+
+    from core.nn import devices
+    from mainscripts import xseg
+
+    visible = []
+    listed = [devices.Gpu(number, f"card {number}", 8.0, (8, 0)) for number in range(2)]
+    monkeypatch.setattr(devices, "list_gpus", lambda: listed)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: CARDS)
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda cards, kind: visible.append((cards, kind)))
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda card, on: visible.append((card, on)))
+    monkeypatch.setattr(sources, "network_source", lambda folder, face_type: (folder, face_type))
+    flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": [index]}
+    assert xseg._network_source(argparse.Namespace(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
+    assert visible == [([CARDS[index]], "GPU"), (CARDS[index], True)]
 
 
 class BrokenPredictor(StubPredictor):

@@ -133,13 +133,18 @@ def test_no_display_packed_empty_and_missing_folders(tmp_path):
     assert run_main("xseg", "editor", "--input-dir", tmp_path / "empty").returncode == 3
 
 
-def test_what_opencv_leaves_in_the_environment_is_dropped(monkeypatch):
+def test_what_opencv_leaves_in_the_environment_is_dropped_and_opengl_left_out(monkeypatch):
     folder = os.sep.join(("", "site", "cv2", "qt", "plugins"))
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     monkeypatch.setenv("QT_QPA_PLATFORM_PLUGIN_PATH", folder)
     monkeypatch.setenv("QT_QPA_FONTDIR", "/my/fonts")
+    monkeypatch.delenv("QT_XCB_GL_INTEGRATION", raising=False)
     qt_environment.prepare()
     assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ and os.environ["QT_QPA_FONTDIR"] == "/my/fonts"
+    assert os.environ["QT_XCB_GL_INTEGRATION"] == "none"
+    monkeypatch.setenv("QT_XCB_GL_INTEGRATION", "xcb_glx")
+    qt_environment.prepare()
+    assert os.environ["QT_XCB_GL_INTEGRATION"] == "xcb_glx"
 
 
 def test_a_missing_library_is_named_with_the_packages(monkeypatch):

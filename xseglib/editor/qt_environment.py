@@ -18,13 +18,15 @@ _POLLUTED = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
 
 def prepare() -> None:
-    """Drop what OpenCV put into the environment, and check that a window can be opened.
+    """Drop what OpenCV put into the environment, leave OpenGL out, and check that a window can be opened.
 
     Raises
     ------
     UserError
         When PyQt5 or a library of the system is missing, or there is no display. Qt itself would end the program.
     """
+    # Qt's OpenGL part would load LLVM a second time beside TensorFlow's, which ends the program with a crash.
+    os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
     for name in _POLLUTED:
         if f"{os.sep}cv2{os.sep}" in os.environ.get(name, ""):
             del os.environ[name]
