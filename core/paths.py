@@ -1,5 +1,6 @@
 """Listing folders in natural order, and writing files so that a crash never leaves half of one."""
 
+import fnmatch
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ VIDEO_EXTENSIONS = (
 )  # fmt: skip
 
 _DIGITS = re.compile(r"(\d+)")
+_TORN_END = re.compile(r"\.\w{8}\.tmp(\.\w+)?\Z")
 
 
 def natural_key(path):
@@ -105,6 +107,19 @@ def replacing(path):
     except BaseException:
         remove_if_present(temporary)
         raise
+
+
+def remove_torn(pattern):
+    """Remove what runs of :func:`replacing` that were killed have left of a file, or of the files of a pattern with ``*``.
+
+    Not while another program may be writing the same file.
+    """
+    folder, name = os.path.split(str(pattern))
+    begins = name.replace("[", "[[]")[:40] + "*"
+    for entry in os.scandir(folder) if os.path.isdir(folder) else ():
+        is_torn = entry.name.startswith(".") and _TORN_END.search(entry.name) and entry.is_file()
+        if is_torn and fnmatch.fnmatchcase(entry.name.lstrip("."), begins):
+            remove_if_present(entry.path)
 
 
 def atomic_write(path, data):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core import events, interact
 from core.errors import UsageError
-from core.paths import absolute_path
+from core.paths import absolute_path, remove_torn
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
 
@@ -45,6 +45,8 @@ def run(options):
                 interact.info(f"{where}: would run.{_forecast(step)}")
                 continue
             interact.info(f"{where}")
+            for pattern in step.writes:
+                remove_torn(pattern)
             events.emit("job_step", job=job.name, step=step.name, state="running")
             for command in step.commands:
                 code = _call(command, options)
