@@ -272,7 +272,7 @@ def test_kinds_colours_and_views(user):
     user.press("5")
     user.sees(mode="view_xseg", message="This face has no applied mask.")
     user.press("d", "d", "d")
-    user.sees(mode="view_xseg", name="00003.jpg")
+    user.sees(mode="view_xseg", name="00003.jpg", message="")
     user.sees_color((100, 100), (255, 255, 255))
     user.sees_color((20, 20), (0, 0, 0))
     user.picture("applied_mask")

@@ -151,8 +151,9 @@ def test_views_colour_and_overlay_stay_from_image_to_image(plain):
     with editor(plain) as opened:
         opened.press("3")
         opened.press("5")
-        assert opened.window.message.text() == "This face has no applied mask."
+        assert opened.window.message.text() == "This face has no applied mask." and opened.window.message.isVisible()
         opened.press("d")
+        assert not opened.window.message.isVisible()
         opened.press("d")
         opened.press("d")
         assert opened.name == "00003.jpg" and opened.interaction.mode is Mode.VIEW_XSEG

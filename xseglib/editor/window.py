@@ -193,7 +193,7 @@ class EditorWindow(QWidget):
         self._repeater.begin(lambda: self._step(direction))
 
     def _step(self, direction):
-        if self.canvas.interaction is None or not self._save():
+        if not self._leave_face():
             return
         if self.session.step(direction, self._held):
             self._show_face()
@@ -201,7 +201,7 @@ class EditorWindow(QWidget):
             self._show_texts()
 
     def _trash(self):
-        if self.canvas.interaction is None or not self._save():
+        if not self._leave_face():
             return
         try:
             self.session.trash()
@@ -209,6 +209,13 @@ class EditorWindow(QWidget):
             self._say(str(error))
             return
         self._show_face()
+
+    def _leave_face(self):
+        """Store the open face and drop what was said about it; False where there is none, or it cannot be stored."""
+        if self.canvas.interaction is None:
+            return False
+        self.message.hide()
+        return self._save()
 
     def _save(self):
         """Store the labels of the open face. Where that fails it is told, and the face stays open: False."""
