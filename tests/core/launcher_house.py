@@ -44,7 +44,9 @@ class House:
         self.viewer.chmod(0o755)
         self.table = []
         self.process = None
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+        listed = subprocess.run(
+            ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         for name in filter(None, listed.stdout.split("\0")):
             if not name.startswith("tests/") and (ROOT / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -142,10 +142,18 @@ def merged(house, text):
     return changed == FRAMES
 
 
+def frame_count(path):
+    """Frames that really come out; the header of an AVI counts pauses too."""
+    stream, count = cv2.VideoCapture(str(path)), 0
+    while stream.read()[0]:
+        count += 1
+    return count
+
+
 def video(name):
     def check(house, text):
-        result, mask = probe(house.workspace / name), probe(house.workspace / name.replace("result", "result_mask"))
-        return result.frame_count == mask.frame_count == FRAMES and len(result.audio) == 1
+        result, mask = house.workspace / name, house.workspace / name.replace("result", "result_mask")
+        return frame_count(result) == frame_count(mask) == FRAMES and len(probe(result).audio) == 1
 
     return check
 
@@ -229,14 +237,14 @@ PLAN = (
     Row("xseg-edit-src", (), each_face("source", lambda face: face.polygons, 2), label_two_faces),
     Row("xseg-fetch-dst", ("--delete-original", "no"), lambda h, text: len(images(h.destination / "aligned_xseg")) == 2),
     Row("xseg-fetch-src", ("--delete-original", "no"), lambda h, text: len(images(h.source / "aligned_xseg")) == 2),
-    Row("xseg-remove-dst", (), each_face("destination", has_mask, 0)),
-    Row("xseg-remove-src", (), each_face("source", has_mask, 0)),
+    Row("xseg-remove-dst", ("--yes",), each_face("destination", has_mask, 0)),
+    Row("xseg-remove-src", ("--yes",), each_face("source", has_mask, 0)),
     Row("train-xseg", ("--set", "face_type=wf", "--set", "batch_size=2", "--target-iter", 2), trained("XSeg", 2),
         end_training),
     Row("xseg-apply-dst", (), each_face("destination", has_mask)),
     Row("xseg-apply-src", (), each_face("source", has_mask)),
-    Row("xseg-remove-labels-dst", (), each_face("destination", lambda face: face.polygons, 0)),
-    Row("xseg-remove-labels-src", (), each_face("source", lambda face: face.polygons, 0)),
+    Row("xseg-remove-labels-dst", ("--yes",), each_face("destination", lambda face: face.polygons, 0)),
+    Row("xseg-remove-labels-src", ("--yes",), each_face("source", lambda face: face.polygons, 0)),
     Row("train-saehd", (*SAEHD, 2), trained("one_SAEHD", 2), end_training),
     Row("train-saehd-no-preview", (*SAEHD, 4), trained("one_SAEHD", 4)),
     Row("train-amp", (*AMP, 2), trained("two_AMP", 2), end_training),
