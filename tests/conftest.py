@@ -1,6 +1,34 @@
-"""Common to all tests."""
+"""Common to all tests: the same surroundings, whatever the shell that starts them has set."""
 
+import os
+import shutil
 import signal
+import tempfile
+
+from hypothesis import settings
 
 # A shell that starts the suite in the background lets it ignore Ctrl+C, and programs started by tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_KEPT = ("DFL_VENV", "DFL_FFMPEG")
+_FORGOTTEN = ("DISPLAY", "WAYLAND_DISPLAY", "COLUMNS", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+for _name in list(os.environ):
+    if (_name.startswith(("DFL_", "QT_")) and _name not in _KEPT) or _name.upper() in _FORGOTTEN:
+        del os.environ[_name]
+
+# Neither fetched weights nor certificates of the user are found by tests, and none of theirs stays behind.
+_home = tempfile.mkdtemp(prefix="deepfacelab-tests-")
+os.environ["XDG_CACHE_HOME"] = os.path.join(_home, "cache")
+os.environ["XDG_CONFIG_HOME"] = os.path.join(_home, "config")
+
+# Several test processes beside each other (pytest-xdist) share the cores.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
+# Property tests try the same examples in every run, so that a run fails only for what has changed.
+settings.register_profile("suite", deadline=None, derandomize=True, database=None)
+settings.load_profile("suite")
+
+
+def pytest_unconfigure():
+    shutil.rmtree(_home, ignore_errors=True)
