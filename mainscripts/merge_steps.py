@@ -5,7 +5,7 @@ from pathlib import Path
 from core import interact
 from core.errors import FormatError, UserError
 
-_CONTEXT_FRAMES = 12
+CONTEXT_FRAMES = 12
 _MOST_NAMED = 10
 
 
@@ -40,11 +40,11 @@ def report_consents(options):
     """Say what the consent records of both facesets tell."""
     from core.consent import report_consent
 
-    for folder in _facesets(options):
+    for folder in faceset_folders(options):
         report_consent(folder)
 
 
-def _facesets(options):
+def faceset_folders(options):
     """The destination's faces, and the source's where the workspace has the usual names."""
     source = options.aligned_dir.parent.parent / "data_src" / "aligned"
     return [folder for folder in (source, options.aligned_dir) if folder.is_dir()]
@@ -70,7 +70,9 @@ def run_all(options, frames, settings, model, workers):
     if options.export_settings:
         _export(options, frames, configs)
     if options.output_video is not None:
-        failed, total = _merge_to_video(options, frames, configs, networks, model, workers), len(frames)
+        from mainscripts.merge_video import merge_to_video
+
+        failed, total = merge_to_video(options, frames, configs, networks, model, workers)
     else:
         failed, total = _merge_to_folder(options, frames, configs, networks, model, workers)
         _record(options, model)
@@ -189,7 +191,7 @@ def _networks_on(options, model, device):
     return LazyNetworks(model, make_xseg, make_enhancer, device)
 
 
-def _batch_size(options):
+def batch_size(options):
     """Faces in one call, over all devices."""
     return options.batch_size * len(getattr(options, "devices", [None]))
 
@@ -209,8 +211,13 @@ def _check_networks(options, model, networks, configs):
 def _folder_output(options, model):
     from merger.output import FolderOutput
 
+    return FolderOutput(options.output_dir, options.output_mask_dir, run_identity(options, model))
+
+
+def run_identity(options, model):
+    """What all frames of a run depend on, besides their settings."""
     run = [options.smooth_landmarks, options.smooth_color, str(options.input_video or "")]
-    return FolderOutput(options.output_dir, options.output_mask_dir, [options.model, model.name, model.iteration, run])
+    return [options.model, model.name, model.iteration, run]
 
 
 def _merge_to_folder(options, frames, configs, networks, model, workers):
@@ -231,46 +238,24 @@ def _merge_to_folder(options, frames, configs, networks, model, workers):
         output.write(job.frame, image, mask)
 
     failed = []
-    jobs = _jobs(options, frames, configs, pending)
+    jobs = frame_jobs(options, frames, configs, pending)
     with interact.progress(len(frames), "Merging", len(frames) - len(pending)) as bar:
-        for merged in merge_frames(jobs, networks, write, workers, _batch_size(options), options.smooth_color):
+        for merged in merge_frames(jobs, networks, write, workers, batch_size(options), options.smooth_color):
             if merged.job.context:
                 continue
-            if _note_outcome(merged, failed):
+            if note_outcome(merged, failed):
                 output.note(merged.job.frame, merged.job.config)
             bar.update()
     return failed, len(pending)
 
 
-def _merge_to_video(options, frames, configs, networks, model, workers):
-    """Merge all frames into an encoder; returns the failed paths."""
-    from merger.output import VideoOutput
-    from merger.pipeline import merge_frames
-
-    failed = []
-    jobs = _jobs(options, frames, configs, {frame.index for frame in frames})
-    with _video_target(options, model) as (target, metadata):
-        output = VideoOutput(_writer_opener(options, target, metadata), options.output_mask_dir)
-
-        def write(job, image, mask):
-            output.write_mask(job.frame, mask)
-            return image
-
-        with output, interact.progress(len(frames), "Merging") as bar:
-            for merged in merge_frames(jobs, networks, write, workers, _batch_size(options), options.smooth_color):
-                _note_outcome(merged, failed)
-                output.add(merged.written)
-                bar.update()
-    return failed
-
-
-def _jobs(options, frames, configs, pending):
+def frame_jobs(options, frames, configs, pending):
     """Jobs of the pending frames; with steady colours also of their neighbours, which are only looked at."""
     from merger.pipeline import Job
 
     wanted = set(pending)
     if options.smooth_color:
-        reach = range(-_CONTEXT_FRAMES, _CONTEXT_FRAMES + 1)
+        reach = range(-CONTEXT_FRAMES, CONTEXT_FRAMES + 1)
         wanted = {index + step for index in pending for step in reach if 0 <= index + step < len(frames)}
     if options.input_video is None:
         for index in sorted(wanted):
@@ -283,7 +268,7 @@ def _jobs(options, frames, configs, pending):
             yield Job(frame, configs[frame.index], image, frame.index not in pending)
 
 
-def _note_outcome(merged, failed):
+def note_outcome(merged, failed):
     """Say what happened to a frame; True if it was merged."""
     frame, config = merged.job.frame, merged.job.config
     if merged.error is not None:
@@ -294,59 +279,6 @@ def _note_outcome(merged, failed):
     if not frame.faces and config.mode != "raw-predict":
         interact.info(f"no faces found for {frame.path.name}, copying without faces")
     return True
-
-
-def _video_target(options, model):
-    """Context manager of the path to write the video to and its metadata; marks the video unless switched off."""
-    from contextlib import nullcontext
-
-    if options.no_provenance:
-        interact.warning("--no-provenance: the video will carry no note that a machine-learning model made it.")
-        return nullcontext((options.output_video, None))
-    return _marked(options, model)
-
-
-def _marked(options, model):
-    from contextlib import contextmanager
-
-    from core.certificate import load_certificate
-    from core.provenance import Story, check_library, consents_of, hash_model, marked, metadata_of
-
-    check_library()
-    consents = tuple(consents_of(_facesets(options)))
-    story = Story(
-        options.input_video, model=hash_model(options.model_dir, options.model, model.name), consents=consents
-    )
-
-    @contextmanager
-    def target():
-        with marked(options.output_video, load_certificate(None, None), story) as path:
-            yield path, metadata_of(options.output_video)
-
-    return target()
-
-
-def _writer_opener(options, target, metadata):
-    """Opens the encoder for the size of the first frame, with rate, colours and sound of the input video."""
-    from core.video import ColourTags, Sound, open_writer
-    from core.video_steps import read_reference
-
-    reference = read_reference(options.input_video) if options.input_video is not None else None
-
-    def open_for(size):
-        if reference is None:
-            return open_writer(target, _DEFAULT_RATE, size, metadata=metadata)
-        info = reference.info
-        sound = Sound(info.path, info.audio[0], reference.start) if info.audio else None
-        times = None if reference.rate is not None else reference.times
-        rate = reference.rate if reference.rate is not None else info.fps
-        colour = info.colour or ColourTags()
-        return open_writer(target, rate, size, None, colour, info.display_pixel_aspect, sound, times, metadata)
-
-    return open_for
-
-
-_DEFAULT_RATE = 25
 
 
 def _ask_to_overwrite(options, output, frames):
@@ -370,7 +302,7 @@ def _record(options, model):
     """Leave a note of the model beside the merged frames, for the video that will be made of them."""
     from core.provenance import record_merge
 
-    record_merge(options.output_dir, options.model_dir, options.model, model.name, _facesets(options))
+    record_merge(options.output_dir, options.model_dir, options.model, model.name, faceset_folders(options))
 
 
 def _report(failed, total):

@@ -1,15 +1,15 @@
-"""Where merged frames go: folders of PNGs with a journal, or a video."""
+"""Where merged frames go: folders of PNGs with a journal, or the parts of a video."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.errors import FormatError
+from core.errors import FormatError, UserError
 from core.imageio import encode_image, read_bgr, read_image
 from core.paths import atomic_write, remove_if_present
+from core.video_parts import VideoParts
 from merger.config import MergeConfig
 from merger.frames import Frame
 from merger.journal import Journal, file_stamp, frame_key
@@ -77,39 +77,86 @@ def _remove_torn(folder):
 
 
 class VideoOutput:
-    """Merged frames into an encoder, in order; masks optionally as PNGs.
+    """Merged frames into the parts of a video, in order; masks optionally as PNGs. A context manager.
 
     Parameters
     ----------
-    open_writer : callable
-        Gets (width, height), returns a context manager with ``write(frame)``.
+    parts : VideoParts
     mask_dir : Path, optional
     """
 
-    def __init__(self, open_writer: Callable[[tuple[int, int]], Any], mask_dir: Path | None = None):
-        self._open, self._mask_dir = open_writer, mask_dir
-        self._writer, self._last = None, None
+    def __init__(self, parts: VideoParts, mask_dir: Path | None = None):
+        self._parts, self._mask_dir = parts, mask_dir
+        self._size = parts.size
+        self._writer, self._part, self._failed, self._last = None, None, False, None
+        self._waiting: list[Frame] = []
 
     def write_mask(self, frame: Frame, mask: np.ndarray) -> None:
         """Write a mask if masks are wanted; may be called from several threads."""
         if self._mask_dir is not None:
-            atomic_write(self._mask_dir / f"{frame.stem}.png", encode_image(mask, ".png"))
+            atomic_write(mask_path(self._mask_dir, frame), encode_image(mask, ".png"))
 
-    def add(self, image: np.ndarray | None) -> None:
-        """Encode the next frame; None (a frame that was lost) repeats the one before, so that the sound stays in step."""
-        image = self._last if image is None else image
+    def add(self, frame: Frame, image: np.ndarray | None, is_merged: bool) -> None:
+        """Encode the next frame of a part.
+
+        Parameters
+        ----------
+        frame : Frame
+        image : numpy.ndarray or None
+            None (a frame that was lost) repeats the one before, so that the sound stays in step; at the start of the
+            video the one after.
+        is_merged : bool
+            Whether all went well; a part with other frames is made again by the next run.
+        """
+        number = frame.index // self._parts.length
+        if number != self._part:
+            self._close()
+            self._last = self._parts.last_frame(number - 1) if number and self._part != number - 1 else self._last
         if image is None:
+            image = self._last
+        if image is None:
+            self._waiting.append(frame)
+            self._part = number
             return
-        if self._writer is None:
-            self._writer = self._open((image.shape[1], image.shape[0]))
+        waiting, self._waiting = self._waiting, []
+        for earlier in waiting:
+            self._encode(earlier, image, False)
+        self._encode(frame, image, is_merged)
+
+    def _encode(self, frame, image, is_merged):
+        size = (image.shape[1], image.shape[0])
+        self._size = self._size or size
+        if size != self._size:
+            raise UserError(
+                f"{frame.path.name}: the merged frame is {size[0]}x{size[1]}, the video is {self._size[0]}x{self._size[1]}. "
+                "Merge to a folder instead."
+            )
+        number = frame.index // self._parts.length
+        if self._writer is None or number != self._part:
+            self._close()
+            self._part, self._failed = number, False
+            self._writer = self._parts.open(number, size)
             self._writer.__enter__()
         self._writer.write(image)
+        self._failed |= not is_merged
         self._last = image
+
+    def _close(self):
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.__exit__(None, None, None)
+            self._parts.close(self._part, self._size, self._last, self._failed)
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, trace):
-        if self._writer is not None:
-            return self._writer.__exit__(kind, error, trace)
-        return None
+        if kind is None:
+            self._close()
+        elif self._writer is not None:
+            self._writer.__exit__(kind, error, trace)
+
+
+def mask_path(mask_dir: Path, frame: Frame) -> Path:
+    """Where the mask of a frame goes."""
+    return mask_dir / f"{frame.stem}.png"

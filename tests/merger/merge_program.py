@@ -9,7 +9,7 @@ from merge_stubs import load, unit
 
 import main
 from facelib.face_type import FaceType
-from mainscripts import merge_steps
+from mainscripts import merge_steps, merge_video
 
 
 class StubModel:
@@ -27,6 +27,7 @@ class StubModel:
 
 
 if __name__ == "__main__":
+    merge_video.PART_FRAMES = int(os.environ.get("PART_FRAMES", merge_video.PART_FRAMES))
     merge_steps.open_model = lambda options: StubModel()
     merge_steps._record = lambda options, model: None
     if "TELLING_WINDOW" in os.environ:
