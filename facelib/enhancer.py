@@ -116,9 +116,14 @@ class FaceEnhancer:
             return enhance_picture(image, self._apply)
         return np.clip(enhance_in_patches(np.clip(image, -1, 1), self._apply), 0, 1)
 
-    def enhance_merger(self, face: np.ndarray) -> np.ndarray:
-        """The (R, R, 3) face that a model made, 0…1, at four times its size."""
-        return self.enhance(face, rescale_values=False)
+    def enhance_merger(self, face: np.ndarray, full_range: bool = False) -> np.ndarray:
+        """The (R, R, 3) face that a model made, 0…1, at four times its size.
+
+        With ``full_range`` the network gets −1…1, for which it was trained, instead of 0…1 as in DeepFaceLab's merger.
+        """
+        if not full_range:
+            return self.enhance(face, rescale_values=False)
+        return np.clip(enhance_in_patches(np.clip(face * 2 - 1, -1, 1), self._apply) * 0.5 + 0.5, 0, 1)
 
     def _apply(self, patches):
         import tensorflow as tf

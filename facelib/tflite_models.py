@@ -65,9 +65,7 @@ class TfliteModel:
         list of numpy.ndarray
             One array an output, in the file's order; the first axis is N.
         """
-        interpreter = self._interpreter()
-        input_index = interpreter.get_input_details()[0]["index"]
-        output_indexes = [output["index"] for output in interpreter.get_output_details()]
+        interpreter, input_index, output_indexes = self._interpreter()
         results = [[] for _ in output_indexes]
         for picture in batch:
             interpreter.set_tensor(input_index, picture[None].astype(np.float32, copy=False))
@@ -77,10 +75,14 @@ class TfliteModel:
         return [np.stack(result) for result in results]
 
     def _interpreter(self):
-        interpreter = getattr(self._local, "interpreter", None)
-        if interpreter is None:
-            interpreter = self._local.interpreter = _new_interpreter(self._content)
-        return interpreter
+        """This thread's interpreter, the index of its input and those of its outputs."""
+        found = getattr(self._local, "interpreter", None)
+        if found is None:
+            interpreter = _new_interpreter(self._content)
+            input_index = interpreter.get_input_details()[0]["index"]
+            output_indexes = [output["index"] for output in interpreter.get_output_details()]
+            found = self._local.interpreter = (interpreter, input_index, output_indexes)
+        return found
 
 
 def _new_interpreter(content):

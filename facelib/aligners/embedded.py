@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.parallel import cpu_count, ordered_map
-from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceMesh, Mesh
+from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceMesh, FaceView, Mesh
 from facelib.aligners.mesh_to_68 import landmarks_from_mesh
 
 # Crops whose results are averaged: shift (parts of the side), size factor and turn (radians) of each.
@@ -54,18 +54,17 @@ class EmbeddedAligner:
         """Landmarks of one face; see :meth:`align`. With ``accurate`` the average of several crops."""
         left, top, right, bottom = box
         crop = FaceCrop((left + right) / 2, (top + bottom) / 2, CROP_MARGIN * max(right - left, bottom - top, 1))
-        mesh = self._mesh.refine(image, crop, 3)
+        view = FaceView(image)
+        mesh = self._mesh.refine(view, crop, 3)
         if mesh.presence < _UNSURE:
             turned = [FaceCrop(crop.center_x, crop.center_y, crop.side, angle) for angle in (-0.8, 0.8)]
-            mesh = max(
-                [mesh] + [self._mesh.refine(image, other, 3) for other in turned], key=lambda item: item.presence
-            )
+            mesh = max([mesh] + [self._mesh.refine(view, other, 3) for other in turned], key=lambda item: item.presence)
         if mesh.presence < self.least_presence:
             return None
-        points = self._average(image, mesh) if accurate else mesh.points
+        points = self._average(view, mesh) if accurate else mesh.points
         return landmarks_from_mesh(points, self.visible_outline)
 
-    def _average(self, image: np.ndarray, mesh: Mesh) -> np.ndarray:
+    def _average(self, view: FaceView, mesh: Mesh) -> np.ndarray:
         """(468, 3) mean of the meshes of slightly different crops around the one that ``mesh`` asks for."""
         crop = mesh.crop()
         points = []
@@ -76,5 +75,5 @@ class EmbeddedAligner:
                 crop.side * factor,
                 crop.angle + turn,
             )
-            points.append(self._mesh(image, variant).points)
+            points.append(self._mesh(view, variant).points)
         return np.mean(points, axis=0)

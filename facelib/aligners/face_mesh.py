@@ -17,6 +17,13 @@ RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263
 # The crop is this many times the longer side of the mesh, as in the network's training.
 CROP_MARGIN = 1.5
 
+# A crop may take every this many pixels of a picture without aliasing, and enlarge a shrunk picture by this much.
+_LARGEST_STEP, _LARGEST_ENLARGEMENT = 1.5, 1.1
+# Room around a crop in the shrunk copy, in parts of the crop's side.
+_ROOM = 0.3
+# Crops nearer to each other than this are the same: parts of the side, and radians.
+_SAME_PLACE, _SAME_ANGLE = 0.02, 0.03
+
 
 @dataclass(frozen=True)
 class FaceCrop:
@@ -45,6 +52,12 @@ class FaceCrop:
         middle = (INPUT_SIZE - 1) / 2
         linear = np.array([[cosine, -sine], [sine, cosine]])
         return np.column_stack([linear, [self.center_x, self.center_y] - linear @ [middle, middle]])
+
+    def is_close_to(self, other: "FaceCrop") -> bool:
+        """Whether the network would see the same in both."""
+        moved = max(abs(self.center_x - other.center_x), abs(self.center_y - other.center_y))
+        moved = max(moved, abs(self.side - other.side))
+        return moved <= _SAME_PLACE * other.side and abs(self.angle - other.angle) <= _SAME_ANGLE
 
 
 @dataclass(frozen=True)
@@ -84,28 +97,56 @@ class Mesh:
         return FaceCrop(cosine * x - sine * y, sine * x + cosine * y, CROP_MARGIN * float((high - low).max()), angle)
 
 
+class FaceView:
+    """Cuts the crops of one face out of its picture; those that shrink it share one smaller copy of the surroundings.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (H, W, 3) uint8 BGR.
+    """
+
+    def __init__(self, image: np.ndarray):
+        self._image = image
+        self._part: _ShrunkPart | None = None
+
+    def cut(self, to_picture: np.ndarray) -> np.ndarray:
+        """(192, 192, 3) float32 RGB in 0…1; the border is repeated beyond the picture's edge."""
+        if float(np.hypot(*to_picture[:, 0])) <= _LARGEST_STEP:
+            return _sample(self._image, to_picture)
+        if self._part is None or not self._part.serves(to_picture):
+            self._part = _ShrunkPart.around(self._image, to_picture)
+        return _sample(self._part.pixels, self._part.matrix_in(to_picture))
+
+
 class FaceMesh:
     """Runs the face mesh network on crops of a picture."""
 
     def __init__(self):
         self._network = TfliteModel(MODEL_FILE)
 
-    def __call__(self, image: np.ndarray, crop: FaceCrop) -> Mesh:
-        """Mesh of the face in ``crop`` of a (H, W, 3) uint8 BGR ``image``."""
+    def __call__(self, image: np.ndarray | FaceView, crop: FaceCrop) -> Mesh:
+        """Mesh of the face in ``crop`` of a (H, W, 3) uint8 BGR ``image``, or of its view where several crops are cut."""
+        view = image if isinstance(image, FaceView) else FaceView(image)
         to_picture = crop.to_picture
-        points, score = self._network(cut_crop(image, to_picture)[None])
+        points, score = self._network(view.cut(to_picture)[None])
         points = points.reshape(MESH_POINT_COUNT, 3).astype(np.float64)
         flat = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
         depth = points[:, 2:] * crop.side / INPUT_SIZE
         return Mesh(np.concatenate([flat, depth], axis=1), float(1 / (1 + np.exp(-np.clip(score.item(), -80, 80)))))
 
-    def refine(self, image: np.ndarray, crop: FaceCrop, steps: int) -> Mesh:
-        """Run up to ``steps`` times, each on the crop that the mesh before it asked for; stop when none sees a face."""
-        mesh = self(image, crop)
+    def refine(self, image: np.ndarray | FaceView, crop: FaceCrop, steps: int) -> Mesh:
+        """Run up to ``steps`` times, each on the crop that the mesh before it asked for.
+
+        Stops when none sees a face, or when the crop asked for is the one just seen.
+        """
+        view = image if isinstance(image, FaceView) else FaceView(image)
+        mesh = self(view, crop)
         for _ in range(steps - 1):
-            if mesh.presence < 0.1:
+            wanted = mesh.crop()
+            if mesh.presence < 0.1 or wanted.is_close_to(crop):
                 break
-            mesh = self(image, mesh.crop())
+            mesh, crop = self(view, wanted), wanted
         return mesh
 
 
@@ -114,24 +155,57 @@ def cut_crop(image: np.ndarray, to_picture: np.ndarray) -> np.ndarray:
 
     A crop that shrinks the picture a lot is taken from a smaller copy of its surroundings, so that nothing aliases.
     """
-    scale = float(np.hypot(*to_picture[:, 0]))
-    matrix = to_picture
-    if scale > 1.5:
-        corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (INPUT_SIZE - 1) @ to_picture[:, :2].T + to_picture[:, 2]
+    return FaceView(image).cut(to_picture)
+
+
+@dataclass(frozen=True)
+class _ShrunkPart:
+    """A part of a picture, shrunk: ``pixels`` at (x, y) show the picture at ((x, y) + 0.5) / shrink − 0.5 + corner.
+
+    ``limits`` (left, top, right, bottom) is how far the part reaches, infinitely far where the picture itself ends.
+    """
+
+    pixels: np.ndarray
+    corner: np.ndarray
+    shrink: np.ndarray
+    limits: np.ndarray
+
+    @classmethod
+    def around(cls, image, to_picture):
+        """Part around a crop, with room for the crops that follow."""
+        scale = float(np.hypot(*to_picture[:, 0]))
+        low, high = _extent(to_picture)
+        room = _ROOM * scale * INPUT_SIZE
         height, width = image.shape[:2]
-        left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, [width - 1, height - 1])
-        right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 3, [left + 1, top + 1], [width, height])
-        part = image[top:bottom, left:right]
-        small = cv2.resize(
-            part,
-            (max(1, round(part.shape[1] / scale)), max(1, round(part.shape[0] / scale))),
-            interpolation=cv2.INTER_AREA,
-        )
-        shrink = np.array([small.shape[1] / part.shape[1], small.shape[0] / part.shape[0]])
-        matrix = np.column_stack(
-            [to_picture[:, :2] * shrink[:, None], (to_picture[:, 2] - [left, top] + 0.5) * shrink - 0.5]
-        )
-        image = small
+        size = np.array([width, height])
+        low = np.clip(np.floor(low - room).astype(int), 0, size - 1)
+        high = np.clip(np.ceil(high + room).astype(int) + 1, low + 1, size)
+        part = image[low[1] : high[1], low[0] : high[0]]
+        small = np.maximum(1, np.rint((high - low) / scale)).astype(int)
+        pixels = cv2.resize(part, tuple(int(side) for side in small), interpolation=cv2.INTER_AREA)
+        limits = np.concatenate([np.where(low > 0, low + 2.0, -np.inf), np.where(high < size, high - 3.0, np.inf)])
+        return cls(pixels, low, small / (high - low), limits)
+
+    def serves(self, to_picture):
+        """Whether a crop lies inside and wants about this scale."""
+        low, high = _extent(to_picture)
+        inside = (low >= self.limits[:2]).all() and (high <= self.limits[2:]).all()
+        scale = float(np.hypot(*to_picture[:, 0])) * float(self.shrink.mean())
+        return bool(inside) and 1 / _LARGEST_ENLARGEMENT <= scale <= _LARGEST_STEP
+
+    def matrix_in(self, to_picture):
+        """``to_picture`` as a matrix to the pixels of the part."""
+        linear = to_picture[:, :2] * self.shrink[:, None]
+        return np.column_stack([linear, (to_picture[:, 2] - self.corner + 0.5) * self.shrink - 0.5])
+
+
+def _extent(to_picture):
+    """Least and greatest (x, y) of a crop in its picture."""
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (INPUT_SIZE - 1) @ to_picture[:, :2].T + to_picture[:, 2]
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def _sample(image, matrix):
     pixels = cv2.warpAffine(
         image,
         matrix,
@@ -139,4 +213,4 @@ def cut_crop(image: np.ndarray, to_picture: np.ndarray) -> np.ndarray:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return pixels[..., ::-1].astype(np.float32) / 255
+    return np.multiply(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.float32(1 / 255))

@@ -15,6 +15,11 @@ STRIDE = 4
 SMALLEST_SEEN = 14
 # Tiles overlap by this part of their side, so that a face of up to 32 input pixels lies whole in one of them.
 OVERLAP = 1 / 6
+# From level to level tiles grow by so much at most, that no face is too large for one and too small for the next
+# (OVERLAP · 192 / 14, and a little, for a face that lies in a tile but for its rim is seen too); by so much at least,
+# that the finest level is worth its time.
+_MOST_BETWEEN_LEVELS = 1.05 * OVERLAP * INPUT_SIZE / SMALLEST_SEEN
+_LEAST_BETWEEN_LEVELS = 1.42
 
 _CELL_COUNT = INPUT_SIZE // STRIDE
 _ROWS, _COLUMNS = np.mgrid[:_CELL_COUNT, :_CELL_COUNT]
@@ -67,15 +72,16 @@ class BlazeFace:
     def __call__(self, image: np.ndarray) -> list[Candidate]:
         """Candidates in a (H, W, 3) uint8 BGR picture, best first, without overlapping ones."""
         height, width = image.shape[:2]
-        candidates = []
-        for tiles in tile_levels(width, height, self.smallest_face):
-            candidates += self._look(image, tiles)
+        candidates, source = [], image
+        for tiles in reversed(tile_levels(width, height, self.smallest_face)):
+            source = shrunk_for(source, image.shape, tiles[0].side)
+            candidates += self._look(source, image.shape, tiles)
         if not candidates:
-            candidates = self._look(image, [_centered_tile(width, height, 1.6)])
+            candidates = self._look(image, image.shape, [_centered_tile(width, height, 1.6)])
         return suppress_overlapping(candidates)
 
-    def _look(self, image, tiles):
-        pictures = cut_tiles(image, tiles)
+    def _look(self, source, shape, tiles):
+        pictures = cut_tiles(source, shape, tiles)
         regressions, scores = self._network(pictures)
         found = []
         for tile, regression, score in zip(tiles, regressions, scores):
@@ -84,34 +90,74 @@ class BlazeFace:
 
 
 def tile_levels(width: int, height: int, smallest_face: int) -> list[list[Tile]]:
-    """Tiles of each level of the pyramid, from the whole picture in one tile down to the finest."""
+    """Tiles of each level of the pyramid, from the whole picture in one tile down to the finest.
+
+    A level has the largest tiles, and of these the fewest, that see every face too large for the level below it.
+    """
     longest = max(width, height)
-    finest = INPUT_SIZE * smallest_face / SMALLEST_SEEN
-    steps = max(0, round(np.log2(longest / finest)))
-    levels = [[_centered_tile(width, height, 1.0)]]
-    for step in range(1, steps + 1):
-        side = longest * (finest / longest) ** (step / steps)
-        levels.append([Tile(left, top, side) for top in _starts(height, side) for left in _starts(width, side)])
-    return levels
+    side = INPUT_SIZE * smallest_face / SMALLEST_SEEN
+    whole = [_centered_tile(width, height, 1.0)]
+    if longest <= side * _LEAST_BETWEEN_LEVELS:
+        return [whole]
+    levels = [_tiles(width, height, side)]
+    while longest > side * _MOST_BETWEEN_LEVELS:
+        side = _next_side(width, height, side)
+        levels.append(_tiles(width, height, side))
+    return [whole, *reversed(levels)]
 
 
-def cut_tiles(image: np.ndarray, tiles: list[Tile]) -> np.ndarray:
-    """(N, 192, 192, 3) float32 RGB in −1…1; black beyond the picture's edges."""
-    side = tiles[0].side
+def _next_side(width, height, side):
+    """The side of the level above: at most so large that no face size falls between the two, with few tiles."""
+    most = side * _MOST_BETWEEN_LEVELS
+    whole_rows = [length / (1 + count * (1 - OVERLAP)) for length in (width, height) for count in range(64)]
+    sides = [most, *(value for value in whole_rows if side * _LEAST_BETWEEN_LEVELS < value < most)]
+    return min(sides, key=lambda value: (len(_tiles(width, height, value)), value))
+
+
+def _tiles(width, height, side):
+    return [Tile(left, top, side) for top in _starts(height, side) for left in _starts(width, side)]
+
+
+def shrunk_for(source: np.ndarray, shape: tuple, side: float) -> np.ndarray:
+    """The picture as large as tiles of ``side`` want it, from ``source``: itself or an already smaller copy.
+
+    Parameters
+    ----------
+    source : numpy.ndarray
+        (h, w, 3) uint8.
+    shape : tuple
+        (H, W, …) of the picture.
+    side : float
+        In pixels of the picture.
+    """
     scale = INPUT_SIZE / side
-    if scale < 1:
-        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        ratio = 1.0
-    else:
-        ratio = scale
+    size = (max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale)))
+    if size[0] >= source.shape[1] and size[1] >= source.shape[0]:
+        return source
+    return cv2.resize(source, size, interpolation=cv2.INTER_AREA)
+
+
+def cut_tiles(source: np.ndarray, shape: tuple, tiles: list[Tile]) -> np.ndarray:
+    """(N, 192, 192, 3) float32 RGB in −1…1; black beyond the picture's edges.
+
+    Parameters
+    ----------
+    source : numpy.ndarray
+        (h, w, 3) uint8 BGR: the picture, or a copy made by :func:`shrunk_for`.
+    shape : tuple
+        (H, W, …) of the picture.
+    tiles : list of Tile
+        Of one size.
+    """
+    scale = INPUT_SIZE / tiles[0].side
+    ratio_x, ratio_y = scale * shape[1] / source.shape[1], scale * shape[0] / source.shape[0]
     pictures = np.empty((len(tiles), INPUT_SIZE, INPUT_SIZE, 3), np.float32)
-    for index, tile in enumerate(tiles):
-        shift = np.array([tile.left, tile.top]) * scale
-        matrix = np.array([[ratio, 0, -shift[0]], [0, ratio, -shift[1]]])
-        part = cv2.warpAffine(image, matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_LINEAR)
-        pictures[index] = part[..., ::-1]
-    return pictures / 127.5 - 1
+    for picture, tile in zip(pictures, tiles):
+        matrix = np.array([[ratio_x, 0, -tile.left * scale], [0, ratio_y, -tile.top * scale]])
+        part = cv2.warpAffine(source, matrix, (INPUT_SIZE, INPUT_SIZE), flags=cv2.INTER_LINEAR)
+        np.multiply(cv2.cvtColor(part, cv2.COLOR_BGR2RGB), np.float32(1 / 127.5), out=picture)
+    pictures -= 1
+    return pictures
 
 
 def decode(regression: np.ndarray, score: np.ndarray, tile: Tile, threshold: float) -> list[Candidate]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.parallel import cpu_count, ordered_map
-from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceMesh
+from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceMesh, FaceView
 from facelib.detectors.blazeface import BlazeFace
 
 SMALLEST_FACE = 40
@@ -68,12 +68,13 @@ class EmbeddedDetector:
         side = CROP_MARGIN * max(right - left, bottom - top)
         angle = float(np.arctan2(y, x))
         crop = FaceCrop((left + right) / 2, (top + bottom) / 2, side, angle)
-        mesh = self._mesh.refine(image, crop, 2)
+        view = FaceView(image)
+        mesh = self._mesh.refine(view, crop, 2)
         if mesh.presence < _LEAST_PRESENCE or abs(mesh.angle) > _MOST_TURNED:
             return None
         if candidate.score < _DOUBTFUL_SCORE:
             flipped = FaceCrop(crop.center_x, crop.center_y, side, angle + np.pi)
-            if self._mesh.refine(image, flipped, 2).presence > mesh.presence:
+            if self._mesh.refine(view, flipped, 2).presence > mesh.presence:
                 return None
         return mesh
 
