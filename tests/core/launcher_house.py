@@ -28,6 +28,16 @@ def wait_until(condition, complaint, seconds=240):
     raise AssertionError(complaint() if callable(complaint) else complaint)
 
 
+def copy_checkout(folder: Path):
+    """Copy the program without its tests, as it is now: with changed and new files, without what git ignores."""
+    command = ["git", "ls-files", "-coz", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if not name.startswith("tests/") and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+
+
 class House:
     """The copied program, the folders of its workspace, and what its launchers have done so far."""
 
@@ -44,13 +54,7 @@ class House:
         self.viewer.chmod(0o755)
         self.table = []
         self.process = None
-        listed = subprocess.run(
-            ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        for name in filter(None, listed.stdout.split("\0")):
-            if not name.startswith("tests/") and (ROOT / name).is_file():
-                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.root / name)
+        copy_checkout(self.root)
 
     def make_clips(self):
         """The demo's clips, short, as the two videos of the workspace."""

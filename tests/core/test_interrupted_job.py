@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from event_schema import check_events
+from launcher_house import copy_checkout
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMES = 8
@@ -45,6 +46,14 @@ STEP_COUNT = 8
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """A copy of the program, so that all runs are of one state of it."""
+    folder = tmp_path_factory.mktemp("the program")
+    copy_checkout(folder)
+    return folder / "main.py"
+
+
 def make_job(folder, clips=None):
     """A job file with a workspace that holds only the two clips; returns the file."""
     workspace = folder / "a workspace"
@@ -59,9 +68,9 @@ def make_job(folder, clips=None):
     return folder / "job.yaml"
 
 
-def start_job(job_file):
+def start_job(program, job_file):
     """Start the job in a process group of its own; its events go to ``events.jsonl`` beside the job file."""
-    command = [sys.executable, str(ROOT / "main.py"), "run", str(job_file)]
+    command = [sys.executable, str(program), "run", str(job_file)]
     console = open(job_file.with_name("console.txt"), "ab")  # noqa: SIM115 - belongs to the process
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
@@ -110,9 +119,9 @@ def job_states(job_file):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
+def uninterrupted(program, tmp_path_factory):
     job_file = make_job(tmp_path_factory.mktemp("uninterrupted"))
-    finish(start_job(job_file), job_file)
+    finish(start_job(program, job_file), job_file)
     return job_file
 
 
@@ -124,7 +133,7 @@ def test_events_of_the_whole_run_fit_the_schema(uninterrupted):
     assert counts["iteration"] > 0 and counts["progress"] > 0 and counts["message"] > 0 and counts["error"] == 0
 
 
-def test_killed_at_random_moments(uninterrupted, tmp_path):
+def test_killed_at_random_moments(program, uninterrupted, tmp_path):
     durations = {}
     for step, state, moment in job_states(uninterrupted):
         durations[step] = moment - durations.get(step, 0) if state == "done" else moment
@@ -132,17 +141,19 @@ def test_killed_at_random_moments(uninterrupted, tmp_path):
     clips = sorted((uninterrupted.parent / "a workspace").glob("data_*.mp4"))
     chance = random.Random(1)
     killed_in, rounds, job_file = [], 0, None
+    longer = dict.fromkeys(steps, 1.0)  # a step that was killed gets more time, however slow the machine is just now
     while len(killed_in) < KILLS:
         if job_file is None:
             rounds += 1
             job_file = make_job(tmp_path / f"round {rounds}", clips)
         done = finished_steps(job_file)
         current = next((step for step in steps if step not in done), steps[-1])
-        process = start_job(job_file)
+        process = start_job(program, job_file)
         try:
-            process.wait(chance.uniform(0.0, 1.7 * durations[current]))
+            process.wait(chance.uniform(0.0, 1.7 * durations[current] * longer[current]))
         except subprocess.TimeoutExpired:
             kill(process)
+            longer[current] *= 1.5
             states = job_states(job_file)
             killed_in.append(states[-1][0] if states else "start")
             continue
@@ -150,7 +161,7 @@ def test_killed_at_random_moments(uninterrupted, tmp_path):
         compare(uninterrupted, job_file)
         job_file = None
     if job_file is not None:
-        finish(start_job(job_file), job_file)
+        finish(start_job(program, job_file), job_file)
         compare(uninterrupted, job_file)
     print(f"{KILLS} kills in {rounds} rounds, in the steps: {', '.join(killed_in)}")
 
