@@ -1,5 +1,8 @@
 """The embedded detector and aligner on a real photograph (NASA's portrait of Eileen Collins, public domain)."""
 
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import skimage.data
 from core.errors import UserError
 from facelib import tflite_models
 from facelib.aligners.embedded import EmbeddedAligner
-from facelib.aligners.face_mesh import FaceCrop, cut_crop
+from facelib.aligners.face_mesh import FaceCrop, FaceMesh, FaceView, cut_crop
 from facelib.aligners.mesh_to_68 import landmarks_from_mesh
 from facelib.alignment import face_matrix, transform_points
 from facelib.detectors.blazeface import Candidate, suppress_overlapping, tile_levels
@@ -53,6 +56,14 @@ def test_landmarks_sit_where_a_person_sees_them(face):
     assert errors.mean() < 0.05, errors.round(3)
 
 
+def test_landmarks_agree_with_a_known_predictor(face):
+    """All 68, with those of the 68-point predictor that most programs use, which learnt the same annotation as FAN."""
+    golden = json.loads((Path(__file__).parents[1] / "golden" / "faces" / "astronaut_68.json").read_text())
+    expected = np.array(golden["landmarks"], float)
+    errors = np.linalg.norm(face.landmarks - expected, axis=1) / eye_distance(expected)
+    assert errors.mean() < 0.04 and errors.max() < 0.12, errors.round(3)
+
+
 def test_landmarks_are_in_order(face):
     x, y = face.landmarks.T
     assert (np.diff(x[17:27]) > 0).all() and (np.diff(y[27:31]) > 0).all() and (np.diff(x[31:36]) > 0).all()
@@ -86,6 +97,17 @@ def test_quarter_scale_in_a_large_frame(finder, portrait):
     assert 1580 < left < right < 1660 and 725 < top < bottom < 805
 
 
+def test_a_smaller_least_size_finds_faces_under_40_pixels(portrait):
+    """The picture at a quarter of its size has a face of 24 × 27 pixels."""
+    canvas = np.full((540, 960, 3), 60, np.uint8)
+    canvas[300:428, 700:828] = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
+    aligner = EmbeddedAligner()
+    assert FaceFinder(EmbeddedDetector(), aligner).find([canvas]) == [[]]
+    (found,) = FaceFinder(EmbeddedDetector(20), aligner).find([canvas])[0]
+    left, top, right, bottom = found.rect
+    assert 738 < left < right < 776 and 310 < top < bottom < 352
+
+
 def test_two_faces_side_by_side_largest_first(finder, portrait):
     head = portrait[:256, 100:356]
     pair = np.full((300, 640, 3), 60, np.uint8)
@@ -109,13 +131,47 @@ def test_mirrored_picture_gives_mirrored_landmarks(finder, portrait, face):
     assert errors.mean() / eye_distance(face.landmarks) < 0.03
 
 
-def test_landmarks_hold_still_under_noise(finder, portrait, face):
-    matrix = face_matrix(face.landmarks, 256, FaceType.FULL)
+def test_landmarks_hold_still_on_a_static_face(finder, portrait, face):
+    """A cut-out face on a plain canvas, each frame with its own sensor noise, sub-pixel light and JPEG quality."""
     random = np.random.default_rng(3)
-    frames = [np.clip(portrait + random.normal(0, 3, portrait.shape), 0, 255).astype(np.uint8) for _ in range(6)]
-    tracks = np.array([transform_points(found[0].landmarks, matrix) for found in finder.find(frames)])
-    jitter = np.linalg.norm(tracks - tracks.mean(axis=0), axis=2)
-    assert np.sqrt((jitter**2).mean()) < 0.5
+    canvas = np.full((480, 640, 3), 105.0)
+    distance = np.hypot(*(np.mgrid[:512, :512] - np.array([120.0, 226.0])[:, None, None]))
+    alpha = np.clip((95 - distance) / 12, 0, 1)[40:232, 130:322, None]
+    canvas[120:312, 200:392] += alpha * (portrait[40:232, 130:322] - canvas[120:312, 200:392])
+    frames = []
+    for quality in (60, 70, 80, 85, 90, 95, 98, 75):
+        noisy = np.clip(canvas * random.uniform(0.97, 1.03) + random.normal(0, 3, canvas.shape), 0, 255)
+        _, data = cv2.imencode(".jpg", noisy.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        frames.append(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    found = [faces[0].landmarks for faces in finder.find(frames)]
+    matrix = face_matrix(np.mean(found, axis=0), 256, FaceType.FULL)
+    tracks = np.array([transform_points(landmarks, matrix) for landmarks in found])
+    deviation = np.sqrt(((tracks - tracks.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
+    assert np.sqrt((deviation**2).mean()) < 0.5, deviation.round(2)
+    assert np.linalg.norm(np.mean(found, axis=0) - face.landmarks - (70, 80), axis=1).mean() < 1.5
+
+
+def test_crops_of_one_face_share_a_shrunk_copy_and_show_the_same(portrait):
+    large = cv2.resize(portrait, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    view = FaceView(large)
+    for crop in (
+        FaceCrop(678, 360, 600, 0.2),
+        FaceCrop(690, 350, 620, 0.1),
+        FaceCrop(300, 900, 900),
+        FaceCrop(0, 0, 500),
+    ):
+        assert np.abs(view.cut(crop.to_picture) - cut_crop(large, crop.to_picture)).mean() < 0.01
+
+
+def test_refining_stops_where_the_crop_stays(portrait, face):
+    seen = []
+    mesh = FaceMesh()
+    network = mesh._network
+    mesh._network = lambda batch: seen.append(1) or network(batch)
+    start = mesh.refine(portrait, FaceCrop(226, 120, 200), 3).crop()
+    seen.clear()
+    mesh.refine(portrait, start, 3)
+    assert len(seen) < 3
 
 
 def test_same_picture_same_landmarks_whatever_is_found_beside_it(finder, portrait, face):
