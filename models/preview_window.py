@@ -12,7 +12,8 @@ TITLE = "Training preview"
 _PROBE_TITLE = "Looking for a display"
 TICK_MILLISECONDS = 100
 HISTORY_RANGES = (0, 5000, 10000, 50000, 100000)
-_ENTER = (10, 13, 141)
+ENTER = "enter"
+_ENTER_CODES = (10, 13, 141)
 
 
 def can_open_window() -> bool:
@@ -33,6 +34,30 @@ def open_window(title: str) -> None:
     cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
 
 
+def name_of_key(code: int) -> str:
+    """``ENTER``, or the character of a key code of OpenCV in lower case; empty for Shift, arrows and the like."""
+    low = code & 0xFF
+    if low in _ENTER_CODES:
+        return ENTER
+    return "" if code & 0xFF00 else chr(low).lower()
+
+
+class OpenWindow:
+    """Knows whether the user has closed a window; one that a slow display has not shown yet is not closed."""
+
+    def __init__(self, title: str):
+        self._title = title
+        self._was_seen = False
+
+    def was_closed(self) -> bool:
+        try:
+            is_visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:
+            is_visible = False
+        self._was_seen = self._was_seen or is_visible
+        return self._was_seen and not is_visible
+
+
 class PreviewWindow:
     """Shows previews and passes keys on; runs on the main thread until the trainer has finished.
 
@@ -45,6 +70,7 @@ class PreviewWindow:
         self.trainer = trainer
         self.page, self.history_range = 0, 0
         self._shown = None
+        self._window = OpenWindow(TITLE)
         self._is_open = False
         self._stopping = False
 
@@ -61,15 +87,15 @@ class PreviewWindow:
                 last, key = key, cv2.waitKeyEx(1)
             if last != -1:
                 self.handle(last)
-            elif self._was_closed():
+            elif self._window.was_closed():
                 self._stop()
         if self._is_open:
             cv2.destroyAllWindows()
 
     def handle(self, key: int) -> None:
         """Do what a key asks for; Shift makes no difference."""
-        character = chr(key & 0xFF).lower()
-        if key & 0xFF in _ENTER:
+        character = name_of_key(key)
+        if character == ENTER:
             self._stop()
         elif character == "s":
             self.trainer.send(SAVE)
@@ -100,12 +126,6 @@ class PreviewWindow:
         open_window(TITLE)
         cv2.imshow(TITLE, self.picture())
         self._shown, self._is_open = state, True
-
-    def _was_closed(self):
-        try:
-            return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
-        except cv2.error:
-            return True
 
     def _stop(self):
         if not self._stopping:

@@ -9,12 +9,11 @@ import numpy as np
 from core import interact
 from core.imageio import write_image
 from models import preview
-from models.preview_window import open_window
+from models.preview_window import ENTER, OpenWindow, name_of_key, open_window
 
 CHOICE_TITLE = "[p] - next. [space] - switch preview type. [enter] - confirm."
 DEBUG_PAGE = "debug, press update for new"
 _TICK_MILLISECONDS = 100
-_ENTER = (10, 13, 141)
 
 
 def choose_sample(previewer) -> None:
@@ -28,7 +27,7 @@ def choose_sample(previewer) -> None:
     interact.info("Choose the image for the preview history in the window.")
     while True:
         key = _show(CHOICE_TITLE, preview.window_picture(pages, page % len(pages), [], 0, with_keys=False))
-        if key == "enter":
+        if key == ENTER:
             break
         if key == " ":
             page += 1
@@ -59,9 +58,9 @@ def show_samples(make: Callable[[int], dict[str, np.ndarray]], path: Path, has_w
             interact.info(f"Samples written to {path}.")
             return
         key = ""
-        while key not in ("enter", "p"):
+        while key not in (ENTER, "p"):
             key = _show("Training preview", picture)
-        if key == "enter":
+        if key == ENTER:
             cv2.destroyAllWindows()
             return
         number += 1
@@ -78,12 +77,10 @@ def _show(title, picture):
     """Show a picture until a key is pressed; returns ``enter`` (also when the window is closed) or the character."""
     open_window(title)
     cv2.imshow(title, picture)
+    window = OpenWindow(title)
     while True:
         key = cv2.waitKeyEx(_TICK_MILLISECONDS)
         if key != -1:
-            return "enter" if key & 0xFF in _ENTER else chr(key & 0xFF).lower()
-        try:
-            if cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1:
-                return "enter"
-        except cv2.error:
-            return "enter"
+            return name_of_key(key)
+        if window.was_closed():
+            return ENTER

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models import preview
-from models.preview_window import HISTORY_RANGES, PreviewWindow
+from models import preview, preview_window
+from models.preview_window import HISTORY_RANGES, OpenWindow, PreviewWindow
 from models.previewer import PreviewState
 from models.trainer import BACKUP, PREVIEW, SAVE, STOP
 
@@ -48,6 +48,12 @@ def test_keypad_enter_and_modifiers(window):
     assert window.trainer.sent == [STOP]
 
 
+@pytest.mark.parametrize("code", [0xFF53, 0xFF50, 0xFFE1, 0xFF1B])
+def test_arrows_home_and_shift_do_nothing_though_their_codes_end_like_letters(window, code):
+    window.handle(code)
+    assert window.trainer.sent == [] and window.page == window.history_range == 0
+
+
 def test_space_turns_pages_that_share_one_size(window):
     first = window.picture()
     window.handle(ord(" "))
@@ -68,6 +74,13 @@ def test_l_goes_through_the_ranges(window):
     whole = window.picture()
     window.handle(ord("l"))
     assert (window.picture() != whole).any()
+
+
+def test_a_window_that_a_slow_display_has_not_shown_yet_is_not_closed(monkeypatch):
+    visible = iter([0.0, -1.0, 1.0, 1.0, 0.0])
+    monkeypatch.setattr(preview_window.cv2, "getWindowProperty", lambda title, what: next(visible))
+    window = OpenWindow("any")
+    assert [window.was_closed() for _ in range(5)] == [False, False, False, False, True]
 
 
 def test_nothing_is_shown_before_the_first_preview(window):

@@ -1,5 +1,6 @@
 """Whole training runs with small real networks: start, resume, DeepFaceLab's files, edge facesets, export."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,30 @@ def test_first_run_writes_the_files_of_a_model(facesets, tmp_path):
     assert b"numpy._core" not in (tmp_path / "t_SAEHD_data.dat").read_bytes()
     summary = (tmp_path / "t_SAEHD_summary.txt").read_text()
     assert "Current iteration: 1" in summary and "gan_power: 0.1" in summary and "Using device: CPU" in summary
+
+
+def test_consent_on_record_is_told_of_both_sides_before_anything_is_trained(facesets, tmp_path, capsys):
+    source = shutil.copytree(facesets[0], tmp_path / "data_src" / "aligned")
+    destination = shutil.copytree(facesets[1], tmp_path / "data_dst" / "aligned")
+    record = {"subject": "Ada L.", "basis": "signed agreement", "scope": "short film", "date": "2026-03-01"}
+    (source.parent / "consent.json").write_text(json.dumps(record))
+    arguments = ["train", "--training-data-src-dir", source, "--training-data-dst-dir", destination]
+    arguments += [
+        "--model-dir",
+        tmp_path / "model",
+        "--model",
+        "SAEHD",
+        "--cpu-only",
+        "--force-model-name",
+        "t",
+        "--yes",
+    ]
+    flags = build_parser().parse_args([*map(str, arguments), "--dump-options", str(tmp_path / "options.yaml")])
+    assert TrainingSession(flags).run() == 0
+    told = capsys.readouterr().out
+    assert f"data_src: consent of Ada L. (signed agreement; short film; 2026-03-01), {source.parent}" in told
+    assert "data_dst: no consent.json, so it is not on record whether this person agreed." in told
+    assert told.index("consent") < told.index("Model first run.")
 
 
 def test_stop_and_resume_equals_an_uninterrupted_run(facesets, tmp_path):

@@ -1,0 +1,104 @@
+"""The windows of training on a real display: every key does what it says, and the picture stands there without a tool bar."""
+
+import queue
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
+
+from models import preview
+
+PROGRAM = Path(__file__).with_name("window_of_training.py")
+pytestmark = pytest.mark.skipif(not HAS_DISPLAY, reason="needs Xvfb, xdotool and ImageMagick")
+HEAD = 3 * preview.HEAD_LINE_HEIGHT + preview.GRAPH_HEIGHT
+
+
+@pytest.fixture(scope="module")
+def display():
+    with virtual_display("900x700x24") as name:
+        yield name
+
+
+@contextmanager
+def running(display, what):
+    """The program, and a function that waits for the next line it tells."""
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAM), what], env=display_environment(display), stdout=subprocess.PIPE, text=True
+    )
+    lines = queue.Queue()
+    reader = threading.Thread(target=lambda: [lines.put(line.strip()) for line in process.stdout])
+    reader.start()
+    try:
+        yield process, lambda: lines.get(timeout=120)
+    finally:
+        process.kill()
+        process.wait(60)
+        reader.join(60)
+
+
+def shade_on_screen(process, desktop, path, wanted):
+    """Wait until the middle of the shown page has a grey value."""
+
+    def is_there():
+        assert process.poll() is None, "the program has ended"
+        return any(
+            abs(int(value) - wanted) <= 1 for value in desktop.picture(path)[HEAD + 100 : HEAD + 110, 200].ravel()
+        )
+
+    wait_until(is_there)
+
+
+def test_every_key_of_the_preview_window(display, tmp_path):
+    desktop = Desktop(display)
+    with running(display, "preview") as (process, told):
+        desktop.focus("Training preview")
+        shade_on_screen(process, desktop, tmp_path / "one.png", 51)
+        for key, answers in {
+            "s": ["sent save", "page 0 range 0"],
+            "b": ["sent backup", "page 0 range 0"],
+            "p": ["sent preview", "page 0 range 0"],
+            "l": ["page 0 range 5000"],
+            "shift+l": ["page 0 range 10000"],
+            "space": ["page 1 range 10000"],
+            "Right": [],
+            "Home": [],
+            "x": ["page 1 range 10000"],
+        }.items():
+            desktop.do("key", key)
+            assert [told() for _ in answers] == answers, key
+        shade_on_screen(process, desktop, tmp_path / "two.png", 153)
+        desktop.do("key", "Return")
+        assert [told(), told(), told()] == ["sent stop", "page 1 range 10000", "ended"]
+        assert process.wait(60) == 0
+
+
+def test_keypad_enter_ends_and_the_window_has_no_tool_bar(display, tmp_path):
+    desktop = Desktop(display)
+    with running(display, "preview") as (process, told):
+        window = desktop.focus("Training preview")
+        geometry = desktop.do("getwindowgeometry", "--shell", window)
+        assert "WIDTH=420" in geometry and f"HEIGHT={HEAD + 200}" in geometry
+        desktop.do("key", "KP_Enter")
+        assert told() == "sent stop"
+        assert process.wait(60) == 0
+
+
+def test_every_key_of_the_choice_of_the_history_picture(display, tmp_path):
+    desktop = Desktop(display)
+    with running(display, "choice") as (process, told):
+        while not told().startswith("Choose the image"):
+            pass
+        desktop.focus("switch preview type")
+        shade_on_screen(process, desktop, tmp_path / "0.png", 51)
+        desktop.do("key", "space")
+        shade_on_screen(process, desktop, tmp_path / "1.png", 153)
+        desktop.do("key", "p")
+        assert told() == "sample 1"
+        shade_on_screen(process, desktop, tmp_path / "2.png", 178)
+        desktop.do("key", "Return")
+        assert told() == "took 1"
+        assert process.wait(60) == 0
