@@ -86,6 +86,16 @@ def add_parser(subparsers):
     )
     parser.add_argument("--smooth-color", action="store_true", help="steady the colours that color transfer aims at")
     parser.add_argument(
+        "--masked-statistics",
+        action="store_true",
+        help="rct and the transfers with -m count only pixels inside the mask, instead of black ones outside too",
+    )
+    parser.add_argument(
+        "--full-range-enhancer",
+        action="store_true",
+        help="super resolution gets values from -1 to 1, as it was trained, instead of 0 to 1",
+    )
+    parser.add_argument(
         "--no-provenance", action="store_true", help="--output-video: do not mark it as made by a model"
     )
     _add_setting_flags(parser)
@@ -106,7 +116,7 @@ def run(options):
         return 3
     merge_steps.report_consents(options)
     model = merge_steps.open_model(options)
-    base = _model_config(model)
+    base = _model_config(model).replace(masked_statistics=options.masked_statistics)
     if base.is_morphable:
         values.setdefault("morph_power", _morph_power(options, tracks))
     if _wants_window(options):
@@ -178,18 +188,10 @@ def _wants_window(options):
     if options.interactive:
         if streamed:
             raise UsageError("the interactive merger works on folders; extract the frames of the video first.")
-        if options.smooth_color:
-            raise UsageError("--smooth-color needs all frames in a row; merge without a window for it.")
         if not has_display():
             raise UserError("there is no display for the interactive merger. Leave out --interactive, or set DISPLAY.")
         return True
-    if (
-        options.interactive is False
-        or streamed
-        or options.smooth_color
-        or not interact.has_terminal()
-        or not has_display()
-    ):
+    if options.interactive is False or streamed or not interact.has_terminal() or not has_display():
         return False
     return interact.ask_bool("Use interactive merger?", True)
 

@@ -102,6 +102,7 @@ def run_interactive(options, frames, settings, model, workers):
         settings_path,
         model.iteration,
         workers,
+        options.smooth_color,
     )
     run.run(MergerWindow())
     if options.export_settings:
@@ -188,7 +189,7 @@ def _networks_on(options, model, device):
 
         return FaceEnhancer(device=device)
 
-    return LazyNetworks(model, make_xseg, make_enhancer, device)
+    return LazyNetworks(model, make_xseg, make_enhancer, device, getattr(options, "full_range_enhancer", False))
 
 
 def batch_size(options):
@@ -217,6 +218,7 @@ def _folder_output(options, model):
 def run_identity(options, model):
     """What all frames of a run depend on, besides their settings."""
     run = [options.smooth_landmarks, options.smooth_color, str(options.input_video or "")]
+    run += [name for name in ("masked_statistics", "full_range_enhancer") if getattr(options, name)]
     return [options.model, model.name, model.iteration, run]
 
 

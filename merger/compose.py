@@ -361,7 +361,8 @@ def _second_stage(result, area, face, config, motion, rng):
 
 
 def _transfer(picture, target, area, config, rng):
-    return color_transfer.color_transfer(config.color_transfer, picture, target, area, area, rng)
+    inside = config.masked_statistics
+    return color_transfer.color_transfer(config.color_transfer, picture, target, area, area, rng, inside)
 
 
 def _match_histograms(predicted, target, area, config):

@@ -1,6 +1,6 @@
 """The settings of a merged frame: ranges, names, keys, and the text that shows them."""
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from core.errors import UsageError
@@ -96,6 +96,8 @@ class MergeConfig:
         Face type of the model, one of :data:`FACE_TYPES`; not part of equality.
     is_morphable : bool
         Whether the model has a morph factor (AMP); not part of equality.
+    masked_statistics : bool
+        Whether colour transfers with a mask count only the pixels inside; not part of equality.
     """
 
     mode: str = "overlay"
@@ -118,6 +120,7 @@ class MergeConfig:
     morph_power: int = 100
     face_type: str = field(default="full", compare=False)
     is_morphable: bool = field(default=False, compare=False)
+    masked_statistics: bool = field(default=False, compare=False)
 
     def __post_init__(self):
         if self.mode not in MODES:
@@ -152,9 +155,7 @@ class MergeConfig:
 
     def settings(self) -> dict[str, Any]:
         """The stored settings by name (numbers for all lists but the mode)."""
-        values = asdict(self)
-        del values["face_type"], values["is_morphable"]
-        return values
+        return {name: getattr(self, name) for name in SETTING_NAMES}
 
     def replace(self, **changes) -> "MergeConfig":
         """A copy with some settings changed (and clamped)."""
@@ -236,7 +237,7 @@ class MergeConfig:
         return [f"{name}: {getattr(self, name)}" for name in names]
 
 
-SETTING_NAMES = tuple(item.name for item in fields(MergeConfig) if item.name not in ("face_type", "is_morphable"))
+SETTING_NAMES = tuple(item.name for item in fields(MergeConfig) if item.compare)
 """Names of all settings, in order."""
 
 

@@ -1,5 +1,6 @@
 """Running the interactive merger: the state machine, threads that merge, a window, and the session on disk."""
 
+import functools
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from core import interact
 from core.imageio import read_bgr
+from merger.color_tracks import ColorTracks
 from merger.config import MergeConfig
 from merger.frames import Frame
 from merger.interactive import FrameState, InteractiveMerger
@@ -42,6 +44,9 @@ class InteractiveRun:
         Of the model.
     workers : int
         Threads, and how many frames are prepared in advance.
+    steady_colors : bool
+        Filter the colours that colour transfer aims at over the neighbouring frames, with the settings that those have
+        at the moment (or the frame's own, where they have none yet).
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class InteractiveRun:
         settings_path: Path,
         iteration: int,
         workers: int,
+        steady_colors: bool = False,
     ):
         self.merger = InteractiveMerger(
             states, default, workers, position, interact.info, lambda index: output.load(frames[index])
@@ -63,6 +69,7 @@ class InteractiveRun:
         self.failed: list[Path] = []
         self._frames, self._output, self._workers = frames, output, workers
         self._networks = SharedNetworks(networks, capacity=_FAR_AHEAD * workers + 32)
+        self._tracks = ColorTracks(frames, self._networks) if steady_colors else None
         self._session_path, self._settings_path, self._iteration = session_path, settings_path, iteration
         self._running: dict[int, Future] = {}
         self._saved: tuple | None = None
@@ -103,7 +110,7 @@ class InteractiveRun:
             if len(self._running) >= self._workers:
                 break
             config = self.merger.started(index)
-            self._running[index] = pool.submit(self._merge, index, config)
+            self._running[index] = pool.submit(self._merge, index, config, self._near_configs(index, config))
         while self.merger.tick():
             pass
         while self.merger.exports:
@@ -111,14 +118,20 @@ class InteractiveRun:
         if time.monotonic() - self._saved_at > _SAVE_SECONDS:
             self._save()
 
-    def _merge(self, index, config):
+    def _near_configs(self, index, config):
+        """Settings of the frames whose colours count; taken here, as keys change them while the threads run."""
+        near = self._tracks.reach(index) if self._tracks is not None else ()
+        return {other: self.merger.frames[other].config or config for other in near}
+
+    def _merge(self, index, config, near):
         """Merge and write a frame; returns its pictures and what went wrong, if anything."""
         frame = self._frames[index]
-        job = Job(frame, config)
-        error = None
+        job, error, neighbours = Job(frame, config), None, None
+        if self._tracks is not None:
+            neighbours = functools.partial(self._tracks.filtered, index, near)
         for _ in range(2):
             try:
-                image, mask = merge_image(job, self._networks)
+                image, mask = merge_image(job, self._networks, neighbours)
                 self._output.write(frame, image, mask)
                 return image, mask, None
             except Exception as failure:

@@ -12,6 +12,7 @@ from merger.compose import Prediction, PreparedFace
 from merger.config import MergeConfig
 from merger.frames import Frame
 from merger.predictor import Networks, predict_faces
+from merger.smoothing import ColoredFace
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,53 @@ def merge_frames(
         yield outcome.value if outcome.error is None else Merged(outcome.item.job, error=outcome.error, lost=True)
 
 
-def merge_image(job: Job, networks: Networks, batch_size: int = 8) -> tuple[np.ndarray, np.ndarray]:
-    """Merge one frame in the calling thread; returns frame (H, W, 3) and mask (H, W), uint8."""
+def merge_image(
+    job: Job,
+    networks: Networks,
+    neighbours: Callable[[list[ColoredFace]], list[np.ndarray]] | None = None,
+    batch_size: int = 8,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Merge one frame in the calling thread.
+
+    Parameters
+    ----------
+    job : Job
+    networks : Networks
+    neighbours : callable, optional
+        Gets the coloured faces of this frame, returns the statistics that colour transfer shall aim at instead.
+    batch_size : int
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Frame (H, W, 3) and mask (H, W), uint8.
+    """
+    work = _predicted(job, networks, batch_size)
+    if work.error is not None:
+        raise work.error
+    if neighbours is not None:
+        (work, statistics), colored = _with_colors(work)
+        work = _steadied(work, statistics, neighbours(colored))
+    return _compose(work, networks.resolution)
+
+
+def frame_colors(job: Job, networks: Networks, batch_size: int = 8) -> list[ColoredFace]:
+    """Faces of one frame with the statistics of their colours; none for a frame that fails."""
+    try:
+        return _with_colors(_predicted(job, networks, batch_size))[1]
+    except Exception:
+        return []
+
+
+def _predicted(job, networks, batch_size):
     work = _prepare_once(job, networks.resolution)
     predictions = predict_faces(list(work.faces), [job.config] * len(work.faces), networks, batch_size)
-    return _compose(_Work(job, work.image, work.faces, tuple(predictions)), networks.resolution)
+    return replace(work, predictions=tuple(predictions))
+
+
+def _steadied(work, statistics, filtered):
+    faces = tuple(smoothing.steadied(*parts) for parts in zip(work.faces, statistics, filtered, strict=True))
+    return replace(work, faces=faces)
 
 
 def copy_frame(image: np.ndarray, config: MergeConfig, resolution: int) -> tuple[np.ndarray, np.ndarray]:
@@ -136,8 +179,7 @@ def _predict_batches(prepared, networks, batch_size):
 def _steady(works):
     """Filter the target colours of faces over neighbouring frames."""
     for (work, statistics), filtered in smoothing.smooth_colors(map(_with_colors, works)):
-        faces = tuple(smoothing.steadied(*parts) for parts in zip(work.faces, statistics, filtered, strict=True))
-        yield replace(work, faces=faces)
+        yield _steadied(work, statistics, filtered)
 
 
 def _with_colors(work):

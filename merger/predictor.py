@@ -44,12 +44,15 @@ class LazyNetworks:
         Return objects with ``predict(images)`` and ``enhance_merger(face)``.
     device : str or None
         TensorFlow's name of the device on which they are built and called; None leaves the choice to TensorFlow.
+    full_range : bool
+        Give the enhancer −1…1 instead of 0…1.
     """
 
     model: object
     make_xseg: Callable[[], object]
     make_enhancer: Callable[[], object]
     device: str | None = None
+    full_range: bool = False
     _xseg: object = None
     _enhancer: object = None
 
@@ -67,7 +70,7 @@ class LazyNetworks:
 
     def enhance(self, faces):
         with on_device(self.device):
-            return [self.load_enhancer().enhance_merger(face) for face in faces]
+            return [self.load_enhancer().enhance_merger(face, full_range=self.full_range) for face in faces]
 
     def load_xseg(self) -> object:
         """The XSeg predictor, built now if it is not yet."""

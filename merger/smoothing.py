@@ -196,6 +196,12 @@ def smooth_colors(stream: Iterable[tuple], reach: int = COLOR_REACH) -> Iterator
             position -= 1
 
 
+def filtered_colors(frames: Sequence[Sequence[ColoredFace]], position: int) -> list[np.ndarray]:
+    """The filtered statistics of each face of the frame at ``position``; frames at most ``COLOR_REACH`` away count."""
+    held = [(None, faces) for faces in frames]
+    return [_filtered(held, position, number) for number in range(len(frames[position]))]
+
+
 def _filtered(held, position, number):
     start = held[position][1][number]
     total, weight = start.statistics.copy(), 1.0

@@ -25,6 +25,7 @@ def color_transfer(
     source_mask: np.ndarray | None = None,
     target_mask: np.ndarray | None = None,
     rng: np.random.Generator | np.random.RandomState | None = None,
+    inside: bool = False,
 ) -> np.ndarray:
     """Change the colours of ``source`` towards those of ``target``.
 
@@ -39,6 +40,9 @@ def color_transfer(
         (H, W) or (H, W, 1). Used by ``rct`` (statistics) and the ``-m`` modes.
     rng : numpy.random.Generator or numpy.random.RandomState, optional
         For ``idt``, ``sot`` and ``mix``; a new generator with seed 0 by default, so that results repeat.
+    inside : bool
+        Where masks are used, only pixels inside of them (from 0.5) count. Otherwise those outside count as black, as in
+        DeepFaceLab, so that the size of a mask changes the colours.
 
     Returns
     -------
@@ -47,6 +51,9 @@ def color_transfer(
     """
     if rng is None:
         rng = np.random.default_rng(0)
+    if inside and (mode == "rct" or mode.endswith("-m")):
+        source, target = _filled(source, source_mask), _filled(target, target_mask)
+        source_mask = target_mask = None
     if mode == "rct":
         return reinhard(source, target, source_mask, target_mask)
     if mode.endswith("-m"):
@@ -291,6 +298,20 @@ def _masked(image, mask):
     if mask is None:
         return image
     return image * mask.reshape(*mask.shape[:2], 1).astype(np.float32)
+
+
+def _filled(image, mask):
+    """The picture with the pixels outside of the mask replaced by those inside, each about equally often."""
+    if mask is None:
+        return image
+    selected = mask.reshape(mask.shape[:2]) >= 0.5
+    count = np.count_nonzero(selected)
+    if count in (0, selected.size):
+        return image
+    result = np.array(image, np.float32)
+    rest = selected.size - count
+    result[~selected] = image[selected][np.arange(rest) * count // rest if rest < count else np.arange(rest) % count]
+    return result
 
 
 def _planes(image):

@@ -151,3 +151,20 @@ def test_large_pictures_sort_exactly():
     values = np.random.default_rng(0).normal(size=70_000).astype(np.float32)
     order = transfer._ascending_order(values, np.arange(len(values), dtype=np.uint64))
     assert np.abs(np.sort(values) - values[order]).max() < 1e-6
+
+
+@pytest.mark.parametrize("mode", ["rct", "mkl-m", "idt-m", "sot-m", "mix-m"])
+def test_with_inside_only_the_pixels_of_the_mask_count(mode):
+    rng = np.random.default_rng(1)
+    source = (0.3 + 0.05 * rng.random((64, 64, 3))).astype(np.float32)
+    target = (0.6 + 0.1 * rng.random((64, 64, 3))).astype(np.float32)
+    results, masks = [], [np.zeros((64, 64, 1), np.float32) for _ in range(2)]
+    masks[0][16:48, 16:48] = masks[1][8:56, 8:56] = 1
+    for mask in masks:
+        # What lies outside of the mask must not matter at all.
+        dirty = np.where(mask > 0, target, rng.random(target.shape, np.float32))
+        changed = transfer.color_transfer(mode, source, dirty, mask, mask, inside=True)
+        results.append(changed[20:44, 20:44])
+        # idt goes only part of such a long way.
+        assert abs(results[-1].mean() - 0.65) < (0.15 if mode == "idt-m" else 0.02)
+    assert np.abs(results[0] - results[1]).mean() < 0.02

@@ -86,7 +86,16 @@ def fresh(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["simple_merge", "navigation", "view_keys", "partial", "help_screen_ignores", "after_processing"]
+    "name",
+    [
+        "simple_merge",
+        "navigation",
+        "view_keys",
+        "partial",
+        "help_screen_ignores",
+        "after_processing",
+        "resume_declined",
+    ],
 )
 def test_traces_equal_golden(name):
     run(name, fresh(name))

@@ -57,7 +57,7 @@ class Setup:
         self.output = FolderOutput(folder / "merged", folder / "mask", ["stub", 1])
         self.session = folder / "session.json"
 
-    def run(self, keys, iteration=1):
+    def run(self, keys, iteration=1, **options):
         names = [frame.path.name for frame in self.frames]
         states, position = [FrameState(name) for name in names], 0
         if self.session.exists():
@@ -67,7 +67,7 @@ class Setup:
             )
         run = InteractiveRun(
             self.frames, states, position, MergeConfig(), self.networks, self.output, self.session,
-            self.folder / "settings.yaml", iteration, 2,
+            self.folder / "settings.yaml", iteration, 2, **options,
         )  # fmt: skip
         self.window = ScriptedWindow(keys)
         run.run(self.window)
@@ -133,10 +133,10 @@ def test_a_failing_frame_is_reported_and_copied(tmp_path, monkeypatch, capsys):
     setup = Setup(tmp_path, 3)
     merge_image = interactive_run.merge_image
 
-    def failing(job, networks):
+    def failing(job, networks, neighbours):
         if job.frame.path.name == "00002.png":
             raise RuntimeError("out of order")
-        return merge_image(job, networks)
+        return merge_image(job, networks, neighbours)
 
     monkeypatch.setattr(interactive_run, "merge_image", failing)
     run = setup.run(">")
@@ -197,3 +197,42 @@ def test_damaged_sessions_are_named(tmp_path, text):
     path.write_text(text)
     with pytest.raises(FormatError, match=r"session\.json"):
         read_session(path, MergeConfig())
+
+
+def test_steady_colors_are_those_of_a_run_without_a_window(tmp_path):
+    from merger.pipeline import Job, merge_frames
+
+    setup = Setup(tmp_path, 8)
+    for index, frame in enumerate(setup.frames):
+        light = 1 + 0.15 * (-1) ** index
+        cv2.imwrite(str(frame.path), np.clip(INPUTS["frame_u8"] * light, 0, 255).astype(np.uint8))
+    plain = setup.run(">")
+    pictures = {name: cv2.imread(str(tmp_path / "merged" / name)) for name in setup.merged()}
+    config = plain.merger.frames[0].config
+    setup.session.unlink()
+    setup.output = FolderOutput(tmp_path / "merged", tmp_path / "mask", ["stub", 1, "steady"])
+    setup.run(">", steady_colors=True)
+    results = merge_frames(
+        [Job(frame, config) for frame in setup.frames],
+        setup.networks,
+        lambda job, image, mask: image,
+        steady_colors=True,
+    )
+    for merged in results:
+        name = merged.job.frame.path.name
+        steady = cv2.imread(str(tmp_path / "merged" / name))
+        assert np.array_equal(steady, merged.written) and not np.array_equal(steady, pictures[name])
+
+
+def test_other_frames_and_a_declined_session_lose_nothing(tmp_path):
+    """DeepFaceLab begins anew and deletes the pictures when the number of frames has changed or one says no."""
+    Setup(tmp_path, 6).run("Www?>")
+    pictures = Setup(tmp_path, 6).merged()
+    fewer = Setup(tmp_path, 5).run("")
+    assert [state.config.erode_mask_modifier for state in fewer.merger.frames] == [7] * 5 and fewer.merger.position == 0
+    setup = Setup(tmp_path, 6)
+    setup.session.unlink()
+    declined = setup.run("")
+    erode = [state.config.erode_mask_modifier if state.config else None for state in declined.merger.frames]
+    assert erode == [0, None, None, None, None, None] and declined.merger.position == 0
+    assert Setup(tmp_path, 6).merged() == pictures

@@ -74,11 +74,13 @@ def test_lazy_networks_are_built_once_and_only_when_used():
     networks = LazyNetworks(
         SimpleNamespace(resolution=4, predict=lambda faces, morph: (faces, morph)),
         make("xseg", predict=lambda images: images),
-        make("enhancer", enhance_merger=lambda face: face),
+        make("enhancer", enhance_merger=lambda face, full_range: -face if full_range else face),
     )
     assert networks.resolution == 4 and networks.predict(1, 0.5) == (1, 0.5) and built == []
     assert networks.xseg(2) == 2 and networks.xseg(3) == 3 and networks.enhance([5]) == [5]
     assert built == ["xseg", "enhancer"]
+    networks.full_range = True
+    assert networks.enhance([5]) == [-5]
 
 
 def test_shared_networks_gather_batches_and_remember():
@@ -167,7 +169,7 @@ def test_xseg_and_enhancer_run_on_every_device():
         LazyNetworks(
             SimpleNamespace(resolution=8),
             make(f"xseg {number}", {"predict": lambda images, number=number: images + number}),
-            make(f"enhancer {number}", {"enhance_merger": lambda face, number=number: face - number}),
+            make(f"enhancer {number}", {"enhance_merger": lambda face, full_range, number=number: face - number}),
         )
         for number in range(2)
     ]
