@@ -14,6 +14,11 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/training")]
 
 STRETCH = 20
+WARM_ITERATIONS = 3
+MODEL = {
+    "archi": "df-ud", "ae_dims": 64, "e_dims": 32, "d_dims": 32, "d_mask_dims": 16, "face_type": "wf", "batch_size": 4,
+    "random_warp": True, "masked_training": True, "adabelief": True,
+}  # fmt: skip
 SETTINGS = {
     "warp": {},
     "warp, flip, hsv": {"flip": True, "hsv_power": 0.05},
@@ -33,6 +38,7 @@ def main():
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--resolution", type=int, default=128)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--iterations", type=int, default=30, help="of the model that waits for samples; 0 = none")
     parser.add_argument("--faceset", type=Path, help="use this faceset instead of drawn faces")
     options = parser.parse_args()
     import cv2
@@ -52,6 +58,8 @@ def main():
                 wall, processor, fastest = rate(stream, options.seconds, warm=len(samples) if budget else 0)
                 print(f"{name:18s} {source:8s} {wall:10.0f} {processor:20.0f} {fastest:16.0f}")
         time_loader(samples, options)
+        if options.iterations:
+            time_waiting(options.faceset or Path(folder) / "faces", options)
 
 
 def drawn_faces(folder, options):
@@ -102,6 +110,28 @@ def time_loader(samples, options):
     loader.close()
     pace = batches * 16 / (time.perf_counter() - start)
     print(f"\nloader with {default_worker_count()} threads, batches of 2 x 8: {pace:.0f} samples/s")
+
+
+def time_waiting(folder, options):
+    """Train a small SAEHD on the faces and print which part of its iterations went by without a batch."""
+    from models.options import effective_options
+    from models.saehd import Saehd
+    from models.training_data import DataSettings, SwapData
+
+    settings = effective_options("SAEHD", {**MODEL, "resolution": options.resolution})
+    data = SwapData("SAEHD", settings, DataSettings(folder, folder))
+    network = Saehd(settings, settings["batch_size"], seed=0)
+    for _ in range(WARM_ITERATIONS):
+        network.train_one_iteration(data.next())
+    waited, start = data.loader.waited_seconds, time.perf_counter()
+    for _ in range(options.iterations):
+        network.train_one_iteration(data.next())
+    seconds, waited = time.perf_counter() - start, data.loader.waited_seconds - waited
+    data.close()
+    print(
+        f"SAEHD {MODEL['archi']} {options.resolution}, batch {MODEL['batch_size']}, {options.iterations} iterations of "
+        f"{seconds / options.iterations:.3f} s: waited for samples {waited / seconds:.2%} of the time"
+    )
 
 
 if __name__ == "__main__":
