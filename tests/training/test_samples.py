@@ -17,7 +17,7 @@ from samplelib.augment import Augmentation, full_mask, make_sample, prepare_face
 from samplelib.decks import YAW_GRID, Deck, YawDeck, yaw_bins
 from samplelib.face_store import CacheBudget, FaceStore, plain_picture_store, swap_face_store, yaws_of
 from samplelib.faceset import load_faceset
-from samplelib.generators import BatchLoader, SwapSampleStream, swap_batch_maker
+from samplelib.generators import BatchLoader, SwapSampleStream, swap_augmentations, swap_batch_maker
 from samplelib.xseg_samples import (
     LabelledFace,
     faded_circle,
@@ -153,6 +153,22 @@ def test_colour_transfer_reaches_input_and_target(samples, facesets, mode):
     assert (difference > 0) == (mode in ("idt", "sot"))
     shared = stream(samples, Augmentation(warp=False, ct_mode=mode, ct_shared=True), partners=partners).sample(2)
     np.testing.assert_array_equal(shared[0], shared[1])
+
+
+def test_options_change_the_samples_of_the_side_they_are_for():
+    options = {
+        "random_warp": True,
+        "random_src_flip": True,
+        "random_dst_flip": False,
+        "random_hsv_power": 0.2,
+        "ct_mode": "rct",
+    }
+    source, destination = swap_augmentations(options, "SAEHD")
+    assert source == Augmentation(flip=True, hsv_power=0.2, ct_mode="rct") and destination == Augmentation()
+    source, destination = swap_augmentations({**options, "random_src_flip": False, "random_dst_flip": True}, "SAEHD")
+    assert (source.flip, destination.flip) == (False, True)
+    assert not any(side.warp for side in swap_augmentations({**options, "random_warp": False}, "SAEHD"))
+    assert [side.scale for side in swap_augmentations(options, "Quick96")] == [0.05, 0.05]
 
 
 def test_eyes_and_mouth_reach_full_strength(samples):
