@@ -155,7 +155,8 @@ class TrainableModel:
 
     def _placement(self):
         """Where weights and optimizer state live."""
-        return tf.device(None if self.options.get("models_opt_on_gpu", True) else "CPU:0")
+        # tf.device(None) would lift the device that the caller has chosen.
+        return contextlib.nullcontext() if self.options.get("models_opt_on_gpu", True) else tf.device("CPU:0")
 
     @contextlib.contextmanager
     def _precision(self):
