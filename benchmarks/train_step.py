@@ -1,7 +1,8 @@
 """Seconds per training iteration and peak memory of the standard configurations, as a table.
 
 Run from the repository: ``python benchmarks/train_step.py [NAME ...] [--iterations N] [--threads N]``. Each row runs
-in a process of its own on random batches of a fixed size, so that peak memory is that of one model.
+in a process of its own on random batches of a fixed size, so that peak memory is that of one model. With
+``--against-dfl`` the same step takes turns with DeepFaceLab's arrangement of it (``dfl_arrangement.py``).
 """
 
 import argparse
@@ -60,7 +61,7 @@ def random_batch(model, batch_size):
     return batch
 
 
-def measure(name, iterations, threads, overrides):
+def measure(name, iterations, threads, overrides, as_dfl=False):
     """Build, warm up and time one configuration in this process."""
     import tensorflow as tf
 
@@ -71,6 +72,11 @@ def measure(name, iterations, threads, overrides):
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     kind, options, batch_size, _ = CONFIGS[name]
     options = options | overrides
+    if as_dfl:
+        import dfl_arrangement
+
+        dfl_arrangement.apply()
+        options["fuse_update"] = False
     started = time.perf_counter()
     with devices.precision(options.get("precision", "float32")):
         model = make_model(kind, options, batch_size)
@@ -94,6 +100,48 @@ def measure(name, iterations, threads, overrides):
     }
 
 
+def run_in_own_process(name, options, *flags):
+    """:func:`measure` in a process of its own."""
+    command = [sys.executable, __file__, name, "--in-process", f"--iterations={options.iterations}",
+               f"--threads={options.threads}", *(f"--option={each}" for each in options.option), *flags]  # fmt: skip
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+
+
+def print_rows(names, options):
+    """One row a configuration, beside DeepFaceLab's time on another machine."""
+    print(
+        "| configuration | s / iteration (median) | fastest | processor s | DFL, AVX-512 | peak MB | first iteration s |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name in names:
+        row = run_in_own_process(name, options)
+        print(
+            f"| {name} | {row['s_iter']:.3f} | {row['fastest_s_iter']:.3f} | {row['processor_s_iter']:.3f} "
+            f"| {CONFIGS[name][3]:.3f} | {row['peak_rss_mb']:.0f} | {row['first_iteration_s']:.1f} |",
+            flush=True,
+        )
+
+
+def print_comparison(names, options):
+    """Ours and DeepFaceLab's arrangement in turn, on this machine."""
+    print(
+        "| configuration | ours, s / iteration | DFL's arrangement | ratio | fastest | of fastest | peak MB | peak MB |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for name in names:
+        rows = [run_in_own_process(name, options, *flags) for flags in ((), ("--as-dfl",)) * options.rounds]
+        ours, theirs = rows[::2], rows[1::2]
+        medians = [statistics.median(row["s_iter"] for row in each) for each in (ours, theirs)]
+        fastest = [min(row["fastest_s_iter"] for row in each) for each in (ours, theirs)]
+        memory = [max(row["peak_rss_mb"] for row in each) for each in (ours, theirs)]
+        print(
+            f"| {name} | {medians[0]:.3f} | {medians[1]:.3f} | {medians[0] / medians[1]:.2f} "
+            f"| {fastest[0]:.3f} / {fastest[1]:.3f} | {fastest[0] / fastest[1]:.2f} "
+            f"| {memory[0]:.0f} | {memory[1]:.0f} |",
+            flush=True,
+        )
+
+
 def main():
     """Measure every configuration and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -101,27 +149,20 @@ def main():
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--threads", type=int, default=0, help="cores; all of them if 0")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=JSON", help="override a model option")
+    parser.add_argument(
+        "--against-dfl", action="store_true", help="compare with DeepFaceLab's arrangement of the same step"
+    )
+    parser.add_argument("--rounds", type=int, default=2, help="how often the two take turns")
+    parser.add_argument("--as-dfl", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     overrides = {name: json.loads(value) for name, value in (each.split("=", 1) for each in options.option)}
     if options.in_process:
-        print(json.dumps(measure(options.names[0], options.iterations, options.threads, overrides)))
-        return
-    print(
-        "| configuration | s / iteration (median) | fastest | processor s | DFL | ratio | peak MB | first iteration s |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for name in options.names or CONFIGS:
-        command = [sys.executable, __file__, name, "--in-process", f"--iterations={options.iterations}",
-                   f"--threads={options.threads}", *(f"--option={each}" for each in options.option)]  # fmt: skip
-        row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-        reference = CONFIGS[name][3]
-        print(
-            f"| {name} | {row['s_iter']:.3f} | {row['fastest_s_iter']:.3f} | {row['processor_s_iter']:.3f} "
-            f"| {reference:.3f} | {row['s_iter'] / reference:.2f} | {row['peak_rss_mb']:.0f} "
-            f"| {row['first_iteration_s']:.1f} |",
-            flush=True,
-        )
+        print(json.dumps(measure(options.names[0], options.iterations, options.threads, overrides, options.as_dfl)))
+    elif options.against_dfl:
+        print_comparison(options.names or [name for name in CONFIGS if name.startswith("saehd")], options)
+    else:
+        print_rows(options.names or CONFIGS, options)
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ class TrainableModel:
         return kind(
             full_names(networks),
             seed=self._next_seed(),
-            fuse_update=self._technical("fuse_update") and not (draws_masks and not devices.list_gpus()),
+            fuse_update=self._technical("fuse_update") and not (draws_masks and not devices.uses_gpu()),
             scale_loss=self._technical("precision") == "float16",
             **arguments,
         )

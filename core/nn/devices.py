@@ -80,6 +80,11 @@ def configure(cpu_only: bool = False, gpu_indexes: list[int] | None = None, thre
     return chosen
 
 
+def uses_gpu() -> bool:
+    """Whether a graphics card is in use: there is one, and :func:`configure` has not left it out."""
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
 def training_strategy() -> tf.distribute.Strategy:
     """How training is spread: mirrored over all graphics cards in use, or just one device."""
     if len(tf.config.list_logical_devices("GPU")) > 1:
@@ -129,10 +134,10 @@ def technical_option(options: dict, name: str):
     value = options.get(name, TECHNICAL_DEFAULTS[name])
     if value != "auto":
         return value
-    gpus = list_gpus()
     if name == "precision":
+        gpus = list_gpus() if uses_gpu() else []
         return "bfloat16" if gpus and all(gpu.compute_capability >= (8, 0) for gpu in gpus) else "float32"
-    return bool(gpus) if name == "compile_step" else TECHNICAL_DEFAULTS[name]
+    return uses_gpu() if name == "compile_step" else TECHNICAL_DEFAULTS[name]
 
 
 def _memory_by_index():

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.nn import initializers
+from core.nn.convolution import convolution
 from core.nn.operations import bilinear_sampler, pixel_norm
 
 NORM_EPSILON = 1e-5
@@ -401,12 +402,6 @@ class TanhPolar(Layer):
     def restore(self, x):
         """(N, H, W, C) polar grid to the picture."""
         return _sample_grid(tf.pad(x, ((0, 0), (1, 1), (1, 0), (0, 0)), "SYMMETRIC"), self._restore_grid)
-
-
-def convolution(x, kernel, bias=None, strides: int = 1, padding="SAME", dilation: int = 1):
-    """Convolve and add the bias; ``padding`` is a TensorFlow padding argument."""
-    y = tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
-    return y if bias is None else tf.nn.bias_add(y, bias)
 
 
 def _padding_argument(padding, kernel_size, strides, dilation):

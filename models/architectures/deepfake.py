@@ -16,7 +16,8 @@ import keras
 import tensorflow as tf
 
 from core.errors import UsageError
-from core.nn.layers import Block, Conv2D, Dense, Layer, convolution
+from core.nn.convolution import convolution
+from core.nn.layers import Block, Conv2D, Dense, Layer
 from core.nn.operations import depth_to_space, flatten, leaky_relu, pixel_norm, unflatten
 from models.architectures.weight_shapes import decoder_options, encoder_options, inter_options
 

@@ -20,14 +20,6 @@ from models.trainable import image_loss
 from models.xseg import XSeg
 
 
-@pytest.fixture
-def eager():
-    """Tiny models spend their time on tracing, not on computing."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def test_gradient_is_the_sum_over_the_batch(eager):
     """Four times the same sample give four times the gradient of one."""
     one, four = (saehd(learning_rate=0.0) for _ in range(2))

@@ -1,0 +1,123 @@
+"""The convolution itself, with a gradient of the kernel that is faster on processors without AVX-512.
+
+oneDNN's convolution and its gradient for the input run at the processor's full speed everywhere; its gradient for the
+kernel does so with AVX-512 only, elsewhere at about half of it. As matrix products, one per kernel position, it takes
+two thirds of the time there, which shortens a training step of SAEHD by a sixth (``benchmarks/train_step.py``).
+"""
+
+import functools
+from pathlib import Path
+
+import tensorflow as tf
+
+from core.nn import devices
+
+# Below this work (multiplications for one picture) and this width the products cost more than they save.
+_LEAST_MULTIPLICATIONS = 30_000_000
+_LEAST_CHANNELS = 32
+# Maps up to this many pixels are gathered into one wide product: their columns fit the processor's cache.
+_SMALL_MAP = 16 * 16
+
+
+def convolution(x, kernel, bias=None, strides: int = 1, padding="SAME", dilation: int = 1):
+    """Convolve and add the bias.
+
+    Parameters
+    ----------
+    x : tensor (N, H, W, in)
+    kernel : tensor (k, k, in, out)
+    bias : tensor (out,), optional
+    strides : int
+    padding : str or sequence
+        A TensorFlow padding argument.
+    dilation : int
+
+    Returns
+    -------
+    tensor (N, H', W', out)
+    """
+    if strides == dilation == 1 and padding == "SAME" and _is_worth_products(x.shape, kernel.shape):
+        y = _convolution_with_products(x, kernel)
+    else:
+        y = tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
+    return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+def _is_worth_products(shape, kernel_shape):
+    size, _, channels, out_channels = kernel_shape
+    height, width = shape[1:3]
+    if size % 2 == 0 or size == 1 or height is None or width is None or min(channels, out_channels) < _LEAST_CHANNELS:
+        return False
+    work = size * size * channels * out_channels * height * width
+    return work >= _LEAST_MULTIPLICATIONS and not devices.uses_gpu() and not _has_avx512()
+
+
+@functools.cache
+def _has_avx512():
+    """Whether the processor is known to have AVX-512."""
+    try:
+        return "avx512f" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+
+
+@tf.custom_gradient
+def _convolution_with_products(x, kernel):
+    """Convolution of stride 1 with an odd kernel and as many zeros around as keep the size."""
+
+    def gradient(upstream):
+        # One after the other, and the input's gradient last: else the sums' operands of many layers wait in memory.
+        kernel_gradient = filter_gradient(x, upstream, kernel.shape[0])
+        with tf.control_dependencies([kernel_gradient]):
+            input_gradient = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream, strides=[1, 1, 1, 1], padding="SAME"
+            )
+        return input_gradient, kernel_gradient
+
+    return tf.nn.conv2d(x, kernel, 1, "SAME"), gradient
+
+
+def filter_gradient(x, upstream, size: int):
+    """Gradient of a size-keeping convolution of stride 1 for its kernel.
+
+    Parameters
+    ----------
+    x : tensor (N, H, W, in)
+        The convolution's input.
+    upstream : tensor (N, H, W, out)
+        Gradient for its output.
+    size : int
+        Rows and columns of the kernel, odd.
+
+    Returns
+    -------
+    tensor (size, size, in, out)
+    """
+    height, width, channels = x.shape[1:]
+    out_channels = upstream.shape[-1]
+    offsets = [(row, column) for row in range(size) for column in range(size)]
+    margin = ((0, 0), (size // 2, size // 2), (size // 2, size // 2), (0, 0))
+
+    def window(padded, row, column):
+        return padded[:, row : row + height, column : column + width]
+
+    if height * width <= _SMALL_MAP:
+        padded = tf.pad(x, margin)
+        columns = tf.concat([window(padded, *offset) for offset in offsets], axis=-1)
+        products = [_product(columns, upstream)]
+    else:
+        products = []
+        moves_input = channels <= out_channels
+        padded = tf.pad(x if moves_input else upstream, margin)
+        for row, column in offsets:
+            with tf.control_dependencies(products[-1:]):
+                if moves_input:
+                    products.append(_product(window(padded, row, column), upstream))
+                else:
+                    products.append(_product(x, window(padded, size - 1 - row, size - 1 - column)))
+    return tf.reshape(tf.stack(products), (size, size, channels, out_channels))
+
+
+def _product(a, b):
+    """Sum over all pixels of every channel of ``a`` with every channel of ``b``."""
+    return tf.matmul(tf.reshape(a, (-1, a.shape[-1])), tf.reshape(b, (-1, b.shape[-1])), transpose_a=True)

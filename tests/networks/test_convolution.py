@@ -1,0 +1,85 @@
+"""The kernel's gradient as matrix products, and the benchmark's other arrangement of the same step."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_models import batch_for, saehd, weights
+
+from core.nn import convolution
+
+
+def _random(*shape):
+    return tf.constant(np.random.default_rng(len(shape) + shape[-1]).normal(size=shape).astype(np.float32))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    channels=st.integers(1, 5),
+    out_channels=st.integers(1, 5),
+    size=st.sampled_from([1, 3, 5]),
+)
+def test_kernel_gradient(height, width, channels, out_channels, size):
+    """Small maps in one product, larger ones by position, whichever side is narrower: TensorFlow's gradient."""
+    x, upstream = _random(2, height, width, channels), _random(2, height, width, out_channels)
+    kernel = _random(size, size, channels, out_channels)
+    with tf.GradientTape() as tape:
+        tape.watch(kernel)
+        y = tf.nn.conv2d(x, kernel, 1, "SAME")
+    expected = tape.gradient(y, kernel, upstream)
+    found = convolution.filter_gradient(x, upstream, size)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_wide_layers_take_the_products(monkeypatch):
+    """Where the processor gains by it, the layers' convolution uses them, with equal results."""
+    x, kernel, bias = _random(2, 24, 24, 64), _random(3, 3, 64, 96), _random(96)
+    results, calls = {}, []
+    filter_gradient = convolution.filter_gradient
+    monkeypatch.setattr(convolution, "filter_gradient", lambda *given: calls.append(given) or filter_gradient(*given))
+    for avx512 in (False, True):
+        monkeypatch.setattr(convolution, "_has_avx512", lambda value=avx512: value)
+        calls.clear()
+        with tf.GradientTape() as tape:
+            tape.watch((x, kernel, bias))
+            y = convolution.convolution(x, kernel, bias)
+        results[avx512] = (y, *tape.gradient(y, (x, kernel, bias)))
+        assert bool(calls) != avx512
+    for products, plain in zip(*results.values()):
+        np.testing.assert_allclose(products, plain, rtol=1e-4, atol=1e-3 * np.abs(plain).max())
+
+
+def test_a_step_with_products_is_the_same_step(monkeypatch, eager):
+    found = []
+    for least in (convolution._LEAST_MULTIPLICATIONS, 0):
+        monkeypatch.setattr(convolution, "_LEAST_MULTIPLICATIONS", least)
+        monkeypatch.setattr(convolution, "_LEAST_CHANNELS", 1)
+        monkeypatch.setattr(convolution, "_has_avx512", lambda: False)
+        model = saehd(adabelief=False)
+        losses = model.train_one_iteration(batch_for(model))
+        found.append((losses, weights(model)))
+    (losses, plain), (other_losses, products) = found
+    np.testing.assert_allclose(losses, other_losses, rtol=1e-6)
+    assert np.mean([np.mean(np.abs(products[name] - plain[name]) < 1e-5) for name in plain]) > 0.999
+
+
+def test_the_benchmark_compares_the_same_step(monkeypatch, eager):
+    """DeepFaceLab's arrangement, as the benchmark patches it in, gives the losses and the weights of ours."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    import dfl_arrangement
+
+    found = []
+    for arrange in (dfl_arrangement.undo, dfl_arrangement.apply):
+        arrange()
+        try:
+            model = saehd(archi="liae-ud", adabelief=False)
+            found.append((model.train_one_iteration(batch_for(model)), weights(model)))
+        finally:
+            dfl_arrangement.undo()
+    (losses, ours), (other_losses, theirs) = found
+    np.testing.assert_allclose(losses, other_losses, rtol=1e-5)
+    assert np.mean([np.mean(np.abs(ours[name] - theirs[name]) < 2e-5) for name in ours]) > 0.99
