@@ -179,3 +179,17 @@ def test_xseg_and_enhancer_run_on_every_device():
     zeros = np.zeros((3, 2, 2))
     assert networks.xseg(zeros)[:, 0, 0].tolist() == [0, 0, 1]
     assert [face[0, 0] for face in networks.enhance(zeros)] == [0, 0, -1]
+
+
+@pytest.mark.parametrize("full_range, low, high", [(False, 0.25, 0.75), (True, -0.5, 0.5)])
+def test_the_enhancer_gets_the_range_that_was_chosen(full_range, low, high):
+    from facelib.enhancer import FaceEnhancer
+
+    seen = []
+    enhancer = FaceEnhancer.__new__(FaceEnhancer)
+    enhancer._apply = lambda patches: seen.append(patches) or patches.repeat(4, axis=1).repeat(4, axis=2)
+    face = np.full((192, 192, 3), 0.25, np.float32)
+    face[96:] = 0.75
+    (result,) = LazyNetworks(None, None, lambda: enhancer, full_range=full_range).enhance([face])
+    assert (seen[0].min(), seen[0].max()) == (low, high)
+    assert np.allclose(result, face.repeat(4, axis=0).repeat(4, axis=1), atol=1e-6)

@@ -131,6 +131,8 @@ def test_enhancer_from_a_file(made, weight_files):
 
     expected = np.clip(enhance_in_patches(picture, network), 0, 1)
     np.testing.assert_allclose(enhancer.enhance_merger(picture), expected, atol=1e-4)
+    expected = np.clip(enhance_in_patches(picture * 2 - 1, network) / 2 + 0.5, 0, 1)
+    np.testing.assert_allclose(enhancer.enhance_merger(picture, full_range=True), expected, atol=1e-4)
 
 
 def test_a_wrong_file_is_refused_by_name(weight_files, tmp_path):
