@@ -5,6 +5,7 @@ import json
 import golden_vectors as golden
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from core.nn.weights import network_to_dict, optimizer_to_dict
 from models.amp import Amp
@@ -15,6 +16,8 @@ from models.xseg import XSeg
 MODELS = {"SAEHD": Saehd, "AMP": Amp, "Quick96": Quick96, "XSeg": XSeg}
 DISCRIMINATOR_LIKE = ("dis", "D_src", "GAN", "XSeg")
 QUICK_ITERATIONS = {"quick96": 1, "xseg": 1}
+# Compiling takes most of the time of a short run; test_all_iterations compiles these, too.
+UNCOMPILED = ("amp", "quick96", "xseg")
 
 # The plain df architecture has no normalisation, so that a unit within rounding of the kink of leaky ReLU can
 # fall on the other side; where convolutions add up in another order than in the stored run, that moves the
@@ -118,9 +121,18 @@ def _check_end(run):
 CONFIGS = sorted(path.stem for path in golden.TRAINING.glob("*.npz") if not path.stem.startswith("batches"))
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_first_iterations(name):
-    _check(name, QUICK_ITERATIONS.get(name, 4))
+@pytest.fixture
+def steps_of(request):
+    """A configuration, with its step compiled or not."""
+    tf.config.run_functions_eagerly(request.param in UNCOMPILED)
+    yield request.param
+    tf.config.run_functions_eagerly(False)
+    tf.keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("steps_of", CONFIGS, indirect=True)
+def test_first_iterations(steps_of):
+    _check(steps_of, QUICK_ITERATIONS.get(steps_of, 4))
 
 
 @pytest.mark.slow
