@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core.pickle_faces import face_at
 from core.pickle_objects import (
     ARRAYS,
     NDARRAY,
@@ -64,6 +65,7 @@ class Machine:
         "containers",
         "copies",
         "data",
+        "known",
         "marks",
         "memo",
         "memo_size",
@@ -75,6 +77,7 @@ class Machine:
         self.data, self.at, self.compact = data, at, compact
         self.classes = ARRAYS if not classes else {**ARRAYS, **classes}
         self.stack, self.marks, self.memo = [], [], {}
+        self.known = {}  # plain values by operation, for core.pickle_faces; of no use once a remembered value changes
         self.memo_size = 0
         size = len(data) - at
         self.operations = _LEAST_BUDGET + size // _BYTES_PER_OPERATION
@@ -157,6 +160,22 @@ class Machine:
             for key in keys:
                 _check_key(key)
         target.update(zip(keys, items[1::2]))
+
+    def vector(self):
+        """Read an array of one row or column at once; None, with nothing changed, when there is no usual one here."""
+        vector, memo = vector_at(self.data, self.at), self.memo
+        if vector is None or memo.get(vector.called) is not RECONSTRUCT or memo.get(vector.array_class) is not NDARRAY:
+            return None
+        dtype = memo.get(vector.dtype)
+        if type(dtype) is not Pending:
+            return None
+        array = make_array(vector.shape, _completed(dtype), vector.data, "C")
+        self.count_copy(array)
+        if vector.array_index is not None:
+            self.memo[self.memo_size + vector.array_index] = array
+        self.memo_size += vector.remembered
+        self.at = vector.end
+        return array
 
     def find(self, module, name):
         if type(module) is not str or type(name) is not str:
@@ -245,6 +264,8 @@ def _bytes(unpack, size):
 
 
 def _empty_dict(machine):
+    if machine.compact and face_at(machine):
+        return
     machine.count_container()
     machine.stack.append({})
 
@@ -310,39 +331,30 @@ def _put(unpack, size):
     def put(machine):
         machine.memo[machine.number(unpack, size)] = machine.stack[-1]
         machine.memo_size += 1
+        machine.known.clear()
 
     return put
 
 
-def _get_short(machine):
-    value = machine.remembered(machine.data[machine.at])
-    machine.at += 1
-    if value is RECONSTRUCT and machine.compact and _vector(machine):
-        return
+def _get(machine, index, size):
+    value = machine.remembered(index)
+    if value is RECONSTRUCT and machine.compact:
+        machine.at -= 1
+        array = machine.vector()
+        if array is not None:
+            machine.stack.append(array)
+            return
+        machine.at += 1
+    machine.at += size
     machine.stack.append(value if type(value) is not Pending else _completed(value))
+
+
+def _get_short(machine):
+    _get(machine, machine.data[machine.at], 1)
 
 
 def _get_long(machine):
-    value = machine.remembered(machine.number(_u32, 4))
-    machine.stack.append(value if type(value) is not Pending else _completed(value))
-
-
-def _vector(machine):
-    """Read a one-dimensional array at once; False when it is described in an unusual way."""
-    vector = vector_at(machine.data, machine.at)
-    if vector is None:
-        return False
-    dtype = machine.remembered(vector.dtype_index)
-    if machine.remembered(vector.class_index) is not NDARRAY or type(dtype) is not Pending:
-        return False
-    array = make_array(vector.shape, _completed(dtype), vector.data, "C")
-    machine.count_copy(array)
-    if vector.array_index is not None:
-        machine.memo[machine.memo_size + vector.array_index] = array
-    machine.memo_size += vector.remembered
-    machine.stack.append(array)
-    machine.at = vector.end
-    return True
+    _get(machine, _u32(machine.data, machine.at)[0], 4)
 
 
 def _completed(pending):
@@ -441,6 +453,7 @@ _NUMPY_TYPES = frozenset(np.dtype(code).type for code in ("?", *"bhilqBHILQefd")
 _LARGE_TYPES = frozenset({str, bytes, np.ndarray, PairBlock})
 _BYTES_PER_UNIT = 64
 _LEAF_TYPES = _PLAIN_TYPES | _NUMPY_TYPES | {np.ndarray, StoredPath, PairBlock}
+_SMALL_TYPES = _LEAF_TYPES - _LARGE_TYPES
 
 
 def check_values(root: Any, stored_size: int) -> None:
@@ -463,10 +476,13 @@ def check_values(root: Any, stored_size: int) -> None:
             return known
         sizes[id(value)] = 0
         total = 1
-        for part in _parts(kind, value):
-            if type(part) in _LEAF_TYPES:
-                total += 1 if type(part) not in _LARGE_TYPES else 1 + _stored_bytes(part) // _BYTES_PER_UNIT
-            elif type(part) is list and len(part) == 2 and type(part[0]) is float and type(part[1]) is float:
+        for part in value.values() if kind is dict else _parts(kind, value):
+            kind_of_part = type(part)
+            if kind_of_part in _SMALL_TYPES:
+                total += 1
+            elif kind_of_part in _LEAF_TYPES:
+                total += 1 + _stored_bytes(part) // _BYTES_PER_UNIT
+            elif kind_of_part is list and len(part) == 2 and type(part[0]) is float and type(part[1]) is float:
                 total += 3
             else:
                 total += size_of(part, depth + 1)
@@ -485,8 +501,6 @@ def _stored_bytes(value):
 def _parts(kind, value):
     if kind is list or kind is tuple:
         return value
-    if kind is dict:
-        return value.values()
     if kind is Holder:
         return value.attributes.values()
     raise Refused(f"a bare {value.name if kind is StandIn else kind.__name__}")

@@ -6,6 +6,7 @@ import numpy as np
 
 _OPEN_LIST, _MARK, _FLOAT, _CLOSE = b"]", b"(", b"G", b"e"
 _SHORTEST_RUN = 8
+_SECOND_FLOAT_AND_REST = 9  # bytes from the second float to the end of its pair
 _USUAL_COUNTS = (1000, 68)  # entries of a batch that pickle writes, landmarks of a face
 
 
@@ -19,11 +20,10 @@ class PairBlock:
 
     def array(self) -> np.ndarray:
         """(n, 2) float64."""
-        records = self._records()
-        block = np.empty((len(records), 2))
-        block[:, 0] = records["x"]
-        block[:, 1] = records["y"]
-        return block
+        size = self._dtype.itemsize
+        first = size - _SECOND_FLOAT_AND_REST - 9
+        shape = (len(self._stored) // size, 2)
+        return np.ndarray(shape, ">f8", self._stored, first, (size, 9)).astype(np.float64)
 
     def memo_indexes(self) -> list[int]:
         """Under which numbers the pairs are remembered, where the pickle says so itself."""
@@ -61,6 +61,7 @@ class PairLayout:
             fields.append(("index", f"<u{index_size}"))
         fields += [("mark", "S1"), ("g", "S1"), ("x", ">f8"), ("h", "S1"), ("y", ">f8"), ("close", "S1")]
         self.dtype = np.dtype(fields)
+        self._size, self._known_columns = self.dtype.itemsize, {}
         fixed = {"open": _OPEN_LIST, "put": remember, "mark": _MARK, "g": _FLOAT, "h": _FLOAT, "close": _CLOSE}
         self._columns = [(self.dtype.fields[name][1], fixed[name]) for name, _ in fields if name in fixed]
         self._first_float = self.dtype.fields["g"][1]
@@ -72,17 +73,32 @@ class PairLayout:
         """The run whose first list opens at ``start``, or None when it is short."""
         if start + self._first_float >= len(data) or data[start + self._first_float] != _FLOAT[0]:
             return None
-        size = self.dtype.itemsize
         for count in _USUAL_COUNTS:
-            end = start + count * size
-            if end <= len(data) and data[end - size] == _OPEN_LIST[0] and data[end - 1] == _CLOSE[0]:
-                stored = bytes(data[start:end])
-                if all(stored[place::size] == byte * count for place, byte in self._columns):
-                    return PairBlock(stored, self.dtype)
+            block = self.exact_run_at(data, start, count)
+            if block is not None:
+                return block
         match = self._pattern.match(data, start)
-        if match is None or match.end() - start < _SHORTEST_RUN * size:
+        if match is None or match.end() - start < _SHORTEST_RUN * self._size:
             return None
         return PairBlock(bytes(data[start : match.end()]), self.dtype)
+
+    def exact_run_at(self, data, start: int, count: int) -> PairBlock | None:
+        """A run of ``count`` pairs, when there are so many in a row from ``start`` on."""
+        size = self._size
+        end = start + count * size
+        if end > len(data) or data[end - 1] != _CLOSE[0] or data[end - size] != _OPEN_LIST[0]:
+            return None
+        stored = bytes(data[start:end])
+        for place, column in self._columns_of(count):
+            if stored[place::size] != column:
+                return None
+        return PairBlock(stored, self.dtype)
+
+    def _columns_of(self, count):
+        columns = self._known_columns.get(count)
+        if columns is None:
+            columns = self._known_columns[count] = [(place, byte * count) for place, byte in self._columns]
+        return columns
 
 
 LAYOUTS = {

@@ -1,0 +1,113 @@
+"""Faces in the index of a pack are read the same in a few steps as operation by operation, also damaged ones."""
+
+import pickle
+import pickletools
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import pickle_faces, safe_pickle
+from core.errors import FormatError
+
+WRITERS = {"own": safe_pickle.dumps, "python": lambda value: pickle.dumps(value, 4)}
+HOSTILE_NAME = b"cos\nsystem\n"
+
+
+def face(number=0, mask=100, points=68, polygons=0, person=None, name=None):
+    """The entry of one face, with new objects throughout, as DeepFaceLab has them."""
+    rng = np.random.default_rng(number)
+    return {
+        "sample_type": 1,
+        "filename": name or f"{number:05d}_0.jpg",
+        "face_type": 4,
+        "shape": (1024 - number % 3, 1024, 3),
+        "landmarks": (rng.random((points, 2)) * 1024).tolist(),
+        "seg_ie_polys": {"polys": [{"type": 1, "pts": rng.random((5, 2)).astype(np.float32)} for _ in range(polygons)]},
+        "xseg_mask": None,
+        "xseg_mask_compressed": None if mask is None else rng.integers(0, 256, mask, np.uint8),
+        "eyebrows_expand_mod": 1.0,
+        "source_filename": f"{number:05d}.png",
+        "person_name": person,
+    }
+
+
+def outcome(data, compact):
+    """What reading gives: the text of the value (which shows every number, also nan), or that it is refused."""
+    try:
+        value = safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, compact=compact)
+    except FormatError as error:
+        assert str(error).startswith("pack: ") and "\n" not in str(error)
+        return "refused"
+    with np.printoptions(threshold=10**9):
+        return repr(safe_pickle.expanded(value))
+
+
+faces = st.builds(
+    face,
+    number=st.integers(0, 70_000),
+    mask=st.none() | st.sampled_from([1, 255, 256, 70_000]),
+    points=st.sampled_from([68, 68, 68, 5, 67, 69]),
+    polygons=st.sampled_from([0, 0, 0, 2]),
+    person=st.none() | st.text(max_size=9),
+    name=st.none() | st.text(max_size=300),
+)
+
+
+@given(st.lists(faces, max_size=5), st.sampled_from(list(WRITERS)))
+@settings(max_examples=30, deadline=None)
+def test_both_ways_agree(entries, writer):
+    data = WRITERS[writer](entries)
+    assert outcome(data, True) == outcome(data, False) != "refused"
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("mask", [None, 100, 3000])
+def test_every_usual_face_but_the_first_ones_takes_the_short_way(writer, mask, monkeypatch):
+    whole = []
+    original = pickle_faces._source
+    monkeypatch.setattr(pickle_faces, "_source", lambda *given: whole.append(original(*given)) or whole[-1])
+    data = WRITERS[writer]([face(number, mask) for number in range(20)])
+    safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, compact=True)
+    assert whole.count(True) >= 18
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_damaged_faces_give_the_same_both_ways(writer):
+    """Bytes of later faces are changed, removed and inserted, except inside of the landmarks."""
+    original = WRITERS[writer]([face(number, mask, 68) for number, mask in enumerate((9, None, 9, 9, None))])
+    names = [original.index(b"%05d_0.jpg" % number) for number in (2, 3, 4)]
+    pairs = {at for name in names for at in range(name + 30, name + 1490)}
+    places = sorted(set(range(names[0] - 30, len(original))) - pairs)
+    outcomes = set()
+    for seed in range(200):
+        rng = random.Random(seed)
+        data, at = bytearray(original), rng.choice(places)
+        kind = rng.randrange(3)
+        if kind == 0:
+            data[at] = rng.choice(b"\x94hj(]}NKuse\x00\xff\x85\x87tbR\x8c")
+        elif kind == 1:
+            del data[at : at + rng.choice((1, 2, 9))]
+        else:
+            data[at:at] = rng.choice((b"\x94", b"N", b"h\x02", b"K\x01", b"0", b"(", HOSTILE_NAME))
+        first, second = outcome(bytes(data), True), outcome(bytes(data), False)
+        assert first == second, seed
+        outcomes.add(first == "refused")
+    assert outcomes == {True, False}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_name_before_any_operation_of_a_face_is_refused(writer):
+    data = WRITERS[writer]([face(number, mask) for number, mask in enumerate((9, None, 9))])
+    third = data.index(b"00002_0.jpg")
+    usual = {"BINFLOAT", "EMPTY_LIST", "MEMOIZE", "MARK", "APPENDS"}
+    places = [at for operation, _, at in pickletools.genops(data) if at > third - 9]
+    inside = [at for operation, _, at in pickletools.genops(data) if at > third + 80 and operation.name in usual]
+    places = sorted(set(places) - set(inside[:-30]))
+    assert len(places) > 30
+    for place in places:
+        with pytest.raises(safe_pickle.UnsafePickle, match="os.system"):
+            hostile = memoryview(data[:place] + HOSTILE_NAME + data[place:])
+            safe_pickle.loads(hostile, "pack", safe_pickle.PACK_CLASSES, compact=True)
