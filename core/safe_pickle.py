@@ -6,6 +6,8 @@ The reader is an own stack machine (:mod:`core.pickle_machine`), not Python's; t
 
 import gc
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from core.pickle_pairs import PairBlock
 
 __all__ = [
     "PACK_CLASSES", "SESSION_CLASSES", "Holder", "PairBlock", "StoredPath", "UnsafePickle", "dump_list", "dumps",
-    "expanded", "joined_pairs", "load", "loads", "loads_many", "printable", "read_limited",
+    "expanded", "joined_pairs", "load", "loads", "loads_many", "printable", "read_limited", "uncollected",
 ]  # fmt: skip
 
 MEBIBYTE = 1 << 20
@@ -120,13 +122,24 @@ def read_limited(path: Any, most_bytes: int = GREATEST_FILE) -> bytes:
         raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without Python's search for cycles, which takes most of the time where very many values are made but no cycles."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _load_at(data, at, name, classes, compact):
     machine = Machine(data, at, classes, compact)
-    collecting = gc.isenabled()
-    gc.disable()  # nothing below makes cycles, and collecting takes most of the time of a large index
     try:
-        value = machine.run()
-        check_values(value, len(data) - at)
+        with uncollected():
+            value = machine.run()
+            check_values(value, len(data) - at)
     except Refused as error:
         raise UnsafePickle(name, error) from None
     except Damaged as error:
@@ -135,7 +148,4 @@ def _load_at(data, at, name, classes, compact):
         raise FormatError(name, f"is damaged ({type(error).__name__} near byte {machine.at})") from None
     except (MemoryError, RecursionError):
         raise FormatError(name, "does not fit in memory") from None
-    finally:
-        if collecting:
-            gc.enable()
     return value, machine.at

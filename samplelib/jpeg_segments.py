@@ -1,7 +1,7 @@
 """Finds the header segments of a JPEG, and puts one in or takes one out, without decoding pixels."""
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 APP15, SOS, END_OF_IMAGE = 0xEF, 0xDA, 0xD9
 LARGEST_BODY = 65533
@@ -23,8 +23,7 @@ class NeedMore(Exception):
         self.size = size
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """One segment: its marker, where it starts (first byte ``FF`` of the marker), where its body starts and ends."""
 
     marker: int

@@ -116,18 +116,19 @@ def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
 
 def open_pack(path: Any) -> list[Sample]:
     """Samples of a packed faceset, in its order."""
-    return [
-        Sample(
-            name=entry.filename,
-            shape=tuple(entry.config["shape"]),
-            path=entry.pack,
-            read_bytes=entry.read_bytes,
-            load_metadata=entry.metadata,
-            load_training_metadata=entry.index_metadata,
-            person_name=entry.person_name,
-        )
-        for entry in read_pack(path)
-    ]
+    with safe_pickle.uncollected():
+        return [
+            Sample(
+                name=entry.filename,
+                shape=tuple(entry.config["shape"]),
+                path=entry.pack,
+                read_bytes=entry.read_bytes,
+                load_metadata=entry.metadata,
+                load_training_metadata=entry.index_metadata,
+                person_name=entry.person_name,
+            )
+            for entry in read_pack(path)
+        ]
 
 
 @dataclass(frozen=True)
