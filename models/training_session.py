@@ -91,6 +91,7 @@ class TrainingSession:
         return self.recipe.options_up_to(resume_phase(self.recipe, saved.data.extra.get(EXTRA_KEY)))
 
     def _devices(self):
+        import core.nn  # noqa: F401, I001 - first, because it loads TensorFlow without its messages
         import tensorflow as tf
 
         from models.device_choice import choose_devices
