@@ -145,7 +145,7 @@ class FrameWriter:
         if self._stream is None:
             self._job.write(data)
         else:
-            for part in self._stream.frame(data, self._times[self._count]):
+            for part in self._stream.frame(data, self._times[self._count] - self._times[0]):
                 self._job.write(part)
         self._count += 1
 
@@ -173,8 +173,10 @@ class FrameWriter:
         if self._times is not None:
             self._stream = TimedFrames(width, height, deep)
             source = {"f": "matroska"}
-        elif self._sound is not None and self._sound.start:
-            source["itsoffset"] = f"{float(self._sound.start):.6f}"
+        # ffmpeg moves the first picture of an input to 0 s, whatever time it carries.
+        start = self._times[0] if self._times is not None else self._sound.start if self._sound is not None else 0
+        if start:
+            source["itsoffset"] = f"{float(start):.6f}"
         arguments = self._arguments(source)
         self._job = ffmpeg.Job(arguments, True, self._total, self._description)
         if self._stream is not None:

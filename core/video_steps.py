@@ -67,7 +67,8 @@ def extract_frames(video: Path, folder: Path, suffix: str = ".png", fps: int = 0
     filters.append(to_rgb_filter(info) + ("" if suffix == ".png" else ":out_color_matrix=bt601:out_range=pc"))
     arguments = ["-i", str(video), "-map", "0:V:0", "-vf", ",".join(filters)]
     arguments += ["-pix_fmt", "rgb24"] if suffix == ".png" else ["-pix_fmt", "yuvj444p", "-q:v", "2"]
-    arguments += ffmpeg.every_frame_once()
+    # In steps of the average frame duration, frames of a varying rate would share times, which ffmpeg reports as errors.
+    arguments += [*ffmpeg.every_frame_once(), "-enc_time_base", "1:90000"]
     with _staging(folder) as staging:
         complaints = ffmpeg.run([*arguments, f"%05d{suffix}"], expected, "Extracting frames", staging)
         frames = list_images(staging)
