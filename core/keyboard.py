@@ -5,10 +5,12 @@ import ctypes.util
 import sys
 import time
 
-ESCAPE, TAB = "\x1b", "\t"
+ESCAPE, TAB, ENTER = "\x1b", "\t", "\r"
 
 _SHIFTED = {"?": "/", "<": ",", ">": ".", "+": "=", "_": "-", "~": "`"}
 _SHIFT_KEYS = (0xFFE1, 0xFFE2)
+# Key symbols of X11 (keysymdef.h) that GTK reports for the number pad; Qt translates them itself.
+_KEYPAD = {0xFF89: TAB, 0xFF8D: ENTER, **{0xFF80 + ord(character): character for character in " *+,-./0123456789="}}
 _SHIFT_MASK, _LOCK_MASK = 1, 2
 _SHIFT_SECONDS = 0.2
 
@@ -16,16 +18,17 @@ _SHIFT_SECONDS = 0.2
 def translate_key(code: int) -> tuple[str, bool]:
     """Character and Shift of a key code: letters in lower case, shifted signs as the key they share.
 
-    Codes of keys without a character give ``("", False)``.
+    Codes of keys without a character (arrows, Shift, ``-1`` for no key) give ``("", False)``. Both Enter keys give
+    ``ENTER``. GTK puts the state of Shift, Ctrl, Alt and the locks into the upper 16 bits; Shift is seen from the
+    character alone, as other backends have no such bits.
     """
-    if not 0 < code < 256:
-        return "", False
-    character = chr(code)
+    symbol = code & 0xFFFF
+    character = chr(symbol) if 0 < symbol < 256 else _KEYPAD.get(symbol, "")
     if "A" <= character <= "Z":
         return character.lower(), True
     if character in _SHIFTED:
         return _SHIFTED[character], True
-    return character, False
+    return (ENTER if character == "\n" else character), False
 
 
 class KeyReader:
@@ -53,10 +56,9 @@ class KeyReader:
     def take(self, code: int, now: float | None = None) -> tuple[str, bool] | None:
         """Translate a key code of OpenCV; None for keys without a character."""
         now = time.monotonic() if now is None else now
-        if code in _SHIFT_KEYS:
+        if code & 0xFFFF in _SHIFT_KEYS:
             self._shift_at = now
             return None
-        code = code & 0xFF if code & ~0xFF == 0x100000 else code
         character, shift = translate_key(code)
         if not character:
             return None

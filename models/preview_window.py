@@ -5,6 +5,7 @@ import sys
 
 import cv2
 
+from core.keyboard import ENTER, translate_key
 from models import preview
 from models.trainer import BACKUP, PREVIEW, SAVE, STOP, Trainer
 
@@ -12,8 +13,6 @@ TITLE = "Training preview"
 _PROBE_TITLE = "Looking for a display"
 TICK_MILLISECONDS = 100
 HISTORY_RANGES = (0, 5000, 10000, 50000, 100000)
-ENTER = "enter"
-_ENTER_CODES = (10, 13, 141)
 
 
 def can_open_window() -> bool:
@@ -32,14 +31,6 @@ def can_open_window() -> bool:
 def open_window(title: str) -> None:
     """Make a window without a tool bar; nothing happens when it is there."""
     cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-
-
-def name_of_key(code: int) -> str:
-    """``ENTER``, or the character of a key code of OpenCV in lower case; empty for Shift, arrows and the like."""
-    low = code & 0xFF
-    if low in _ENTER_CODES:
-        return ENTER
-    return "" if code & 0xFF00 else chr(low).lower()
 
 
 class OpenWindow:
@@ -94,7 +85,7 @@ class PreviewWindow:
 
     def handle(self, key: int) -> None:
         """Do what a key asks for; Shift makes no difference."""
-        character = name_of_key(key)
+        character, _ = translate_key(key)
         if character == ENTER:
             self._stop()
         elif character == "s":

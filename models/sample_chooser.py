@@ -8,8 +8,9 @@ import numpy as np
 
 from core import interact
 from core.imageio import write_image
+from core.keyboard import ENTER, translate_key
 from models import preview
-from models.preview_window import ENTER, OpenWindow, name_of_key, open_window
+from models.preview_window import OpenWindow, open_window
 
 CHOICE_TITLE = "[p] - next. [space] - switch preview type. [enter] - confirm."
 DEBUG_PAGE = "debug, press update for new"
@@ -74,13 +75,13 @@ def all_outputs(batch: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _show(title, picture):
-    """Show a picture until a key is pressed; returns ``enter`` (also when the window is closed) or the character."""
+    """Show a picture until a key is pressed; returns ``ENTER`` (also when the window is closed) or the character."""
     open_window(title)
     cv2.imshow(title, picture)
     window = OpenWindow(title)
     while True:
         key = cv2.waitKeyEx(_TICK_MILLISECONDS)
         if key != -1:
-            return name_of_key(key)
+            return translate_key(key)[0]
         if window.was_closed():
             return ENTER

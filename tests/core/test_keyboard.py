@@ -8,7 +8,8 @@ from core.keyboard import KeyReader, translate_key
 @pytest.mark.parametrize(
     "code, key",
     [(ord("W"), ("w", True)), (ord("w"), ("w", False)), (ord("?"), ("/", True)), (ord("+"), ("=", True)),
-     (ord(":"), (":", False)), (9, ("\t", False)), (0xFFE1, ("", False)), (0, ("", False))],
+     (ord(":"), (":", False)), (9, ("\t", False)), (0xFFE1, ("", False)), (0, ("", False)), (-1, ("", False)),
+     (10, ("\r", False)), (13, ("\r", False))],
 )  # fmt: skip
 def test_one_form_for_letters_and_signs(code, key):
     assert translate_key(code) == key
@@ -31,5 +32,26 @@ def test_shift_that_is_held_counts_and_caps_lock_too():
         assert reader.take(ord("w"), 5.0) == ("w", shift)
 
 
-def test_modifier_bits_of_gtk_are_dropped():
-    assert KeyReader().take(0x100000 | ord("w"), 5.0) == ("w", False)
+@pytest.mark.parametrize("state", [0, 0x10, 0x12, 0x14, 0x2000])
+def test_modifier_bits_of_gtk_are_dropped(state):
+    reader = KeyReader()
+    reader._modifiers = lambda: 0
+    assert reader.take(state << 16 | ord("w"), 5.0) == ("w", False)
+    assert reader.take((state | 1) << 16 | ord("S"), 5.0) == ("s", True)
+    assert reader.take((state | 1) << 16 | ord("?"), 5.0) == ("/", True)
+    assert reader.take((state | 1) << 16 | 0xFFE1, 5.0) is None
+    assert reader.take(state << 16 | ord("w"), 5.1) == ("w", True)
+
+
+@pytest.mark.parametrize("code", [0xFF50, 0xFF51, 0xFF52, 0xFF53, 0xFF54, 0xFFE3, 0xFFBE, 0x250000, 0x280000, 0xF702])
+def test_arrows_and_other_keys_whose_codes_end_like_letters_are_none(code):
+    reader = KeyReader()
+    for state in (0, 1, 0x10):
+        assert reader.take(state << 16 | code, 5.0) is None
+
+
+@pytest.mark.parametrize(
+    "code, character", [(0xFFAB, "="), (0xFFAD, "-"), (0xFFAF, "/"), (0xFFAE, "."), (0xFFB3, "3"), (0xFF8D, "\r")]
+)
+def test_number_pad_of_gtk(code, character):
+    assert KeyReader().take(0x100000 | code, 5.0)[0] == character

@@ -431,7 +431,7 @@ def test_hint_at_gpu_scheduling_on_windows(monkeypatch, capsys, system):
 
 
 def test_choosing_the_picture_of_the_history(monkeypatch):
-    keys = iter(["p", " ", "p", "enter"])
+    keys = iter(["p", " ", "p", "\r"])
     shown, drawn, taken = [], [], []
 
     def show(title, picture):

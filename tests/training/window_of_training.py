@@ -9,7 +9,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from models.preview_window import HISTORY_RANGES, PreviewWindow, name_of_key
+from core.keyboard import translate_key
+from models.preview_window import HISTORY_RANGES, PreviewWindow
 from models.previewer import PreviewState
 from models.sample_chooser import choose_sample
 from models.trainer import STOP
@@ -38,7 +39,7 @@ def show_preview():
 
     def tell(key):
         handle(key)
-        if name_of_key(key):
+        if translate_key(key)[0]:
             print(f"page {window.page % 2} range {HISTORY_RANGES[window.history_range]}", flush=True)
 
     window.handle = tell
