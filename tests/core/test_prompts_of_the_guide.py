@@ -143,6 +143,7 @@ def test_training_asks_for_devices(monkeypatch):
     calls = []
     log = SimpleNamespace(setLevel=lambda level: None)
     monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(get_logger=lambda: log))
+    monkeypatch.setitem(sys.modules, "core.nn", SimpleNamespace())
     monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments: calls.append(arguments) or [])
     flags = Namespace(notebook=False, seed=None, cpu_only=False, force_gpu_idxs=None, silent_start=False)
     assert TrainingSession(flags)._devices() == [] and calls == [(False, None, False)]
