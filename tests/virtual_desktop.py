@@ -1,5 +1,6 @@
 """A display of their own for tests that need a real window, and a person at its mouse and keyboard."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -7,16 +8,21 @@ import time
 from contextlib import contextmanager
 
 import cv2
+import numpy as np
 
 HAS_DISPLAY = all(shutil.which(name) for name in ("Xvfb", "xdotool", "import"))
 
 
 @contextmanager
-def virtual_display(size="1400x1024x24"):
-    """Start Xvfb on a free display number, which it chooses itself, and yield its name, for example ``":7"``."""
+def virtual_display(size="1400x1024x24", memory=None):
+    """Start Xvfb on a free display number, which it chooses itself, and yield its name, for example ``":7"``.
+
+    The screen is a file in the folder ``memory``, if given, without the mouse: see :func:`read_screen`.
+    """
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", size, "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", size, "-nolisten", "tcp"]
+        + ([] if memory is None else ["-fbdir", str(memory), "-nocursor"]),
         pass_fds=[writing],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -30,6 +36,17 @@ def virtual_display(size="1400x1024x24"):
     finally:
         server.terminate()
         server.wait(60)
+
+
+def read_screen(memory):
+    """(H, W, 3) uint8 BGR picture of what is on a virtual display now; its screen is in the folder ``memory``.
+
+    An X window dump: a header of big-endian numbers, a colour table, then four bytes a pixel.
+    """
+    data = np.fromfile(memory / "Xvfb_screen0", np.uint8)
+    header = data[:100].view(">u4")
+    start, height, line = int(header[0] + 12 * header[19]), int(header[5]), int(header[12])
+    return data[start : start + height * line].reshape(height, line // 4, 4)[:, : int(header[4]), :3].copy()
 
 
 def display_environment(display, **variables):
@@ -76,6 +93,20 @@ class Desktop:
         window = self.do("search", "--sync", "--onlyvisible", "--name", title).split()[-1]
         self.do("windowfocus", "--sync", window)
         return window
+
+    def close(self, window):
+        """Ask a window to close, as the button in its frame would; there is no window manager that has frames."""
+        library = ctypes.CDLL("libX11.so.6")
+        library.XOpenDisplay.restype = ctypes.c_void_p
+        library.XInternAtom.restype = ctypes.c_ulong
+        connection = ctypes.c_void_p(library.XOpenDisplay(self.display.encode()))
+        protocols, closing = (
+            library.XInternAtom(connection, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")
+        )
+        # XClientMessageEvent: type, serial, send_event, display, window, message_type, format, data; padded to 24 longs.
+        message = (ctypes.c_long * 24)(33, 0, 1, 0, int(window), protocols, 32, closing)
+        library.XSendEvent(connection, ctypes.c_ulong(int(window)), 0, ctypes.c_long(0), ctypes.byref(message))
+        library.XCloseDisplay(connection)
 
     def picture(self, path):
         """Screenshot as (H, W, 3) uint8 BGR, by ImageMagick."""

@@ -1,26 +1,18 @@
-"""Every key and mouse action of the manual extractor: the state behind the window, its picture, and the real window."""
+"""Every key and mouse action of the manual extractor: the state behind the window, and its picture."""
 
-import subprocess
 import sys
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-import skimage.data
-from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
-from facelib.drawing import BLUE, CYAN, GREEN
+from facelib.drawing import CYAN, GREEN
 from facelib.face_type import FaceType
 from facelib.landmarks import MEAN_FACE_68
 from samplelib import picture_window
-from samplelib.aligned_face import read_metadata
 from samplelib.extraction import ExtractSettings
 from samplelib.manual_marking import ManualMarking
 from samplelib.manual_window import draw_view
 from samplelib.picture_window import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP, display_problem
-
-ROOT = Path(__file__).parents[2]
 
 
 def answer(marking):
@@ -246,81 +238,3 @@ def test_displays_that_are_not_there(monkeypatch):
     assert ":4711 does not answer" in display_problem()
     monkeypatch.setattr(picture_window.importlib.util, "find_spec", lambda name: None)
     assert "pip install PyQt5" in display_problem()
-
-
-@pytest.fixture
-def desktop():
-    if not HAS_DISPLAY:
-        pytest.skip("needs Xvfb, xdotool and ImageMagick")
-    with virtual_display() as display:
-        yield Desktop(display)
-
-
-def wait_for_the_mark(desktop, color, rect, path):
-    """Wait until the window, in the corner of the screen, has landmarks of a color and a rectangle at its place."""
-    left, top, right, bottom = rect
-
-    def is_drawn():
-        picture = desktop.picture(path)
-        inside = picture[max(top, 0) : bottom, max(left, 0) : right]
-        edges = picture[bottom, right - 5 : right], picture[bottom - 5 : bottom, right]
-        return (inside == color).all(axis=2).sum() > 50 and all((edge == BLUE).all() for edge in edges)
-
-    wait_until(is_drawn)
-
-
-def _is_open(desktop):
-    search = ["xdotool", "search", "--name", "Manual pass"]
-    return subprocess.run(search, env=display_environment(desktop.display), capture_output=True).stdout.strip()
-
-
-def test_the_real_window(desktop, tmp_path):
-    """Four frames: accepted, skipped, drawn as a rectangle, left out."""
-    frames, output = tmp_path / "frames", tmp_path / "aligned"
-    frames.mkdir()
-    portrait = np.ascontiguousarray(skimage.data.astronaut()[:300, 60:460, ::-1])
-    for number in range(4):
-        cv2.imwrite(str(frames / f"{number}.png"), portrait)
-    options = ["--input-dir", frames, "--output-dir", output, "--face-type", "full_face", "--image-size", "256"]
-    options += ["--jpeg-quality", "90", "--max-faces-from-image", "0", "--output-debug", "--manual-window-size", "0"]
-    options += ["--detector", "manual"]
-    process = subprocess.Popen(
-        [sys.executable, "main.py", "extract", *map(str, options)], cwd=ROOT, env=display_environment(desktop.display),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    debug, screen = tmp_path / "aligned_debug", tmp_path / "screen.png"
-    try:
-        wait_until(lambda: _is_open(desktop) or process.poll() is not None, 300)
-        assert process.poll() is None, process.stdout.read()
-        desktop.focus("Manual pass")
-        desktop.do("mousemove", 1, 1)
-        desktop.do("mousemove", 165, 120)
-        wait_for_the_mark(desktop, GREEN, (65, 20, 265, 220), screen)
-        desktop.do("click", 1)  # lock
-        wait_for_the_mark(desktop, CYAN, (65, 20, 265, 220), screen)
-        desktop.do("mousemove", 300, 250)
-        desktop.do("key", "Return")
-        wait_until(lambda: (debug / "0.jpg").exists())
-        desktop.do("key", "space")
-        wait_until(lambda: (debug / "1.jpg").exists())
-        desktop.do("mousemove", 165, 120)
-        wait_for_the_mark(desktop, GREEN, (65, 20, 265, 220), screen)
-        desktop.do("click", 3)  # manual rectangle from the nose
-        desktop.do("mousemove", 225, 120)
-        wait_for_the_mark(desktop, GREEN, (105, 60, 225, 180), screen)
-        desktop.do("click", 1)
-        wait_for_the_mark(desktop, CYAN, (105, 60, 225, 180), screen)
-        desktop.do("key", "Return")
-        wait_until(lambda: (debug / "2.jpg").exists())
-        desktop.do("key", "q")
-        text, _ = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait(60)
-    assert process.returncode == 0, text
-    assert sorted(path.name for path in output.glob("*.jpg")) == ["0_0.jpg", "2_0.jpg"]
-    found = read_metadata(output / "0_0.jpg").source_landmarks
-    assert np.linalg.norm(found[30] - (164, 127)) < 6  # the tip of the nose
-    drawn = read_metadata(output / "2_0.jpg")
-    assert np.allclose(drawn.source_landmarks[30], (165, 120), atol=1)
-    assert drawn.source_rect.tolist() == pytest.approx([105, 60, 225, 180], abs=1)
