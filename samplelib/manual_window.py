@@ -170,20 +170,21 @@ class _Window:
 def draw_view(frame: np.ndarray, marking: ManualMarking, settings: ExtractSettings, scale: float) -> np.ndarray:
     """The picture in the window, uint8 BGR: frame, help, rectangle, landmarks (cyan when locked) and crop.
 
-    A small rectangle is shown enlarged.
+    A small rectangle is shown enlarged, with all that is drawn in it.
     """
     height, width = (max(1, round(side * scale)) for side in frame.shape[:2])
     view = cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR)
-    if marking.help_shown:
-        view = cv2.add(view, _help_picture(height, width))
     to_view = np.array([[scale, 0, 0], [0, scale, 0]])
     if marking.half_size <= SMALL_HALF_SIZE:
         zoom = _zoom(marking, scale, width, height)
         view = cv2.warpAffine(view, zoom, (width, height))
         to_view = zoom @ np.vstack([to_view, [0, 0, 1]])
+    if marking.help_shown:
+        view = cv2.add(view, _help_picture(height, width))
     if marking.rect is None:
         return view
-    rect = tuple(int(value * scale) for value in marking.rect)
+    corners = transform_points(np.array(marking.rect, np.float64).reshape(2, 2), to_view)
+    rect = tuple(int(value) for value in corners.flat)
     if marking.landmarks is None:
         cv2.rectangle(view, rect[:2], rect[2:], BLUE, 2)
         return view

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from facelib.drawing import CYAN, GREEN
+from facelib.drawing import BLUE, CYAN, GREEN
 from facelib.face_type import FaceType
 from facelib.landmarks import MEAN_FACE_68
 from samplelib import picture_window
@@ -219,6 +219,11 @@ def test_view_enlarges_a_small_rectangle(settings):
     rows, columns = np.nonzero((view == (10, 200, 30)).all(axis=2))
     assert np.ptp(rows) == pytest.approx(100, abs=8) and np.ptp(columns) == pytest.approx(100, abs=8)
     assert (rows.mean(), columns.mean()) == pytest.approx((200, 300), abs=4)
+    marking.rect, marking.help_shown = (280, 180, 320, 220), True
+    view = draw_view(frame, marking, settings, 1.0)
+    rows, columns = np.nonzero((view == BLUE).all(axis=2))  # around the place, as large as it is shown
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == pytest.approx((100, 300, 200, 400), abs=2)
+    assert (view[:20, :400] == 255).all(axis=2).any()  # the help is not enlarged
 
 
 @pytest.mark.parametrize("face_type", [FaceType.MARK_ONLY, FaceType.HEAD])
