@@ -13,15 +13,22 @@ from mainscripts import merge_steps, merge_video
 
 
 class StubModel:
-    """Mixes what it sees into the stored face, so that every frame's result differs."""
+    """Mixes what it sees into the stored face, so that every frame's result differs.
+
+    With ``STOP_AFTER_FACES`` in the environment it predicts that many and then waits, so that a run cannot end.
+    """
 
     name, class_name, iteration, resolution, face_type = "stub", "SAEHD", 1, 64, FaceType.FULL
 
     def __init__(self):
+        self.faces_left = int(os.environ.get("STOP_AFTER_FACES", sys.maxsize))
         data = load("merge_inputs.npz")
         self.parts = [unit(data[name]) for name in ("face_u8", "prd_mask_u8", "dst_mask_u8")]
 
     def predict(self, faces, morph=1.0):
+        self.faces_left -= len(faces)
+        if self.faces_left < 0:
+            os.read(0, 1)  # Nothing comes: the run stands still until it is killed.
         face, *masks = self.parts
         return 0.5 * faces + 0.5 * face, *(np.stack([mask] * len(faces)) for mask in masks)
 

@@ -1,9 +1,11 @@
 """A workspace with frames and aligned faces, and the merge command run on it."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -12,11 +14,27 @@ from merge_stubs import load
 
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
+from merger.journal import JOURNAL_NAME
 from samplelib.aligned_face import FaceMetadata, save_face
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 INPUTS = load("merge_inputs.npz")
+
+
+def interrupt(process, how, is_time):
+    """Send a signal to a merge that cannot end by itself as soon as ``is_time()``; returns what it wrote.
+
+    The limit ends only a test that would hang.
+    """
+    end = time.monotonic() + 300
+    while not is_time():
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            raise AssertionError(f"the run did not come so far: {process.communicate()[0]}")
+        time.sleep(0.005)
+    process.send_signal(how)
+    return process.communicate(timeout=300)[0]
 
 
 class Workspace:
@@ -55,8 +73,14 @@ class Workspace:
 
     def merge(self, *extra, answers=""):
         process = self.start(*self.arguments(*extra))
-        output, _ = process.communicate(answers, timeout=120)
+        output, _ = process.communicate(answers, timeout=600)
         return process.returncode, output
+
+    def noted(self):
+        """How many frames the journal of the run calls done."""
+        path = self.merged / JOURNAL_NAME
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+        return len({json.loads(line)["stem"] for line in lines if line})
 
     def results(self):
         files = [*self.merged.glob("0*.png"), *self.masks.glob("0*.png")]
