@@ -22,6 +22,9 @@ from samplelib.aligned_face import FaceMetadata, save_face
 DEBUG_JPEG_QUALITY = 50
 INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
 
+# Every file is flushed to the disk before it counts; so many threads wait for that at the same time.
+_WRITERS = 8
+
 # A box this many times smaller than the crop that its landmarks ask for is a wrong detection.
 _LARGEST_CROP_TO_RECT = 4
 
@@ -125,13 +128,14 @@ def extract_frames(
     batch_size : int
         Frames handed to a finder together.
     workers : int, optional
-        Threads for loading, and as many for writing; all cores by default.
+        Threads for loading, and as many for writing; by default one a core, and more for writing, which waits for the disk.
 
     Raises
     ------
     UserError
         When a file cannot be written (full disk).
     """
+    writers = workers or max(cpu_count(), _WRITERS)
     workers = workers or cpu_count()
     free_finders = SimpleQueue()
     for finder in finders:
@@ -155,7 +159,7 @@ def extract_frames(
         batches = stack.enter_context(closing(_batches(loaded, batch_size)))
         found = stack.enter_context(closing(ordered_map(find, batches, len(finders), ahead=1)))
         pairs = (pair for outcome in found for pair in _value(outcome))
-        for outcome in stack.enter_context(closing(ordered_map(write, pairs, workers))):
+        for outcome in stack.enter_context(closing(ordered_map(write, pairs, writers, 0))):
             yield _value(outcome)
 
 

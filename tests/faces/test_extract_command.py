@@ -225,7 +225,7 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(tmp_path, portrait, s
     assert extract(folder, whole, "--output-debug") == 0
     process = _start(folder, broken, "--output-debug")
     deadline = time.monotonic() + 60
-    while len(list(broken.glob("*.jpg")) if broken.is_dir() else []) < 7 and time.monotonic() < deadline:
+    while len(read_state(broken).results) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(stop)
     output, _ = process.communicate(timeout=60)
@@ -240,6 +240,54 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(tmp_path, portrait, s
     assert extract(folder, broken, "--output-debug") == 0
     assert contents(broken) == contents(whole)
     assert contents(tmp_path / "broken_debug") == contents(tmp_path / "whole_debug")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of one megabyte in a folder, and a function that gives it another size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"a disk cannot be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield (
+            folder,
+            lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True, timeout=60),
+        )
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, timeout=60)
+
+
+@pytest.mark.skipif(not shutil.which("mount") or sys.platform != "linux", reason="disks are mounted as Linux does")
+def test_a_full_disk(small_disk, tmp_path, portrait):
+    """The run ends with a line that names the file; what it had finished is whole, and a larger disk gets the rest."""
+    disk, resize = small_disk
+    folder, whole, output = tmp_path / "frames", tmp_path / "whole", disk / "aligned"
+    folder.mkdir()
+    for number in range(28):
+        cv2.imwrite(str(folder / f"a_{number}_b.png"), np.roll(portrait, number, axis=1))
+    (folder / "a_7_b.png").write_bytes(b"damaged")
+    better = ("--jpeg-quality", "100", "--output-debug")
+    assert extract(folder, whole, *better) == 0
+    process = _start(folder, output, *better)
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode == 1, text
+    (problem,) = (line for line in text.splitlines() if "No space left on device" in line)
+    assert str(disk) in problem and "Traceback" not in text
+    state = read_state(output)
+    assert state.interrupted and 0 < len(state.results) < 28
+    for result in state.results.values():
+        for name in result.files:
+            assert (output / name).read_bytes() == (whole / name).read_bytes()
+    assert not (output / REPORT_NAME).exists()
+    for written, complete in ((output, whole), (disk / "aligned_debug", tmp_path / "whole_debug")):
+        for path in written.glob("*.jpg"):  # no half picture under the name of a whole one
+            assert path.read_bytes() == (complete / path.name).read_bytes()
+    resize("32m")
+    assert extract(folder, output, *better) == 0
+    assert contents(output) == contents(whole)
+    assert contents(disk / "aligned_debug") == contents(tmp_path / "whole_debug")
 
 
 def test_frames_straight_from_a_video(tmp_path, portrait):
