@@ -13,6 +13,7 @@ _SHIFT_KEYS = (0xFFE1, 0xFFE2)
 _KEYPAD = {0xFF89: TAB, 0xFF8D: ENTER, **{0xFF80 + ord(character): character for character in " *+,-./0123456789="}}
 _SHIFT_MASK, _LOCK_MASK = 1, 2
 _SHIFT_SECONDS = 0.2
+_IDLE_POLLS = 3
 
 
 def translate_key(code: int) -> tuple[str, bool]:
@@ -35,11 +36,13 @@ class KeyReader:
     """Reads keys of OpenCV's windows.
 
     OpenCV built with Qt, as its Linux packages are, reports letters always in lower case, and Shift as a key of its own
-    without its release. A letter counts as shifted when Shift was pressed just before it, or is held down now.
+    without its release. A letter counts as shifted when Shift was pressed just before it, or is held down now. On a
+    busy machine both may be read long after they were pressed: then Shift counts until no key has come while it was up.
     """
 
     def __init__(self):
         self._shift_at = float("-inf")
+        self._shift_waits, self._idle_polls = False, 0
         self._modifiers = _x11_modifiers()
 
     def poll(self, milliseconds: int) -> tuple[str, bool] | None:
@@ -47,7 +50,11 @@ class KeyReader:
         import cv2
 
         last = None
+        # Asked before the wait: a letter pressed while Shift was down is then in the queue that is read now.
+        is_up = self._shift_waits and not self._modifiers() & _SHIFT_MASK
         code = cv2.waitKeyEx(max(1, milliseconds))
+        if code <= 0 and is_up:
+            self._note_idle()
         while code > 0:
             last = self.take(code) or last
             code = cv2.pollKey()
@@ -58,17 +65,24 @@ class KeyReader:
         now = time.monotonic() if now is None else now
         if code & 0xFFFF in _SHIFT_KEYS:
             self._shift_at = now
+            self._shift_waits, self._idle_polls = True, 0
             return None
         character, shift = translate_key(code)
         if not character:
             return None
         if "a" <= character <= "z" and not shift:
             shift = self._is_shifted(now)
-        self._shift_at = float("-inf")
+        self._shift_at, self._shift_waits = float("-inf"), False
         return character, shift
 
+    def _note_idle(self):
+        """No key came while Shift was up; several times, because the window's queue may lag behind the X server."""
+        self._idle_polls += 1
+        if self._idle_polls >= _IDLE_POLLS:
+            self._shift_waits = False
+
     def _is_shifted(self, now):
-        if now - self._shift_at < _SHIFT_SECONDS:
+        if self._shift_waits or now - self._shift_at < _SHIFT_SECONDS:
             return True
         held = self._modifiers()
         return bool(held & _SHIFT_MASK) != bool(held & _LOCK_MASK)

@@ -21,8 +21,29 @@ def test_shift_before_a_letter_counts_where_only_lower_case_arrives():
     assert reader.take(0xFFE1, 1.0) is None
     assert reader.take(ord("w"), 1.05) == ("w", True)
     assert reader.take(ord("w"), 1.10) == ("w", False)
-    assert reader.take(0xFFE2, 2.0) is None
-    assert reader.take(ord("w"), 3.0) == ("w", False)
+
+
+def polled(monkeypatch, events):
+    """What a reader makes of the codes that successive waits deliver, Shift being up: empty waits give None."""
+    import cv2
+
+    reader, left = KeyReader(), [list(event) for event in events]
+    reader._modifiers = lambda: 0
+    monkeypatch.setattr("core.keyboard._SHIFT_SECONDS", 0.0)
+    monkeypatch.setattr(cv2, "waitKeyEx", lambda milliseconds: left[0].pop(0) if left[0] else -1)
+    monkeypatch.setattr(cv2, "pollKey", lambda: left[0].pop(0) if left[0] else -1)
+    keys = []
+    while left:
+        keys.append(reader.poll(1))
+        left.pop(0)
+    return keys
+
+
+def test_shift_is_remembered_while_a_busy_machine_lags_and_forgotten_when_it_was_pressed_alone(monkeypatch):
+    shift, w = 0xFFE1, ord("w")
+    assert polled(monkeypatch, [[shift, w]]) == [("w", True)]
+    assert polled(monkeypatch, [[shift], [], [w], [w]]) == [None, None, ("w", True), ("w", False)]
+    assert polled(monkeypatch, [[shift], [], [], [], [w]]) == [None, None, None, None, ("w", False)]
 
 
 def test_shift_that_is_held_counts_and_caps_lock_too():

@@ -8,13 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
 from merge_workspace import Workspace
-from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display
+from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
-from merger.config import MODES, MergeConfig
+from merger.config import CHOICES, MODES, MergeConfig
 from merger.window import error_picture, help_picture, mask_view
 
 HERE = Path(__file__).parent
@@ -27,6 +28,7 @@ STEPS = (
     ("u", "output_face_scale", 1), ("y", "blursharpen_amount", 1), ("i", "image_denoise_power", 1),
     ("o", "bicubic_degrade_power", 1), ("p", "color_degrade_power", 1), ("t", "super_resolution_power", 1),
 )  # fmt: skip
+CYCLES = (("x", "mask_mode"), ("c", "color_transfer_mode"), ("n", "sharpen_mode"), ("b", "two_pass_mode"))
 DOWN = {"w": "s", "e": "d", "r": "f", "u": "j", "y": "h", "i": "k", "o": "l", "p": "semicolon", "t": "g"}
 
 
@@ -46,7 +48,7 @@ class Program:
         self.selector = selectors.DefaultSelector()
         self.selector.register(process.stdout, selectors.EVENT_READ)
         self.state("the window did not open")
-        self.desktop.focus("^Merger")
+        self.window = self.desktop.focus("^Merger")
 
     def key(self, key):
         self.desktop.do("key", key)
@@ -72,9 +74,22 @@ class Program:
             assert data, f"{complaint}: the program ended: {self.text}{self.rest.decode()}"
             self.rest += data
 
-    def leave(self):
-        """Press Esc and wait for the end; returns what the program has written."""
-        self.key("Escape")
+    def shows(self, picture):
+        """Wait until the window shows this picture, exact to the pixel."""
+        wait_until(lambda: self.desktop.shows(picture, self.folder / "screen.png"))
+
+    def merged(self, number):
+        """The merged frame and mask on disk."""
+        name = f"{number + 1:05d}.png"
+        mask = cv2.imread(str(self.folder / "mask" / name), cv2.IMREAD_GRAYSCALE)
+        return cv2.imread(str(self.folder / "merged" / name)), mask
+
+    def leave(self, by_button=False):
+        """Press Esc, or close the window by its button, and wait for the end; returns what the program has written."""
+        if by_button:
+            self.desktop.close(self.window)
+        else:
+            self.key("Escape")
         while data := os.read(self.process.stdout.fileno(), 65536):
             self.rest += data
         text = self.text + self.rest.decode()
@@ -105,25 +120,41 @@ def program(display, tmp_path_factory):
 
 
 def test_keys_in_the_window(program):
-    assert program.press("w")["screen"] == "help"
+    program.shows(help_picture())
+    for key in ("w", "shift+period", "v", "0"):
+        state = program.press(key)
+        assert state["screen"] == "help" and state["config"] == MergeConfig().settings()
+    assert [program.press("Tab")["screen"] for _ in range(2)] == ["main", "help"]
     state = program.press("Tab")
     assert state["screen"] == "main" and state["displayed"] and state["config"] == MergeConfig().settings()
     for number, mode in enumerate(MODES):
         state = program.press(("grave", "1", "2", "3", "4", "5", "6")[number])
         assert state["config"]["mode"] == mode
+    assert program.press("asciitilde")["config"]["mode"] == "original"
     _press_in_hist_match(program)
-    program.press("1")
+    plain = program.press("1")["config"]
+    for key in ("Left", "Right", "Home", "F3", "Delete", "Shift_L", "Control_L"):
+        program.key(key)
+    for key in ("z", "shift+z", "q", "shift+q", "a", "shift+a", "d"):
+        assert program.press(key)["config"] == plain
     for key, name, step in STEPS:
         assert program.press(key)["config"][name] == step
         assert program.press(f"shift+{key}")["config"][name] == 6 * step
         program.press("colon" if key == "p" else f"shift+{DOWN[key]}")
         assert program.press(DOWN[key])["config"][name] == 0
-    for key, name, following in (("x", "mask_mode", 5), ("c", "color_transfer_mode", 2), ("n", "sharpen_mode", 1), ("b", "two_pass_mode", 1)):  # fmt: skip
-        assert program.press(key)["config"][name] == following
+    for key, name in CYCLES:
+        first, count = getattr(MergeConfig(), name), len(CHOICES[name])
+        for number in range(1, count + 1):
+            state = program.press(key if number % 2 else f"shift+{key}")
+            assert state["config"][name] == (first + number) % count
     assert program.press("9")["config"]["pre_sharpen_power"] == 1
     assert program.press("8")["config"]["pre_sharpen_power"] == 0
     assert program.press("asterisk")["config"]["morph_power"] == 99
     assert program.press("parenleft")["config"]["morph_power"] == 100
+    assert program.press("shift+x")["displayed"]
+    program.shows(program.merged(0)[0])
+    for _ in range(len(CHOICES["mask_mode"]) - 1):
+        program.press("x")
 
 
 def _press_in_hist_match(program):
@@ -133,14 +164,22 @@ def _press_in_hist_match(program):
     assert program.press("a")["config"]["hist_match_threshold"] == 243
     assert program.press("shift+a")["config"]["hist_match_threshold"] == 238
     assert program.press("z")["config"]["masked_hist_match"] is False
+    assert program.press("shift+z")["config"]["masked_hist_match"] is True
+    assert program.press("4")["config"]["hist_match_threshold"] == 238
+    assert program.press("q")["config"]["hist_match_threshold"] == 239
+    assert program.press("a")["config"]["hist_match_threshold"] == 238
+    assert program.press("z")["config"]["masked_hist_match"] is True
 
 
 def test_moving_and_viewing_in_the_window(program):
-    for key, scale in (("equal", 1.1), ("plus", 1.2), ("KP_Add", 1.3), ("minus", 1.2), ("underscore", 1.1)):
+    keys = ("equal", "plus", "KP_Add", "minus", "underscore", "KP_Subtract")
+    for key, scale in zip(keys, (1.1, 1.2, 1.3, 1.2, 1.1, 1.0), strict=True):
         assert program.press(key)["scale"] == scale
     assert program.press("v")["mask_view"] is True
-    assert program.press("v")["mask_view"] is False
+    program.shows(mask_view(*program.merged(0)))
+    assert program.press("shift+v")["mask_view"] is False
     assert program.press("7")["settings_shown"] is True
+    assert program.press("7")["settings_shown"] is False
     first = program.press("w")["config"]
     assert program.press("period")["position"] == 1
     assert program.press("e")["config"]["blur_mask_modifier"] == 1
@@ -161,11 +200,16 @@ def test_moving_and_viewing_in_the_window(program):
     assert program.press("comma")["position"] == 4
     assert program.press("shift+w")["config"]["erode_mask_modifier"] == 11
     assert program.press("backslash")["position"] == 0
+    folder = program.folder
+    program.press("parenright")
+    wait_until((folder / "settings.yaml").exists)
+    stored = yaml.safe_load((folder / "settings.yaml").read_text())
+    assert stored["erode_mask_modifier"] == {"interpolation": "linear", 0: 6, 1: 7, 2: 8, 3: 10, 4: 11}
+    assert [program.press("period")["position"] for _ in range(3)] == [1, 2, 3]
     assert program.press("shift+comma")["position"] == 0
     program.press("shift+period")
     program.press("0")
     program.leave()
-    folder = program.folder
     assert sorted(path.name for path in (folder / "merged").glob("*.png")) == [f"{n + 1:05d}.png" for n in range(5)]
     stored = yaml.safe_load((folder / "settings.yaml").read_text())
     assert stored["erode_mask_modifier"] == {"interpolation": "hold", 0: 6, 1: 7, 2: 8, 3: 10, 4: 11}
@@ -186,7 +230,7 @@ def test_the_command_opens_the_window_and_goes_on_with_its_session(display, tmp_
         try:
             for key in keys:
                 program.press(key)
-            return program.leave()
+            return program.leave(by_button=len(keys) > 3)
         finally:
             program.end()
 
