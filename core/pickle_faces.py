@@ -17,6 +17,11 @@ _TOKENS = re.compile(_VALUE, re.DOTALL)
 _MOST_KNOWN = 5000
 _DEEPEST = 4
 _CONTAINERS = 5
+_MOST_VALUES = 40
+_BYTES_PER_VALUE = 64
+_LONGEST_KNOWN = 63
+FACE_DEPTH = 3
+"""How many containers a face has inside each other, at most."""
 _LANDMARKS = 68
 _NONE, _SHORT_GET, _LONG_GET = b"Nhj"
 _PLAIN = frozenset({str, int, float, bool, type(None)})
@@ -65,6 +70,8 @@ def face_at(machine: Any) -> bool:
     if _landmarks(machine, entries) and _to_end(machine, entries):
         machine.set_items(face, entries)
         machine.stack.append(face)
+        machine.faces[id(face)] = face
+        machine.faces_size += _MOST_VALUES + (machine.at - start) // _BYTES_PER_VALUE
     else:
         machine.stack.append(face)
         machine.marks.append(machine.stack)
@@ -179,7 +186,7 @@ def _learned(machine, tokens):
         if kind in (_SHORT_GET, _LONG_GET):
             index = reference(token)
             value = machine.memo.get(index, machine) if index < machine.memo_size else machine
-            if type(value) not in _PLAIN:
+            if type(value) not in _PLAIN or (type(value) is str and len(value) > _LONGEST_KNOWN):
                 return None
             values.append(value)
         else:

@@ -5,31 +5,29 @@ proportion to the bytes read.
 """
 
 import struct
-from typing import Any
 
 import numpy as np
 
 from core.pickle_faces import face_at
 from core.pickle_objects import (
     ARRAYS,
+    LEAST_BUDGET,
+    MOST_DEPTH,
     NDARRAY,
     RECONSTRUCT,
+    Damaged,
     Holder,
     Pending,
     Refused,
     StandIn,
-    StoredPath,
     make_array,
     printable,
 )
-from core.pickle_pairs import LAYOUTS, PairBlock
+from core.pickle_pairs import LAYOUTS
 from core.pickle_vectors import vector_at
 
-_MOST_DEPTH = 24
-_LEAST_BUDGET = 100_000
 _BYTES_PER_OPERATION = 4
 _BYTES_PER_CONTAINER = 24
-_BYTES_PER_SHARED_VALUE = 4
 _LONGEST_INTEGER = 16
 _GREATEST_KEY = 1 << 31
 _LEAST_COPIES = 32 << 20
@@ -38,17 +36,13 @@ _LONGEST_GLOBAL = 300
 _LEAST_VIEW = 1024
 _HIGHEST_PROTOCOL = 5
 
-_PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
 _ONLY_TEXT = frozenset({str})
+_SHAREABLE = frozenset({list, dict, tuple, Holder})
 _STOP, _MEMOIZE, _SHORT_GET, _NONE, _ONE_BYTE = ord("."), 0x94, ord("h"), ord("N"), ord("K")
 
 _u16, _u32, _u64 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q"))
 _i32 = struct.Struct("<i").unpack_from
 _f64 = struct.Struct(">d").unpack_from
-
-
-class Damaged(Exception):
-    """The pickle is cut off, damaged, or an attempt to use up memory or time; the text is for the user."""
 
 
 class LostPair(Exception):
@@ -65,6 +59,8 @@ class Machine:
         "containers",
         "copies",
         "data",
+        "faces",
+        "faces_size",
         "known",
         "marks",
         "memo",
@@ -78,11 +74,12 @@ class Machine:
         self.classes = ARRAYS if not classes else {**ARRAYS, **classes}
         self.stack, self.marks, self.memo = [], [], {}
         self.known = {}  # plain values by operation, for core.pickle_faces; of no use once a remembered value changes
+        self.faces, self.faces_size = {}, 0  # read by core.pickle_faces and untouched since; their share of the budget
         self.memo_size = 0
         size = len(data) - at
-        self.operations = _LEAST_BUDGET + size // _BYTES_PER_OPERATION
+        self.operations = LEAST_BUDGET + size // _BYTES_PER_OPERATION
         self.copies = _LEAST_COPIES + _COPIES_PER_BYTE * size
-        self.containers = _LEAST_BUDGET + size // _BYTES_PER_CONTAINER
+        self.containers = LEAST_BUDGET + size // _BYTES_PER_CONTAINER
 
     def run(self):
         """Work through the opcodes up to STOP and return the one value left."""
@@ -207,7 +204,7 @@ def _frame(machine):
 
 
 def _mark(machine):
-    if len(machine.marks) > 2 * _MOST_DEPTH:
+    if len(machine.marks) > 2 * MOST_DEPTH:
         raise Damaged("is nested too deeply")
     machine.marks.append(machine.stack)
     machine.stack = []
@@ -316,6 +313,7 @@ def _short_tuple(count):
 def _set_item(machine):
     stack = machine.stack
     value, key, target = stack.pop(), stack.pop(), stack[-1]
+    machine.faces.pop(id(target), None)
     if type(target) is not dict:
         raise Damaged("is damaged (an entry for something that is no dictionary)")
     _check_key(key)
@@ -324,6 +322,7 @@ def _set_item(machine):
 
 def _set_items(machine):
     items = machine.pop_mark()
+    machine.faces.pop(id(machine.stack[-1]), None)
     machine.set_items(machine.stack[-1], items)
 
 
@@ -346,6 +345,8 @@ def _get(machine, index, size):
             return
         machine.at += 1
     machine.at += size
+    if type(value) in _SHAREABLE:  # what comes next could change a face, or use it again
+        machine.faces.clear()
     machine.stack.append(value if type(value) is not Pending else _completed(value))
 
 
@@ -447,60 +448,3 @@ def _operations():
 
 
 _OPERATIONS = _operations()
-
-
-_NUMPY_TYPES = frozenset(np.dtype(code).type for code in ("?", *"bhilqBHILQefd"))
-_LARGE_TYPES = frozenset({str, bytes, np.ndarray, PairBlock})
-_BYTES_PER_UNIT = 64
-_LEAF_TYPES = _PLAIN_TYPES | _NUMPY_TYPES | {np.ndarray, StoredPath, PairBlock}
-_SMALL_TYPES = _LEAF_TYPES - _LARGE_TYPES
-
-
-def check_values(root: Any, stored_size: int) -> None:
-    """Refuse cycles, deep nesting, and structures that sharing makes far larger than the bytes that store them."""
-    budget = _LEAST_BUDGET + stored_size // _BYTES_PER_SHARED_VALUE
-    sizes = {}
-
-    def size_of(value, depth):
-        kind = type(value)
-        if kind in _LEAF_TYPES:
-            return 1
-        if kind is memoryview:
-            raise Damaged("holds loose bytes")
-        if depth > _MOST_DEPTH:
-            raise Damaged("is nested too deeply")
-        known = sizes.get(id(value))
-        if known is not None:
-            if known == 0:
-                raise Damaged("contains itself")
-            return known
-        sizes[id(value)] = 0
-        total = 1
-        for part in value.values() if kind is dict else _parts(kind, value):
-            kind_of_part = type(part)
-            if kind_of_part in _SMALL_TYPES:
-                total += 1
-            elif kind_of_part in _LEAF_TYPES:
-                total += 1 + _stored_bytes(part) // _BYTES_PER_UNIT
-            elif kind_of_part is list and len(part) == 2 and type(part[0]) is float and type(part[1]) is float:
-                total += 3
-            else:
-                total += size_of(part, depth + 1)
-        if total > budget:
-            raise Damaged("unfolds to far more values than its size justifies")
-        sizes[id(value)] = total
-        return total
-
-    size_of(root, 0)
-
-
-def _stored_bytes(value):
-    return len(value) if type(value) in (str, bytes) else value.nbytes
-
-
-def _parts(kind, value):
-    if kind is list or kind is tuple:
-        return value
-    if kind is Holder:
-        return value.attributes.values()
-    raise Refused(f"a bare {value.name if kind is StandIn else kind.__name__}")

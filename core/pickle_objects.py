@@ -11,6 +11,10 @@ import numpy as np
 _DTYPE_CODE = re.compile(r"[<>=|]?([biuf])([1248])")
 _DTYPE_SIZES = {"b": "1", "i": "1248", "u": "1248", "f": "248"}
 _MOST_DIMENSIONS = 16
+MOST_DEPTH = 24
+"""How many containers may be inside each other."""
+LEAST_BUDGET = 100_000
+"""How many operations, containers and values even the smallest pickle may have."""
 
 
 def printable(text: Any, longest: int = 80) -> str:
@@ -21,6 +25,10 @@ def printable(text: Any, longest: int = 80) -> str:
 
 class Refused(Exception):
     """What a pickle asks for is not allowed; the text says what it was."""
+
+
+class Damaged(Exception):
+    """The pickle is cut off, damaged, or an attempt to use up memory or time; the text is for the user."""
 
 
 @dataclass(frozen=True)

@@ -13,32 +13,37 @@ _USUAL_COUNTS = (1000, 68)  # entries of a batch that pickle writes, landmarks o
 class PairBlock:
     """Stands for many elements ``[x, y]`` of the list that it is in; decoded when asked for."""
 
-    __slots__ = ("_dtype", "_stored")
+    __slots__ = ("dtype", "stored")
 
     def __init__(self, stored, dtype):
-        self._stored, self._dtype = stored, dtype
+        self.stored, self.dtype = stored, dtype
 
     def array(self) -> np.ndarray:
         """(n, 2) float64."""
-        size = self._dtype.itemsize
+        size = self.dtype.itemsize
         first = size - _SECOND_FLOAT_AND_REST - 9
-        shape = (len(self._stored) // size, 2)
-        return np.ndarray(shape, ">f8", self._stored, first, (size, 9)).astype(np.float64)
+        shape = (len(self.stored) // size, 2)
+        return np.ndarray(shape, ">f8", self.stored, first, (size, 9)).astype(np.float64)
 
     def memo_indexes(self) -> list[int]:
         """Under which numbers the pairs are remembered, where the pickle says so itself."""
         return self._records()["index"].tolist()
 
+    def __eq__(self, other):
+        return type(other) is PairBlock and self.dtype == other.dtype and self.stored == other.stored
+
+    __hash__ = None
+
     def __len__(self):
-        return len(self._stored) // self._dtype.itemsize
+        return len(self.stored) // self.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
         """Bytes that store it."""
-        return len(self._stored)
+        return len(self.stored)
 
     def _records(self):
-        return np.frombuffer(self._stored, self._dtype)
+        return np.frombuffer(self.stored, self.dtype)
 
 
 class PairLayout:

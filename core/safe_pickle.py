@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from core.errors import FormatError
+from core.pickle_checks import check_values
 from core.pickle_emitter import dump_list, dumps
-from core.pickle_machine import Damaged, LostPair, Machine, check_values
-from core.pickle_objects import PACK_CLASSES, SESSION_CLASSES, Holder, Refused, StoredPath, printable
+from core.pickle_machine import LostPair, Machine
+from core.pickle_objects import PACK_CLASSES, SESSION_CLASSES, Damaged, Holder, Refused, StoredPath, printable
 from core.pickle_pairs import PairBlock
+from core.pickle_templates import Templates
 
 __all__ = [
     "PACK_CLASSES", "SESSION_CLASSES", "Holder", "PairBlock", "StoredPath", "UnsafePickle", "dump_list", "dumps",
@@ -26,6 +28,7 @@ __all__ = [
 
 MEBIBYTE = 1 << 20
 GREATEST_FILE = 4096 * MEBIBYTE
+_FACE_TEMPLATES = Templates()
 
 
 class UnsafePickle(FormatError):
@@ -64,17 +67,24 @@ def loads(data: bytes, name: Any, classes: dict | None = None, compact: bool = F
     FormatError
         When it is damaged, too deep, or would take far more memory than its size justifies.
     """
-    try:
-        return _load_at(data, 0, name, classes, compact)[0]
-    except LostPair:
-        return _load_at(data, 0, name, classes, False)[0]
+    if not compact or classes or type(data) is not bytes:
+        return _load_whole(data, name, classes, compact)
+    value = _FACE_TEMPLATES.read(data)
+    if value is None:
+        value = _load_whole(data, name, classes, compact)
+        _FACE_TEMPLATES.learn(data, value, lambda other: _load_whole(other, name, classes, compact))
+    return value
 
 
 def joined_pairs(value: Any) -> Any:
     """A list read ``compact`` as one (n, 2) array if it holds blocks, anything else as it is."""
-    if type(value) is list and any(type(item) is PairBlock for item in value):
+    if type(value) is not list:
+        return value
+    if len(value) == 1 and type(value[0]) is PairBlock:
+        return value[0].array()
+    if any(type(item) is PairBlock for item in value):
         blocks = [item.array() if type(item) is PairBlock else np.reshape(item, (-1, 2)) for item in value]
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        return np.concatenate(blocks)
     return value
 
 
@@ -123,15 +133,32 @@ def read_limited(path: Any, most_bytes: int = GREATEST_FILE) -> bytes:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Without Python's search for cycles, which takes most of the time where very many values are made but no cycles."""
+def uncollected(lasting: bool = False) -> Iterator[None]:
+    """Without Python's search for cycles, which takes most of the time where very many values are made but no cycles.
+
+    Parameters
+    ----------
+    lasting : bool
+        The values will be kept, so count all that there are as old at the end. The next search for young ones would
+        otherwise go through them all.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if lasting:
+            gc.freeze()
+            gc.unfreeze()
         if collecting:
             gc.enable()
+
+
+def _load_whole(data, name, classes, compact):
+    try:
+        return _load_at(data, 0, name, classes, compact)[0]
+    except LostPair:
+        return _load_at(data, 0, name, classes, False)[0]
 
 
 def _load_at(data, at, name, classes, compact):
@@ -139,7 +166,7 @@ def _load_at(data, at, name, classes, compact):
     try:
         with uncollected():
             value = machine.run()
-            check_values(value, len(data) - at)
+            check_values(value, len(data) - at, machine.faces, machine.faces_size)
     except Refused as error:
         raise UnsafePickle(name, error) from None
     except Damaged as error:

@@ -116,7 +116,7 @@ def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
 
 def open_pack(path: Any) -> list[Sample]:
     """Samples of a packed faceset, in its order."""
-    with safe_pickle.uncollected():
+    with safe_pickle.uncollected(lasting=True):
         return [
             Sample(
                 name=entry.filename,

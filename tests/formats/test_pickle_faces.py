@@ -111,3 +111,66 @@ def test_a_name_before_any_operation_of_a_face_is_refused(writer):
         with pytest.raises(safe_pickle.UnsafePickle, match="os.system"):
             hostile = memoryview(data[:place] + HOSTILE_NAME + data[place:])
             safe_pickle.loads(hostile, "pack", safe_pickle.PACK_CLASSES, compact=True)
+
+
+def remembered(data, word):
+    """Under which number the dictionary that holds ``word`` is remembered."""
+    place, last, count = data.index(word), None, 0
+    for operation, _, at in pickletools.genops(data):
+        if at > place:
+            return last
+        if operation.name == "EMPTY_DICT":
+            last = count
+        count += operation.name == "MEMOIZE"
+
+
+def with_end(operations, faces=5):
+    """A pack of faces and, as its last element, what the operations leave; ``%b`` fetches the fourth face."""
+    data = pickle.dumps([face(number, 9) for number in range(faces)], 4)
+    number = remembered(data, b"00003_0.jpg")
+    fetch = bytes((104, number)) if number < 256 else b"j" + number.to_bytes(4, "little")
+    return data[:-2] + operations.replace(b"%b", fetch) + b"e."
+
+
+@pytest.mark.parametrize(
+    "operations, message",
+    [
+        (b"%b\x8c\x01a%bs", "contains itself"),
+        (b"%b(\x8c\x01a%bu", "contains itself"),
+        (b"%b\x8c\x01a](%bes", "contains itself"),
+        (b"%b\x8c\x01a" + b"]" * 30 + b"a" * 29 + b"s", "nested too deeply"),
+        (b"%b" + b"\x85" * 30, "nested too deeply"),
+        (b"%b\x8c\x01a]s", None),
+    ],
+)
+def test_a_face_that_is_used_again_is_checked_again(operations, message):
+    for compact in (True, False):
+        data = with_end(operations)
+        if message is None:
+            value = safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, compact=compact)
+            assert value[3] is value[5] and value[3]["a"] == []
+            continue
+        with pytest.raises(FormatError, match=message):
+            safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, compact=compact)
+
+
+@pytest.mark.parametrize(
+    "more", [b"(\x8c\x01a" + b"]" * 30 + b"a" * 29 + b"u", b"\x8c\x01a" + b"]" * 30 + b"a" * 29 + b"s"]
+)
+def test_a_face_that_is_changed_at_once_is_checked_again(more):
+    data = pickle.dumps([face(number, 9) for number in range(5)], 4)
+    for compact in (True, False):
+        with pytest.raises(FormatError, match="nested too deeply"):
+            changed = memoryview(data[:-2] + more + b"e.")
+            safe_pickle.loads(changed, "pack", safe_pickle.PACK_CLASSES, compact=compact)
+
+
+def test_faces_used_again_and_again_unfold_no_further_than_one_by_one():
+    """Each list holds the last one twice: small in the file, but 2 to the power of 20 faces."""
+    data = with_end(b"](%b%be\x94")
+    first = sum(operation.name == "MEMOIZE" for operation, _, _ in pickletools.genops(data)) - 1
+    fetch = [b"j" + (first + number).to_bytes(4, "little") for number in range(20)]
+    bomb = data[:-2] + b"".join(b"](" + one + one + b"e\x94" for one in fetch) + b"e."
+    for compact in (True, False):
+        with pytest.raises(FormatError, match="unfolds to far more"):
+            safe_pickle.loads(memoryview(bomb), "pack", safe_pickle.PACK_CLASSES, compact=compact)
