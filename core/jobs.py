@@ -42,26 +42,27 @@ class Job:
 
 @dataclass
 class JobState:
-    """What earlier runs of a job left: finished commands, how watched paths looked, and hashes of files."""
+    """What earlier runs of a job left: finished steps, the one begun, how watched paths looked, and hashes of files."""
 
     path: Path
     finished: dict = field(default_factory=dict)
     left: dict = field(default_factory=dict)
     hashes: dict = field(default_factory=dict)
+    begun: dict = field(default_factory=dict)
 
     @classmethod
     def load(cls, workspace: Path) -> "JobState":
         path = workspace / STATE_NAME
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(path, content["finished"], content["left"], content["hashes"])
+            return cls(path, content["finished"], content["left"], content["hashes"], content.get("begun", {}))
         except FileNotFoundError:
             return cls(path)
         except (OSError, ValueError, KeyError, TypeError):
             raise FormatError(path, "is damaged; delete it to run all steps again") from None
 
     def save(self):
-        content = {"finished": self.finished, "left": self.left, "hashes": self.hashes}
+        content = {"finished": self.finished, "left": self.left, "hashes": self.hashes, "begun": self.begun}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(self.path, json.dumps(content).encode())
 
@@ -93,9 +94,31 @@ class JobState:
             and all(self.left.get(pattern) == self.fingerprint(pattern) for pattern in step.reads)
         )
 
+    def begin(self, job: Job, index: int) -> int | None:
+        """Note that a step begins; how many of its commands an earlier run of it, which was stopped, has finished.
+
+        None when the step was not begun before, or its commands or what it reads have changed since.
+        """
+        step, label = job.steps[index], _label(job, index)
+        entry = {
+            "commands": [list(command) for command in step.commands],
+            "reads": {pattern: self.fingerprint(pattern) for pattern in step.reads},
+        }
+        earlier = self.begun.get(label)
+        done = earlier["done"] if earlier is not None and {**earlier, "done": 0} == {**entry, "done": 0} else None
+        self.begun = {label: entry | {"done": done or 0}}
+        self.save()
+        return done
+
+    def note_command(self, job: Job, index: int):
+        """Note that the next command of the step begun has finished."""
+        self.begun[_label(job, index)]["done"] += 1
+        self.save()
+
     def record(self, job: Job, index: int):
         """Note that a step has finished, and how everything that it touched looks now."""
         step = job.steps[index]
+        self.begun = {}
         self.finished[_label(job, index)] = [list(command) for command in step.commands]
         touched = {pattern for other in job.steps for pattern in (*other.reads, *other.writes)
                    if any(overlap(pattern, written) for written in step.writes)}  # fmt: skip

@@ -47,13 +47,15 @@ def run(options):
             interact.info(f"{where}")
             for pattern in step.writes:
                 remove_torn(pattern)
+            done = state.begin(job, index)
             events.emit("job_step", job=job.name, step=step.name, state="running")
-            for command in step.commands:
-                code = _call(command, options)
+            for number, command in enumerate(step.commands[done or 0 :]):
+                code = _call(_resumed(command) if number == 0 and done is not None else command, options)
                 if code != 0:
                     events.emit("job_step", job=job.name, step=step.name, state="failed", exit_code=code)
                     interact.error(f"{where}: ended with exit code {code}. Run the job again to go on from here.")
                     return code
+                state.note_command(job, index)
             state.record(job, index)
             events.emit("job_step", job=job.name, step=step.name, state="done")
         if options.dry_run:
@@ -75,6 +77,13 @@ def _check_command(job_file, step, command):
     except SystemExit:
         problem = complaint.getvalue().strip().splitlines()[-1:] or ["unknown problem"]
         raise UsageError(f"{job_file}: step {step.name}: {problem[0]}") from None
+
+
+def _resumed(command):
+    """A command that was stopped, so that it goes on: an extraction has to be told that its faces are its own."""
+    if command[0] == "extract" and not {"--continue", "--restart"} & set(command):
+        return [*command, "--continue"]
+    return command
 
 
 def _call(command, options):

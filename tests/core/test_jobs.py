@@ -160,3 +160,51 @@ def test_sigterm_reaches_the_step_and_the_job_resumes(job_file):
     write_clip(workspace / "data_src.mp4", frames=12)
     assert run_job(job_file).returncode == 0
     assert len([name for name in os.listdir(workspace / "data_src") if name.endswith(".jpg")]) == 12
+
+
+def test_a_stopped_step_goes_on_with_its_own_command(tmp_path, monkeypatch):
+    """Finished commands of a step that was killed are not run again, and an extraction is told to go on."""
+    from main import build_parser
+    from mainscripts import run as job_runner
+
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "1.png").write_bytes(b"1")
+    job_file = tmp_path / "job.yaml"
+    job_file.write_text(
+        """
+workspace: .
+steps:
+  - command: [extract, --input-dir, "{W}/frames", --output-dir, "{W}/faces", --detector, embedded]
+    reads: ["{W}/frames"]
+    writes: ["{W}/faces"]
+"""
+    )
+    called = []
+
+    def killed(command, _options):
+        called.append(command)
+        raise KeyboardInterrupt
+
+    def finished(command, _options):
+        called.append(command)
+        (tmp_path / "faces").mkdir(exist_ok=True)
+        (tmp_path / "faces" / "1_0.jpg").write_bytes(b"face")
+        return 0
+
+    options = build_parser().parse_args(["run", str(job_file)])
+    monkeypatch.setattr(job_runner, "_call", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            job_runner.run(options)
+    (tmp_path / "frames" / "1.png").write_bytes(b"another")
+    with pytest.raises(KeyboardInterrupt):
+        job_runner.run(options)
+    monkeypatch.setattr(job_runner, "_call", finished)
+    monkeypatch.setattr(JobState, "record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        job_runner.run(options)
+    assert ["--continue" in command for command in called] == [False, True, False, True]
+    monkeypatch.undo()
+    monkeypatch.setattr(job_runner, "_call", finished)
+    assert job_runner.run(options) == 0 and len(called) == 4
+    assert job_runner.run(options) == 0 and len(called) == 4

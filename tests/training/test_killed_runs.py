@@ -22,7 +22,17 @@ def start(facesets, model_dir, target=0):
     """The program, saving every second iteration, in deterministic mode."""
     command = [sys.executable, str(MAIN), "train", "--model", "SAEHD", "--model-dir", str(model_dir)]
     command += ["--training-data-src-dir", str(facesets[0]), "--training-data-dst-dir", str(facesets[1])]
-    command += ["--force-model-name", "t", "--cpu-only", "--no-preview", "--silent-start", "--yes", "--seed", "5"]
+    command += [
+        "--force-model-name",
+        "t",
+        "--cpu-only",
+        "--no-preview",
+        "--silent-start",
+        "--yes",
+        "--seed",
+        "5",
+        "--keep-priority",
+    ]
     command += ["--save-every", "2", "--target-iter", str(target)]
     command += [word for option in OPTIONS for word in ("--set", option)] if not model_dir.exists() else []
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -50,7 +60,9 @@ def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(facesets, tmp_p
         process = start(facesets, model_dir)
         path, end = model_dir / "t_SAEHD_data.dat", time.monotonic() + 600
         while not path.exists() or read_model_data(path).iteration < reached + 2:
-            assert process.poll() is None and time.monotonic() < end, process.communicate()[0].decode()
+            if process.poll() is not None or time.monotonic() > end:
+                process.kill()
+                pytest.fail(process.communicate()[0].decode())
             time.sleep(0.02)
         time.sleep(choice.uniform(0, 0.6))
         process.send_signal(signal.SIGKILL)
