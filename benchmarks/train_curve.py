@@ -7,6 +7,7 @@ fails unless DSSIM fell by the wanted factor between iteration 20 and the end.
 
 import argparse
 import csv
+import json
 import sys
 import time
 from pathlib import Path
@@ -79,11 +80,13 @@ def main():
     parser.add_argument("--holdout", type=int, default=6, help="faces of each side kept out of training")
     parser.add_argument("--factor", type=float, default=3.0, help="how far DSSIM has to fall")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=JSON", help="override a model option")
     flags = parser.parse_args()
 
     from models.saehd import Saehd
 
-    options = OPTIONS | {"resolution": flags.resolution, "batch_size": flags.batch_size}
+    overrides = {name: json.loads(value) for name, value in (each.split("=", 1) for each in flags.option)}
+    options = OPTIONS | {"resolution": flags.resolution, "batch_size": flags.batch_size} | overrides
     data = make_data(options, flags)
     try:
         held_out = data.holdout_batches(8)
