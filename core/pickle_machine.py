@@ -24,7 +24,7 @@ from core.pickle_objects import (
     printable,
 )
 from core.pickle_pairs import LAYOUTS
-from core.pickle_vectors import vector_at
+from core.pickle_vectors import VectorForm, vector_at
 
 _BYTES_PER_OPERATION = 4
 _BYTES_PER_CONTAINER = 24
@@ -37,6 +37,7 @@ _LEAST_VIEW = 1024
 _HIGHEST_PROTOCOL = 5
 
 _ONLY_TEXT = frozenset({str})
+_USUAL_VECTOR = b""  # key among the known values, which are found by operations
 _SHAREABLE = frozenset({list, dict, tuple, Holder})
 _STOP, _MEMOIZE, _SHORT_GET, _NONE, _ONE_BYTE = ord("."), 0x94, ord("h"), ord("N"), ord("K")
 
@@ -160,18 +161,23 @@ class Machine:
 
     def vector(self):
         """Read an array of one row or column at once; None, with nothing changed, when there is no usual one here."""
-        vector, memo = vector_at(self.data, self.at), self.memo
-        if vector is None or memo.get(vector.called) is not RECONSTRUCT or memo.get(vector.array_class) is not NDARRAY:
-            return None
-        dtype = memo.get(vector.dtype)
-        if type(dtype) is not Pending:
-            return None
-        array = make_array(vector.shape, _completed(dtype), vector.data, "C")
+        form = self.known.get(_USUAL_VECTOR)
+        found = form.vector_at(self.data, self.at) if form else None
+        if found is None:
+            vector, memo = vector_at(self.data, self.at), self.memo
+            if vector is None or memo.get(vector.called) is not RECONSTRUCT:
+                return None
+            dtype = memo.get(vector.dtype)
+            if memo.get(vector.array_class) is not NDARRAY or type(dtype) is not Pending:
+                return None
+            dtype = _completed(dtype)
+            self.known[_USUAL_VECTOR] = form = VectorForm(self.data, self.at, vector, dtype)
+            found = make_array(vector.shape, dtype, vector.data, "C"), vector.end
+        array, self.at = found
         self.count_copy(array)
-        if vector.array_index is not None:
-            self.memo[self.memo_size + vector.array_index] = array
-        self.memo_size += vector.remembered
-        self.at = vector.end
+        if form.array_index is not None:
+            self.memo[self.memo_size + form.array_index] = array
+        self.memo_size += form.remembered
         return array
 
     def find(self, module, name):

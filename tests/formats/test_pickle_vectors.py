@@ -66,3 +66,38 @@ def test_wrong_lengths_are_refused(damage):
     for compact in (False, True):
         with pytest.raises(safe_pickle.FormatError, match="test: "):
             safe_pickle.loads(data[:place] + damage + data[place + stored :], "test", compact=compact)
+
+
+@pytest.mark.parametrize("writer", [safe_pickle.dumps, lambda value: pickle.dumps(value, 4)])
+def test_vectors_of_changing_kinds(writer):
+    """The form of the last array is tried first; it must not be taken for another type, shape or length."""
+    rng = np.random.default_rng(0)
+    kinds = [("u1", 300), ("u1", 301), ("i1", 300), ("u1", (300, 1)), ("u1", (301, 1)), ("<u2", 150), (">u2", 150)]
+    kinds += [("u1", 20), ("u1", 21), ("u1", 0), ("u1", 22), ("f8", 40), ("f8", 41)]
+    picked = [kinds[number] for number in rng.integers(0, len(kinds), 300)]
+    arrays = [rng.integers(0, 100, shape).astype(dtype) for dtype, shape in picked]
+    expected = [array.astype(array.dtype.newbyteorder("=")) for array in arrays]
+    data = writer(arrays)
+    for form in (data, memoryview(data)):
+        assert same(safe_pickle.loads(form, "test", compact=True), expected)
+
+
+def test_damaged_vectors_give_the_same_both_ways():
+    original = safe_pickle.dumps([np.arange(30 + number, dtype=np.uint8) for number in range(6)])
+    start = original.index(bytes(range(32)))
+    outcomes = set()
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        data, at = bytearray(original), int(rng.integers(start, len(original)))
+        data[at : at + int(rng.integers(0, 2))] = bytes(
+            (rng.choice(list(b"\x94hjKMBC\x85\x89tb\x00\x1e\x1f\x20\xff")),)
+        )
+        read = []
+        for compact in (False, True):
+            try:
+                read.append(repr(safe_pickle.loads(bytes(data), "test", compact=compact)))
+            except safe_pickle.FormatError:
+                read.append("refused")
+        assert read[0] == read[1], seed
+        outcomes.add(read[0] == "refused")
+    assert outcomes == {True, False}
