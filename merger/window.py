@@ -141,11 +141,12 @@ def _draw_settings(picture, merger):
     current = merger.current
     mark = " *" if merger.is_marked(merger.position) else ""
     lines = [f"{merger.position + 1} / {len(merger.frames)}{mark}", *current.config.text(current.name).split("\n")[:-1]]
-    left = _ICON_SIZE + 8
+    left, size, step = _ICON_SIZE + 8, 0.45, 18
+    width = max(cv2.getTextSize(line, _FONT, size, 1)[0][0] for line in lines)
+    behind = picture[: step * len(lines) + 8, left - 6 : left + width + 6]
+    behind[:] = behind // 4
     for number, line in enumerate(lines):
-        place = (left, 18 + 18 * number)
-        cv2.putText(picture, line, place, _FONT, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
-        cv2.putText(picture, line, place, _FONT, 0.45, _TEXT_COLOR, 1, cv2.LINE_AA)
+        cv2.putText(picture, line, (left, step + step * number), _FONT, size, _TEXT_COLOR, 1, cv2.LINE_AA)
 
 
 def _draw_help():

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -94,6 +95,17 @@ def test_a_changed_modifier_asks_the_network_nothing(tmp_path):
     setup = Setup(tmp_path, 1)
     setup.run("wwwee13c")
     assert setup.networks.calls == 1
+
+
+def test_one_moves_on_from_a_frame_without_face_and_from_none_that_is_not_ready(tmp_path, capsys):
+    setup = Setup(tmp_path, 3)
+    setup.frames[0] = replace(setup.frames[0], faces=())
+    run = setup.run(".")
+    assert run.merger.position == 1 and "no faces found for 00001.png, copying without faces" in capsys.readouterr().out
+    copied = cv2.imread(str(tmp_path / "merged" / "00001.png"))
+    assert np.array_equal(copied, INPUTS["frame_u8"])
+    run.merger.key("w"), run.merger.key(".")
+    assert run.merger.position == 1
 
 
 def test_a_session_goes_on_where_it_stopped(tmp_path):

@@ -48,6 +48,8 @@ def test_piped_answers_are_taken(workspace):
     code, output = workspace.merge(answers="6\n4\n\n\n0\n\n\n1\n")
     assert code == 0, output
     assert "[1] : " in output and "Choose super resolution power" in output and "Choose erode" not in output
+    assert output.index("Choose super resolution power") < output.index("Number of workers?")
+    assert len(workspace.results()) == 10 and not list(workspace.model.iterdir())
     assert cv2.imread(str(workspace.merged / "00001.png")).shape == (64, 64, 3)
     assert not cv2.imread(str(workspace.merged / "00003.png")).any()
 
@@ -161,7 +163,7 @@ def test_video_to_video(tmp_path):
         *("--input-video", source, "--output-video", target, "--aligned-dir", workspace.frames / "aligned"),
         *("--model-dir", workspace.model, "--model", "SAEHD", "--yes", "--no-provenance", "--output-mask-dir", workspace.masks),
     )  # fmt: skip
-    output, _ = process.communicate("", timeout=120)
+    output, _ = process.communicate("", timeout=600)
     assert process.returncode == 0, output
     assert workspace.merge("--yes")[0] == 0
     results = list(read_frames(target))
@@ -188,21 +190,29 @@ def test_memory_is_flat_over_2000_frames(tmp_path):
     assert peaks[1] - peaks[0] < 40, peaks
 
 
-def test_a_trained_model_merges_through_main(tmp_path):
+TINY = {"resolution": 64, "face_type": "f", "ae_dims": 32, "e_dims": 16, "d_dims": 16, "d_mask_dims": 16}
+
+
+@pytest.mark.parametrize(
+    "kind, options, extra",
+    [
+        ("SAEHD", {**TINY, "archi": "df"}, ()),
+        pytest.param("AMP", {**TINY, "inter_dims": 32}, ("--morph-factor", "0.5"), marks=pytest.mark.slow),
+        pytest.param("Quick96", {}, (), marks=pytest.mark.slow),
+    ],
+)
+def test_a_trained_model_merges_through_main(tmp_path, kind, options, extra):
     from models.base import SavedModel
 
     workspace = Workspace(tmp_path, 3)
-    saved = SavedModel(workspace.model, "SAEHD", "tiny")
-    saved.data.options = {
-        "resolution": 64, "face_type": "f", "archi": "df", "ae_dims": 32, "e_dims": 16, "d_dims": 16, "d_mask_dims": 16,
-        "batch_size": 2,
-    }  # fmt: skip
+    saved = SavedModel(workspace.model, kind, "tiny")
+    saved.data.options = {**options, "batch_size": 2}
     saved.build(training=True, seed=1)
     saved.data.iteration, saved.data.loss_history = 1, [[1.0, 1.0]]
     saved.save()
-    arguments = ["merge", *workspace.arguments("--yes", "--cpu-only", "--mask-mode", "0")]
+    arguments = ["merge", *workspace.arguments("--yes", "--cpu-only", "--mask-mode", "0", "--model", kind, *extra)]
     process = workspace.start(*arguments, program=ROOT / "main.py")
-    output, _ = process.communicate("", timeout=120)
+    output, _ = process.communicate("", timeout=600)
     assert process.returncode == 0, output
     assert len(workspace.results()) == 6 and (workspace.merged / "provenance.json").is_file()
     frame, merged = (cv2.imread(str(folder / "00001.png")) for folder in (workspace.frames, workspace.merged))

@@ -16,7 +16,8 @@ from merge_workspace import Workspace
 from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
 from merger.config import CHOICES, MODES, MergeConfig
-from merger.window import error_picture, help_picture, mask_view
+from merger.interactive import FrameState, InteractiveMerger
+from merger.window import error_picture, help_picture, mask_view, render
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(
@@ -252,3 +253,15 @@ def test_pictures_of_the_window():
     view = mask_view(image, mask)
     assert (view[0, 0] == 75).all() and (view[0, 5] == 139).all() and (view[12, 5] == 75).all()
     assert error_picture("no")[0].any()
+
+
+def test_settings_in_the_picture_stand_before_a_dark_ground():
+    white = np.full((400, 600, 3), 255, np.uint8), np.full((400, 600), 255, np.uint8)
+    merger = InteractiveMerger([FrameState("1.png")], MergeConfig(), 1, 0, lambda text: None)
+    for key in ("\t", "7"):
+        merger.key(key)
+    merger.started(0), merger.finished(0, white), merger.tick()
+    picture = render(merger)
+    behind = picture[:, 72:, 0] == 255 // 4
+    assert behind.mean() > 0.2 and (picture[:, 300:] == 255).all() and (picture[:, :64] == 255).all()
+    assert ((picture > 200) & (picture < 255)).sum() > 5000

@@ -151,7 +151,7 @@ class VideoRun:
 
     def finish(self, *extra):
         process = self.start(*extra)
-        output, _ = process.communicate("", timeout=120)
+        output, _ = process.communicate("", timeout=600)
         return process.returncode, output
 
     def parts(self):
