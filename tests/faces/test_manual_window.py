@@ -56,6 +56,11 @@ class Person:
         self._settings = ExtractSettings(self.output, None, FaceType.FULL, 256)
         self._process = self._place = self._window = None
 
+    def replace(self, number, picture):
+        """Give a frame another picture."""
+        self._frames[number] = picture
+        cv2.imwrite(str(self.input / f"{number}.png"), picture)
+
     def start(self, *arguments):
         """Run ``extract`` until its window is open; by name, the largest, as Qt has small ones of the same name."""
         command = [sys.executable, "main.py", "extract", "--input-dir", self.input, "--output-dir", self.output]
@@ -308,3 +313,21 @@ def test_re_extracting_in_the_real_window(person):
     assert read_metadata(person.output / "3_0.jpg").source_rect.tolist() == [70, 20, 250, 200]
     assert read_metadata(person.output / "3_0.jpg").face_type == "full_face"
     assert (person.debug / "3.jpg").exists() and not (person.debug / "5.jpg").exists()
+
+
+def test_manual_fix_in_the_real_window(person):
+    """After the automatic pass the window opens for the frame without a face, and for no other."""
+    for number in range(2, 7):
+        (person.input / f"{number}.png").unlink()
+    person.replace(1, np.full((300, 400, 3), 120, np.uint8))
+    person.start("--detector", "embedded", *OPTIONS, "--no-output-debug", "--manual-fix")
+    assert person.faces() == ["0_0.jpg"]
+    person.move(*NOSE)
+    person.sees(1, 160, 110, 100)
+    person.press("Return")
+    text = person.end()
+    assert (
+        "Performing manual fix for 1 images..." in text and "Images found:        2\nFaces detected:      2\n" in text
+    )
+    assert person.faces() == ["0_0.jpg", "1_0.jpg"]
+    assert read_metadata(person.output / "1_0.jpg").source_rect.tolist() == [60, 10, 260, 210]
