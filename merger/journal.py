@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ class Journal:
     """A file beside the merged frames with one line per finished frame; the last line of a frame counts.
 
     A line is added after both pictures of a frame are in place, so a run that is killed at any moment repeats at most
-    the frames in work. A torn last line is ignored.
+    the frames in work. A torn last line is ignored. Lines without key tell which frames were in work, so that the
+    pictures that a killed run leaves, and copies of frames that failed, are known as the program's own.
 
     Parameters
     ----------
@@ -28,6 +30,7 @@ class Journal:
         self.output_dir, self.mask_dir = Path(output_dir), Path(mask_dir)
         self.path = self.output_dir / JOURNAL_NAME
         self._torn = False
+        self._lock = threading.Lock()
         self._entries = self._read()
 
     def outputs(self, stem: str) -> tuple[Path, Path]:
@@ -42,17 +45,29 @@ class Journal:
     def is_foreign(self, stem: str) -> bool:
         """Whether a picture is in the way that was not written by a merge, or was changed since."""
         entry = self._entries.get(stem)
+        if entry is not None and not entry["key"]:
+            return False
         for name, path in zip(("frame", "mask"), self.outputs(stem), strict=True):
             if path.exists() and (entry is None or entry[name] != _stamp(path)):
                 return True
         return False
 
+    def begin(self, stem: str) -> None:
+        """Note that the pictures of a frame are going to be written; may be called from several threads."""
+        self._append({"stem": stem, "key": "", "frame": None, "mask": None})
+
     def add(self, stem: str, key: str) -> None:
         """Note a finished frame."""
         frame, mask = self.outputs(stem)
-        entry = {"stem": stem, "key": key, "frame": _stamp(frame), "mask": _stamp(mask)}
-        self._entries[stem] = entry
+        self._append({"stem": stem, "key": key, "frame": _stamp(frame), "mask": _stamp(mask)})
+
+    def _append(self, entry):
         line = json.dumps(entry, ensure_ascii=False) + "\n"
+        with self._lock:
+            self._entries[entry["stem"]] = entry
+            self._write_line(line)
+
+    def _write_line(self, line):
         try:
             with open(self.path, "a", encoding="utf-8") as stream:
                 stream.write("\n" + line if self._torn else line)

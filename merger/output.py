@@ -47,6 +47,7 @@ class FolderOutput:
     def write(self, frame: Frame, image: np.ndarray, mask: np.ndarray) -> None:
         """Write both pictures; may be called from several threads for different frames."""
         frame_path, mask_path = self.journal.outputs(frame.stem)
+        self.journal.begin(frame.stem)
         atomic_write(frame_path, encode_image(image, ".png"))
         atomic_write(mask_path, encode_image(mask, ".png"))
 

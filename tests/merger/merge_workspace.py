@@ -80,7 +80,8 @@ class Workspace:
         """How many frames the journal of the run calls done."""
         path = self.merged / JOURNAL_NAME
         lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-        return len({json.loads(line)["stem"] for line in lines if line})
+        entries = [json.loads(line) for line in lines if line]
+        return len({entry["stem"] for entry in entries if entry["key"]})
 
     def results(self):
         files = [*self.merged.glob("0*.png"), *self.masks.glob("0*.png")]
