@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the environment (once) and runs the checks and the test suite. Arguments go to pytest.
+# Makes the environment (once) and runs the checks and the test suite, in two processes. Arguments go to pytest.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export DFL_VENV=${DFL_VENV:-$root/.venv}
@@ -9,4 +9,4 @@ export TF_CPP_MIN_LOG_LEVEL=3
 "$DFL_VENV/bin/ruff" check .
 "$DFL_VENV/bin/ruff" format --check .
 "$DFL_VENV/bin/lint-imports"
-exec "$DFL_VENV/bin/python" -m pytest "$@"
+exec "$DFL_VENV/bin/python" -m pytest -n 2 --dist loadfile "$@"
