@@ -7,6 +7,8 @@ import tempfile
 
 from hypothesis import settings
 
+from core import process
+
 # A shell that starts the suite in the background lets it ignore Ctrl+C, and programs started by tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -20,6 +22,9 @@ for _name in list(os.environ):
 _home = tempfile.mkdtemp(prefix="deepfacelab-tests-")
 os.environ["XDG_CACHE_HOME"] = os.path.join(_home, "cache")
 os.environ["XDG_CONFIG_HOME"] = os.path.join(_home, "config")
+
+# Commands that a test runs in its own process would make all tests after it wait for everything else on the machine.
+process.lower_priority = lambda: None
 
 # Several test processes beside each other (pytest-xdist) share the cores.
 if "PYTEST_XDIST_WORKER" in os.environ:

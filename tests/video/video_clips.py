@@ -108,7 +108,7 @@ def run_main(*arguments, input_text="", folder=None):
 def call_main(*arguments, input_text=""):
     """As :func:`run_main`, but inside this process, which saves the time to start another."""
     import main
-    from core import interact, process
+    from core import interact
 
     output, errors, before = io.StringIO(), io.StringIO(), sys.stdin
     interact._state["pending"] = b""
@@ -116,12 +116,11 @@ def call_main(*arguments, input_text=""):
         answers.write(input_text)
         answers.seek(0)
         sys.stdin = answers
-        polite, process.lower_priority = process.lower_priority, lambda: None
         try:
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
                 code = main.main([str(argument) for argument in arguments])
         except SystemExit as refused:
             code = refused.code
         finally:
-            sys.stdin, process.lower_priority = before, polite
+            sys.stdin = before
     return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
