@@ -78,7 +78,7 @@ def test_work_runs_at_the_lowest_priority():
 
     code = "import os; from core.process import lower_priority; lower_priority(); print(os.nice(0))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=clips.ROOT)
-    assert done.stdout in ("19\n", "10\n")
+    assert int(done.stdout) in [min(19, os.nice(0) + step) for step in (19, 10)]
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mpg", "mp2"), (".ts", "aac"), (".wmv", "wmav2"), (".MOV", "aac")])
