@@ -12,7 +12,7 @@ from core import process
 # A shell that starts the suite in the background lets it ignore Ctrl+C, and programs started by tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_KEPT = ("DFL_VENV", "DFL_FFMPEG")
+_KEPT = ("DFL_VENV", "DFL_FFMPEG", "DFL_KILLS", "DFL_LAUNCHER_TABLE")
 _FORGOTTEN = ("DISPLAY", "WAYLAND_DISPLAY", "COLUMNS", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 for _name in list(os.environ):
     if (_name.startswith(("DFL_", "QT_")) and _name not in _KEPT) or _name.upper() in _FORGOTTEN:
