@@ -8,6 +8,7 @@ import traceback
 
 from core import events, interact, process
 from core.errors import UserError
+from core.lasting_output import make_output_last
 from core.paths import absolute_path
 from core.version import NAME, VERSION
 
@@ -103,4 +104,5 @@ def _leaves(parser):
 
 
 if __name__ == "__main__":
+    make_output_last()
     sys.exit(main())

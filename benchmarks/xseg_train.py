@@ -5,7 +5,7 @@ Run from the repository: ``python benchmarks/xseg_train.py PICTURES WORK_FOLDER 
 PICTURES is a folder of photographs with one face each; what stands before the first ``_`` of a file name names the person
 (``anna_1.jpg`` and ``anna_2.jpg`` are one person, ``bert.jpg`` is another). From each face many labelled whole-face pictures
 are made: turned, shrunk, shifted, mirrored, lit otherwise, and partly covered by hands, boxes and balls which exclude polygons
-cut out of the label. Some persons are kept out of training altogether. Everything goes through ``main.py``: extract,
+cut out of the label (``--variation`` and ``--covered`` say how much). Some persons are kept out of training altogether. Everything goes through ``main.py``: extract,
 xseg suggest, train, xseg apply. Prints the intersection over union (IoU) of applied masks and labels on the faces that were
 held out, beside that of the best constant mask; fails unless the network ends above 0.9.
 """
@@ -31,8 +31,7 @@ from xseglib.mesh_mask import outlines_of_mask
 
 SIZE = 256
 WANTED = 0.9
-ROTATION, SHIFT, SCALES = 20.0, 0.06, (0.75, 1.1)
-OCCLUDERS = (0, 1, 1, 2)
+ROTATION, SHIFT, SMALLER, LARGER = 20.0, 0.06, 0.25, 0.1
 SHEET_FACES = 12
 
 
@@ -74,6 +73,8 @@ def parse_flags():
     parser.add_argument("--train-faces", type=int, default=40)
     parser.add_argument("--held-out-faces", type=int, default=24)
     parser.add_argument("--unseen-persons", type=int, default=3, help="persons that training never sees")
+    parser.add_argument("--variation", type=float, default=0.3, help="1: up to 20 degrees, 6 %% aside, 25 %% smaller")
+    parser.add_argument("--covered", type=float, default=0.0, help="part of the faces that something covers, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -136,10 +137,11 @@ def make_set(flags):
             person = people[number % len(people)]
             base = persons[person][(number // len(people)) % len(persons[person])]
             kind = "unseen" if person in unseen else "seen"
-            write_variant(flags.work / folder / f"{kind}_{person}_{number:03d}.jpg", base, everyone, random)
+            path = flags.work / folder / f"{kind}_{person}_{number:03d}.jpg"
+            write_variant(path, base, everyone, random, flags)
 
 
-def write_variant(path, base, everyone, random):
+def write_variant(path, base, everyone, random, flags):
     """One labelled face: the base moved at random, mirrored or not, lit otherwise and partly covered."""
     picture, metadata = read_bgr(base), read_metadata(base)
     landmarks, outline = metadata.landmarks, metadata.polygons[0].points
@@ -147,12 +149,12 @@ def write_variant(path, base, everyone, random):
         width = picture.shape[1]
         picture, landmarks = picture[:, ::-1], mirror(landmarks, width)
         outline = np.column_stack([width - 1 - outline[:, 0], outline[:, 1]])
-    matrix = random_matrix(landmarks, random)
+    matrix = random_matrix(landmarks, random, flags.variation)
     moved = cv2.warpAffine(picture, matrix, (SIZE, SIZE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101)
     moved = np.clip(moved * random.uniform(0.6, 1.3) * random.uniform(0.85, 1.15, 3), 0, 255).astype(np.uint8)
     landmarks, outline = transform_points(landmarks, matrix), transform_points(outline, matrix)
     polygons = [SegPolygon(True, outline)]
-    for _ in range(random.choice(OCCLUDERS)):
+    for _ in range(random.integers(1, 3) if random.uniform() < flags.covered else 0):
         area = random_area(outline, random)
         texture = random_texture(read_bgr(random.choice(everyone)), random)
         moved = np.where(area[..., None] > 0, texture, moved)
@@ -160,11 +162,12 @@ def write_variant(path, base, everyone, random):
     save_face(path, moved, FaceMetadata("whole_face", landmarks, base.name, polygons=tuple(polygons)))
 
 
-def random_matrix(landmarks, random):
+def random_matrix(landmarks, random, variation):
     """(2, 3) from the base picture to a whole-face picture that is turned, shrunk and shifted."""
     aligned = np.vstack([face_matrix(landmarks, SIZE, FaceType.WHOLE_FACE), (0, 0, 1)])
-    turn = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), random.uniform(-ROTATION, ROTATION), random.uniform(*SCALES))
-    turn[:, 2] += random.uniform(-SHIFT, SHIFT, 2) * SIZE
+    scale = 1 + variation * random.uniform(-SMALLER, LARGER)
+    turn = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), variation * random.uniform(-ROTATION, ROTATION), scale)
+    turn[:, 2] += variation * random.uniform(-SHIFT, SHIFT, 2) * SIZE
     return turn @ aligned
 
 

@@ -1,12 +1,20 @@
-"""Being polite to other programs of the computer."""
+"""This process among the others of the computer: its priority, and the signals that ask it to stop."""
 
 import os
+import signal
 import sys
 
 from core import interact
 
 _WINDOWS_IDLE_CLASS = 0x40
 _MACOS_STEP, _LINUX_STEP = 10, 19
+
+
+def stop_signals() -> list[signal.Signals]:
+    """What asks a program to stop: Ctrl+C, the request to end, the closed terminal unless ``nohup`` told to ignore it."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    known = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    return [number for number in known if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
 
 
 def lower_priority() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from core import events, interact
 from core.errors import UsageError
 from core.paths import absolute_path, remove_torn
+from core.process import stop_signals
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
 
@@ -87,7 +88,7 @@ def _resumed(command):
 
 
 def _call(command, options):
-    """Run one ``main.py`` command without a terminal; SIGTERM and Ctrl+C are passed on, so that it can save."""
+    """Run one ``main.py`` command without a terminal; signals to stop reach it too, so that it can save."""
     words = [sys.executable, str(MAIN), *command]
     if options.json_events:
         words += ["--json-events", str(options.json_events)]
@@ -100,10 +101,11 @@ def _call(command, options):
 
     def stop(number, _frame):
         stopped.append(number)
-        if process.poll() is None:
+        # A second signal would end it without saving.
+        if process.poll() is None and not _reaches_children(number):
             process.send_signal(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, stop) for number in stop_signals()}
     try:
         code = process.wait()
     finally:
@@ -112,6 +114,19 @@ def _call(command, options):
     if stopped:
         raise KeyboardInterrupt
     return code if code >= 0 else 1
+
+
+def _reaches_children(number):
+    """Whether a signal comes from the terminal, which sends it to all programs of the command line."""
+    if os.name == "nt":
+        return number != signal.SIGTERM
+    if number != signal.SIGINT:
+        return number == signal.SIGHUP
+    try:
+        with open("/dev/tty") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def _forecast(step):

@@ -6,7 +6,7 @@ import sys
 import threading
 from contextlib import contextmanager
 
-from core import interact
+from core import interact, process
 from core.consent import report_consent
 from core.errors import UsageError, UserError
 from core.random_streams import new_seed
@@ -315,7 +315,7 @@ def make_data(saved: SavedModel, settings: DataSettings):
 
 @contextmanager
 def stop_signals(trainer: Trainer):
-    """Ctrl+C and SIGTERM ask the trainer to save and end; a second one ends at once."""
+    """Ctrl+C, SIGTERM and a closed terminal ask the trainer to save and end; a second one ends at once."""
 
     def handle(number, frame):
         if handle.asked:
@@ -327,7 +327,7 @@ def stop_signals(trainer: Trainer):
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in process.stop_signals()}
     try:
         yield
     finally:

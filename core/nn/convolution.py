@@ -1,8 +1,10 @@
-"""The convolution itself, with a gradient of the kernel that is faster on processors without AVX-512.
+"""The convolution itself, with gradients that are faster on processors without AVX-512.
 
-oneDNN's convolution and its gradient for the input run at the processor's full speed everywhere; its gradient for the
-kernel does so with AVX-512 only, elsewhere at about half of it. As matrix products, one per kernel position, it takes
-two thirds of the time there, which shortens a training step of SAEHD by a sixth (``benchmarks/train_step.py``).
+oneDNN's convolution runs at the processor's full speed everywhere; its gradients do so with AVX-512 only. Elsewhere the
+gradient for the kernel reaches about half of it and takes two thirds of the time as matrix products, one per kernel
+position. The gradient for the input falls to a quarter on large maps with few channels, and to a hundredth where an
+image is put out; there it is computed as what it is, the convolution of the upstream gradient with the turned kernel.
+Together this shortens a training step of SAEHD by a fifth and one of XSeg by half (``benchmarks/train_step.py``).
 """
 
 import functools
@@ -15,6 +17,10 @@ from core.nn import devices
 # Below this work (multiplications for one picture) and this width the products cost more than they save.
 _LEAST_MULTIPLICATIONS = 30_000_000
 _LEAST_CHANNELS = 32
+# Convolutions to this many channels or fewer put out images or masks.
+_MOST_IMAGE_CHANNELS = 16
+# Maps from this many pixels on are large: see _input_gradient.
+_LARGE_MAP = 64 * 64
 # Maps up to this many pixels are gathered into one wide product: their columns fit the processor's cache.
 _SMALL_MAP = 16 * 16
 
@@ -46,10 +52,18 @@ def convolution(x, kernel, bias=None, strides: int = 1, padding="SAME", dilation
 def _is_worth_products(shape, kernel_shape):
     size, _, channels, out_channels = kernel_shape
     height, width = shape[1:3]
-    if size % 2 == 0 or size == 1 or height is None or width is None or min(channels, out_channels) < _LEAST_CHANNELS:
+    if size % 2 == 0 or size == 1 or height is None or width is None or channels < _LEAST_CHANNELS:
         return False
-    work = size * size * channels * out_channels * height * width
-    return work >= _LEAST_MULTIPLICATIONS and not devices.uses_gpu() and not _has_avx512()
+    if _puts_out_image(out_channels):
+        worth = height * width >= _LARGE_MAP
+    else:
+        work = size * size * channels * out_channels * height * width
+        worth = out_channels >= _LEAST_CHANNELS and work >= _LEAST_MULTIPLICATIONS
+    return worth and not devices.uses_gpu() and not _has_avx512()
+
+
+def _puts_out_image(out_channels):
+    return out_channels <= _MOST_IMAGE_CHANNELS
 
 
 @functools.cache
@@ -69,12 +83,20 @@ def _convolution_with_products(x, kernel):
         # One after the other, and the input's gradient last: else the sums' operands of many layers wait in memory.
         kernel_gradient = filter_gradient(x, upstream, kernel.shape[0])
         with tf.control_dependencies([kernel_gradient]):
-            input_gradient = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream, strides=[1, 1, 1, 1], padding="SAME"
-            )
-        return input_gradient, kernel_gradient
+            return _input_gradient(x, kernel, upstream), kernel_gradient
 
     return tf.nn.conv2d(x, kernel, 1, "SAME"), gradient
+
+
+def _input_gradient(x, kernel, upstream):
+    """Gradient for the convolution's input, (N, H, W, in)."""
+    (height, width), (channels, out_channels) = x.shape[1:3], kernel.shape[2:]
+    if height * width >= _LARGE_MAP and out_channels <= channels:
+        turned = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
+        return tf.nn.conv2d(upstream, turned, 1, "SAME")
+    return tf.raw_ops.Conv2DBackpropInput(
+        input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream, strides=[1, 1, 1, 1], padding="SAME"
+    )
 
 
 def filter_gradient(x, upstream, size: int):
@@ -105,6 +127,11 @@ def filter_gradient(x, upstream, size: int):
         padded = tf.pad(x, margin)
         columns = tf.concat([window(padded, *offset) for offset in offsets], axis=-1)
         products = [_product(columns, upstream)]
+    elif _puts_out_image(out_channels):
+        padded = tf.pad(upstream, margin)
+        columns = tf.concat([window(padded, size - 1 - row, size - 1 - column) for row, column in offsets], axis=-1)
+        product = tf.reshape(_product(x, columns), (channels, size, size, out_channels))
+        return tf.transpose(product, (1, 2, 0, 3))
     else:
         products = []
         moves_input = channels <= out_channels

@@ -1,8 +1,10 @@
-"""The kernel's gradient as matrix products, and the benchmark's other arrangement of the same step."""
+"""The convolution's own gradients, and the benchmark's other arrangement of the same step."""
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,16 +24,18 @@ def _random(*shape):
     channels=st.integers(1, 5),
     out_channels=st.integers(1, 5),
     size=st.sampled_from([1, 3, 5]),
+    image=st.booleans(),
 )
-def test_kernel_gradient(height, width, channels, out_channels, size):
-    """Small maps in one product, larger ones by position, whichever side is narrower: TensorFlow's gradient."""
+def test_kernel_gradient(height, width, channels, out_channels, size, image):
+    """Small maps and images in one product, others by position, whichever side is narrower: TensorFlow's gradient."""
     x, upstream = _random(2, height, width, channels), _random(2, height, width, out_channels)
     kernel = _random(size, size, channels, out_channels)
     with tf.GradientTape() as tape:
         tape.watch(kernel)
         y = tf.nn.conv2d(x, kernel, 1, "SAME")
     expected = tape.gradient(y, kernel, upstream)
-    found = convolution.filter_gradient(x, upstream, size)
+    with mock.patch.object(convolution, "_MOST_IMAGE_CHANNELS", out_channels if image else 0):
+        found = convolution.filter_gradient(x, upstream, size)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 
 
@@ -53,10 +57,28 @@ def test_wide_layers_take_the_products(monkeypatch):
         np.testing.assert_allclose(products, plain, rtol=1e-4, atol=1e-3 * np.abs(plain).max())
 
 
+@pytest.mark.parametrize("out_channels", [1, 3, 12, 32, 40])
+def test_large_maps_have_the_same_gradients(monkeypatch, out_channels):
+    """Images that are put out and wide layers of large maps: both gradients are TensorFlow's."""
+    monkeypatch.setattr(convolution, "_has_avx512", lambda: False)
+    x, kernel = _random(2, 64, 70, 36), _random(3, 3, 36, out_channels)
+    upstream = _random(2, 64, 70, out_channels)
+    found = []
+    for convolve in (convolution.convolution, lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "SAME")):
+        with tf.GradientTape() as tape:
+            tape.watch((x, kernel))
+            y = convolve(x, kernel)
+        found.append(tape.gradient(y, (x, kernel), upstream))
+    assert convolution._is_worth_products(x.shape, kernel.shape)
+    for ours, plain in zip(*found):
+        np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-4 * np.abs(plain).max())
+
+
 def test_a_step_with_products_is_the_same_step(monkeypatch, eager):
     found = []
-    for least in (convolution._LEAST_MULTIPLICATIONS, 0):
+    for least, large in ((convolution._LEAST_MULTIPLICATIONS, convolution._LARGE_MAP), (0, 0)):
         monkeypatch.setattr(convolution, "_LEAST_MULTIPLICATIONS", least)
+        monkeypatch.setattr(convolution, "_LARGE_MAP", large)
         monkeypatch.setattr(convolution, "_LEAST_CHANNELS", 1)
         monkeypatch.setattr(convolution, "_has_avx512", lambda: False)
         model = saehd(adabelief=False)

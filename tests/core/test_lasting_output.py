@@ -1,0 +1,55 @@
+"""A program whose output nobody reads any more goes on to its end."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = """
+import sys, signal
+from core.lasting_output import make_output_last
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+make_output_last()
+print("started", flush=True)
+sys.stdin.readline()
+for number in range(3):
+    print("a line", flush=True)
+    print("a complaint", file=sys.stderr, flush=True)
+open(sys.argv[1], "w").write("done")
+"""
+
+
+def start(path, output):
+    command = [sys.executable, "-c", CODE, str(path)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=ROOT)
+
+
+def test_reader_of_a_pipe_that_ended(tmp_path):
+    reading, writing = os.pipe()
+    process = start(tmp_path / "end", writing)
+    os.close(writing)
+    assert os.read(reading, 100) == b"started\n"
+    os.close(reading)
+    process.communicate(b"\n", timeout=60)
+    assert process.returncode == 0 and (tmp_path / "end").read_text() == "done"
+
+
+def test_terminal_that_was_closed(tmp_path):
+    screen, program_side = pty.openpty()
+    process = start(tmp_path / "end", program_side)
+    os.close(program_side)
+    assert b"started" in os.read(screen, 100)
+    os.close(screen)
+    process.communicate(b"\n", timeout=60)
+    assert process.returncode == 0 and (tmp_path / "end").read_text() == "done"
+
+
+def test_command_whose_reader_ends_at_once():
+    done = subprocess.run(
+        f'"{sys.executable}" main.py workspace --help | true; echo ${{PIPESTATUS[0]}}',
+        shell=True, executable="/bin/bash", capture_output=True, text=True, cwd=ROOT, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == "0" and done.stderr == ""
