@@ -3,6 +3,7 @@
 from core import interact
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
+from core.face_type_flag import add_face_type_flag
 from core.paths import absolute_path, list_images, resolve_input_file
 
 FACE_TYPES = ("half_face", "midfull_face", "full_face", "whole_face", "head", "mark_only")
@@ -32,7 +33,7 @@ def add_parser(subparsers):
     )
     debug.add_argument("--no-output-debug", action="store_false", dest="output_debug", help="do not write them")
     parser.add_argument("--detector", choices=DETECTORS, help="how faces are found; embedded needs no weight files")
-    parser.add_argument("--face-type", choices=FACE_TYPES, help="how much of the head a face picture shows")
+    add_face_type_flag(parser, FACE_TYPES, "how much of the head a face picture shows")
     parser.add_argument("--max-faces-from-image", type=int, metavar="N", help="keep the N largest faces; 0 = all")
     parser.add_argument("--image-size", type=int, metavar="N", help="side of a face picture in pixels, 256-2048")
     parser.add_argument("--jpeg-quality", type=int, metavar="N", help="1-100")

@@ -3,6 +3,7 @@
 from core import interact
 from core.device_flags import add_device_flags
 from core.errors import UserError
+from core.face_type_flag import add_face_type_flag
 from core.paths import absolute_path
 from mainscripts.faceset_report import add_report_parser
 
@@ -12,13 +13,13 @@ FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head", "same")
 
 def add_parser(subparsers):
     """Add ``facesettool`` to the command line."""
-    parser = subparsers.add_parser("facesettool", help="enhance or resize a faceset")
+    parser = subparsers.add_parser("facesettool", help="enhance, resize and compare facesets")
     tools = parser.add_subparsers(title="tools", metavar="TOOL")
     enhance = _add_tool(tools, "enhance", "add detail to the face pictures, with a network", _enhance)
     add_device_flags(enhance)
     resize = _add_tool(tools, "resize", "change the size and the face type of the face pictures", _resize)
     resize.add_argument("--image-size", type=int, metavar="N", help="new side in pixels, 128-2048")
-    resize.add_argument("--face-type", choices=FACE_TYPE_KEYS, help="new face type")
+    add_face_type_flag(resize, FACE_TYPE_KEYS, "new face type")
     add_report_parser(tools)
     parser.set_defaults(group=parser)
 

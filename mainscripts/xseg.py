@@ -3,6 +3,7 @@
 from core import interact
 from core.device_flags import add_device_flags
 from core.errors import NothingToDo, UsageError
+from core.face_type_flag import add_face_type_flag
 from core.paths import absolute_path
 
 WARN_MASKS = "!!! WARNING : APPLIED XSEG MASKS WILL BE REMOVED FROM THE FRAMES !!!"
@@ -151,9 +152,7 @@ def _add_apply_flags(parser):
 
 
 def _add_network_flags(parser):
-    parser.add_argument(
-        "--face-type", choices=(*FACE_TYPE_KEYS, "same"), help="face type of the model, when its files do not tell"
-    )
+    add_face_type_flag(parser, (*FACE_TYPE_KEYS, "same"), "face type of the model, when its files do not tell")
     add_device_flags(parser, several=False)
 
 

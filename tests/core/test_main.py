@@ -52,6 +52,19 @@ def test_wrong_flag_is_a_usage_error():
 
 
 @pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("extract", "--output-dir", "o", "--input-dir", "i"), "whole_face"),
+        (("facesettool", "resize", "--input-dir", "i"), "wf"),
+    ],
+)
+@pytest.mark.parametrize("name", ["wf", "whole_face"])
+def test_both_names_of_a_face_type_are_understood(command, expected, name):
+    options = main.build_parser().parse_args([*command, "--face-type", name])
+    assert options.face_type == expected
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("extract", "--input-dir", "{none}", "--output-dir", "{out}", "--detector", "s3fd"),
