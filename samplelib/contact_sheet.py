@@ -8,6 +8,7 @@ import numpy as np
 from core import interact
 from core.errors import UserError
 from core.imageio import read_bgr
+from core.keyboard import ESCAPE, translate_key
 from core.parallel import ordered_map
 from core.paths import list_images
 
@@ -16,7 +17,9 @@ COLUMNS, ROWS = 8, 5
 TITLE = "View: [space] [.] next page, [,] previous, [click] enlarge, [q] close"
 
 _GREY, _WHITE = (60, 60, 60), (220, 220, 220)
-_NEXT, _PREVIOUS, _CLOSE = (ord(" "), ord("."), 83), (ord(","), 81), (27, ord("q"))
+_NEXT, _PREVIOUS, _CLOSE = (" ", "."), (",",), (ESCAPE, "q")
+# Arrow keys as X11 and Windows number them.
+_RIGHT, _LEFT = {0xFF53, 0x270000}, {0xFF51, 0x250000}
 _POLL_MILLISECONDS = 50
 
 
@@ -64,15 +67,16 @@ def show_folder(folder: Path) -> None:
             part = paths[page * ROWS * COLUMNS : (page + 1) * ROWS * COLUMNS]
             cv2.imshow(TITLE, contact_sheet(part))
             shown = page
-        key = cv2.waitKey(_POLL_MILLISECONDS)
+        code = cv2.waitKeyEx(_POLL_MILLISECONDS)
+        key, codes = translate_key(code)[0], {code, code & 0xFFFF}
         if clicked:
             _show_one(part, clicked.pop())
             shown = None
         if key in _CLOSE or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
             break
-        if key in _NEXT:
+        if key in _NEXT or codes & _RIGHT:
             page = (page + 1) % pages
-        elif key in _PREVIOUS:
+        elif key in _PREVIOUS or codes & _LEFT:
             page = (page - 1) % pages
     cv2.destroyWindow(TITLE)
 

@@ -45,7 +45,7 @@ def test_an_empty_folder_is_said(tmp_path):
 def test_window_pages_enlarges_and_closes(tmp_path):
     folder = _pictures(tmp_path / "aligned", 60)
     paths, screen = sorted(folder.iterdir()), tmp_path / "screen.png"
-    second_page = contact_sheet(paths[40:])
+    first_page, second_page = contact_sheet(paths[:40]), contact_sheet(paths[40:])
     command = [sys.executable, "main.py", "view", "--input-dir", folder, "--built-in"]
     with virtual_display("1280x1024x24") as display, open(tmp_path / "out", "w") as out:
         desktop = Desktop(display)
@@ -53,13 +53,17 @@ def test_window_pages_enlarges_and_closes(tmp_path):
         viewer = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
             window = desktop.focus("^View")
-            wait_until(lambda: desktop.shows(contact_sheet(paths[:40]), screen))
+            wait_until(lambda: desktop.shows(first_page, screen))
             desktop.do("key", "--window", window, "space")
             wait_until(lambda: desktop.shows(second_page, screen))
             desktop.do("mousemove", "--window", window, "50", "60", "click", "1")
             wait_until(lambda: "00040_0.png" in (tmp_path / "out").read_text())
             wait_until(lambda: not desktop.shows(second_page, screen))
             desktop.do("key", "--window", window, "space")
+            wait_until(lambda: desktop.shows(second_page, screen))
+            desktop.do("key", "--window", window, "Left")
+            wait_until(lambda: desktop.shows(first_page, screen))
+            desktop.do("key", "--window", window, "shift+s", "Right")
             wait_until(lambda: desktop.shows(second_page, screen))
             desktop.do("key", "--window", window, "q")
             assert viewer.wait(60) == 0
