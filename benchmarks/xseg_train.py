@@ -5,10 +5,11 @@ Run from the repository: ``python benchmarks/xseg_train.py PICTURES WORK_FOLDER 
 PICTURES is a folder of photographs with one face each; what stands before the first ``_`` of a file name names the person
 (``anna_1.jpg`` and ``anna_2.jpg`` are one person, ``bert.jpg`` is another). From each face many labelled whole-face pictures
 are made: turned, shrunk, shifted, mirrored, lit otherwise, and partly covered by hands, boxes and balls which exclude polygons
-cut out of the label (``--variation`` and ``--covered`` say how much). Some persons are kept out of training altogether. Everything goes through ``main.py``: extract,
-xseg suggest, train, xseg apply. Prints the intersection over union (IoU) of applied masks and labels on the faces that were
-held out, beside that of the best constant mask; fails unless it ends above 0.9 for the persons of whom other faces were
-labelled, as is the case where a user labels some faces of a faceset. Faces of the other persons are scored beside them.
+cut out of the label (``--variation`` and ``--covered`` say how much). Some persons are kept out of training altogether.
+Everything goes through ``main.py``: extract, xseg suggest, train, xseg apply. Prints the intersection over union (IoU) of
+applied masks and labels on the faces that were held out, beside that of the best constant mask; fails unless it ends above
+0.9 for the persons of whom other faces were labelled, as is the case where a user labels some faces of a faceset. Faces of
+the other persons are scored beside them.
 """
 
 import argparse

@@ -4,7 +4,7 @@ oneDNN's convolution runs at the processor's full speed everywhere; its gradient
 gradient for the kernel reaches about half of it and takes two thirds of the time as matrix products, one per kernel
 position. The gradient for the input falls to a quarter on large maps with few channels, and to a hundredth where an
 image is put out; there it is computed as what it is, the convolution of the upstream gradient with the turned kernel.
-Together this shortens a training step of SAEHD by a fifth and one of XSeg by half (``benchmarks/train_step.py``).
+Together this shortens a training step of SAEHD by a fifth and one of XSeg by a tenth (``benchmarks/train_step.py``).
 """
 
 import functools
