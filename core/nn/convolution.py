@@ -21,6 +21,10 @@ _LEAST_CHANNELS = 32
 _MOST_IMAGE_CHANNELS = 16
 # Maps from this many pixels on are large: see _input_gradient.
 _LARGE_MAP = 64 * 64
+# Maps from this many pixels on do not fit the cache: see _products_of_shifts, which then saves a third of the time.
+_HUGE_MAP = 128 * 128
+# Pixels of all maps whose products are added up there before the next ones are read.
+_BLOCK_PIXELS = 32768
 # Maps up to this many pixels are gathered into one wide product: their columns fit the processor's cache.
 _SMALL_MAP = 16 * 16
 
@@ -126,12 +130,14 @@ def filter_gradient(x, upstream, size: int):
     if height * width <= _SMALL_MAP:
         padded = tf.pad(x, margin)
         columns = tf.concat([window(padded, *offset) for offset in offsets], axis=-1)
-        products = [_product(columns, upstream)]
+        products = _product(columns, upstream)
     elif _puts_out_image(out_channels):
         padded = tf.pad(upstream, margin)
         columns = tf.concat([window(padded, size - 1 - row, size - 1 - column) for row, column in offsets], axis=-1)
         product = tf.reshape(_product(x, columns), (channels, size, size, out_channels))
         return tf.transpose(product, (1, 2, 0, 3))
+    elif height * width >= _HUGE_MAP:
+        products = _products_of_shifts(tf.pad(x, margin), tf.pad(upstream, margin), size)
     else:
         products = []
         moves_input = channels <= out_channels
@@ -142,7 +148,33 @@ def filter_gradient(x, upstream, size: int):
                     products.append(_product(window(padded, row, column), upstream))
                 else:
                     products.append(_product(x, window(padded, size - 1 - row, size - 1 - column)))
-    return tf.reshape(tf.stack(products), (size, size, channels, out_channels))
+        products = tf.stack(products)
+    return tf.reshape(products, (size, size, channels, out_channels))
+
+
+def _products_of_shifts(x, upstream, size):
+    """One product for each kernel position of maps with a margin of zeros.
+
+    A kernel position is a shift along the rows of all maps written one after the other: what it moves over the end of a
+    row meets the margin of zeros there. So nothing is copied but the margins, and both parts of a block of pixels stay in
+    the cache for all positions.
+    """
+    half, row_length = size // 2, x.shape[2]
+    x, upstream = (tf.reshape(maps, (-1, maps.shape[-1])) for maps in (x, upstream))
+    shifts = [row * row_length + column for row in range(-half, half + 1) for column in range(-half, half + 1)]
+    pixels, first = x.shape[0], shifts[-1]
+    if pixels is None:
+        blocks = [(first, tf.shape(x)[0] - first)]
+    else:
+        starts = range(first, pixels - first, _BLOCK_PIXELS)
+        blocks = [(start, min(start + _BLOCK_PIXELS, pixels - first)) for start in starts]
+    products = []
+    for start, end in blocks:
+        part = upstream[start:end]
+        for shift in shifts:
+            with tf.control_dependencies(products[-1:]):
+                products.append(tf.matmul(x[start + shift : end + shift], part, transpose_a=True))
+    return tf.add_n([tf.stack(products[block : block + len(shifts)]) for block in range(0, len(products), len(shifts))])
 
 
 def _product(a, b):

@@ -24,9 +24,9 @@ def _random(*shape):
     channels=st.integers(1, 5),
     out_channels=st.integers(1, 5),
     size=st.sampled_from([1, 3, 5]),
-    image=st.booleans(),
+    kind=st.sampled_from(["image", "huge map", "map"]),
 )
-def test_kernel_gradient(height, width, channels, out_channels, size, image):
+def test_kernel_gradient(height, width, channels, out_channels, size, kind):
     """Small maps and images in one product, others by position, whichever side is narrower: TensorFlow's gradient."""
     x, upstream = _random(2, height, width, channels), _random(2, height, width, out_channels)
     kernel = _random(size, size, channels, out_channels)
@@ -34,7 +34,13 @@ def test_kernel_gradient(height, width, channels, out_channels, size, image):
         tape.watch(kernel)
         y = tf.nn.conv2d(x, kernel, 1, "SAME")
     expected = tape.gradient(y, kernel, upstream)
-    with mock.patch.object(convolution, "_MOST_IMAGE_CHANNELS", out_channels if image else 0):
+    limits = {
+        "_MOST_IMAGE_CHANNELS": out_channels if kind == "image" else 0,
+        "_SMALL_MAP": 16 * 16 if kind != "huge map" else 0,
+        "_HUGE_MAP": 0 if kind == "huge map" else 128 * 128,
+        "_BLOCK_PIXELS": 50,
+    }
+    with mock.patch.multiple(convolution, **limits):
         found = convolution.filter_gradient(x, upstream, size)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 
