@@ -253,6 +253,8 @@ def _rectangle_by_hand(person):
     person.sees(3, 160, 110, 60)
     person.click(3)
     person.move(240 + 54, 165 + 72 + 3)
+    longer = np.array([36, 50])
+    person.sees(3, 160, 110, np.hypot(*longer), landmarks=landmarks_of_rectangle((160, 110), longer))
     person.move(240 + 54, 165 + 72)
     person.sees(3, 160, 110, 60, landmarks=drawn)
     person.click(1)
