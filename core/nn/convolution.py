@@ -1,21 +1,26 @@
 """The convolution itself, with gradients that are faster on processors without AVX-512.
 
-oneDNN's convolution runs at the processor's full speed everywhere; its gradients do so with AVX-512 only. Elsewhere the
-gradient for the kernel reaches about half of it and takes two thirds of the time as matrix products, one per kernel
-position. The gradient for the input falls to a quarter on large maps with few channels, and to a hundredth where an
-image is put out; there it is computed as what it is, the convolution of the upstream gradient with the turned kernel.
-Together this shortens a training step of SAEHD by a fifth and one of XSeg by a tenth (``benchmarks/train_step.py``).
+oneDNN's convolution runs at the processor's full speed everywhere; its gradients do so with AVX-512 only. Elsewhere
+
+- the gradient for the input falls to half of it on small maps with many channels: there it is a sum of matrix products,
+  one per kernel position, which also need no copy of the kernel; to a quarter on large maps with few channels, and to a
+  hundredth where an image is put out: there it is the convolution of the upstream gradient with the turned kernel;
+- the gradient for the kernel falls to half of it on the smallest maps, on huge ones and where an image is put out: there
+  it is matrix products too. oneDNN's is as fast between these.
+
+docs/networks.md has what that saves of a training step.
 """
 
 import functools
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from core.nn import devices
 
 # Below this work (multiplications for one picture) and this width the products cost more than they save.
-_LEAST_MULTIPLICATIONS = 30_000_000
+_LEAST_MULTIPLICATIONS = 3_000_000
 _LEAST_CHANNELS = 32
 # Convolutions to this many channels or fewer put out images or masks.
 _MOST_IMAGE_CHANNELS = 16
@@ -25,7 +30,7 @@ _LARGE_MAP = 64 * 64
 _HUGE_MAP = 128 * 128
 # Pixels of all maps whose products are added up there before the next ones are read.
 _BLOCK_PIXELS = 32768
-# Maps up to this many pixels are gathered into one wide product: their columns fit the processor's cache.
+# Maps up to this many pixels are small: their columns of all kernel positions fit the processor's cache.
 _SMALL_MAP = 16 * 16
 
 
@@ -95,12 +100,29 @@ def _convolution_with_products(x, kernel):
 def _input_gradient(x, kernel, upstream):
     """Gradient for the convolution's input, (N, H, W, in)."""
     (height, width), (channels, out_channels) = x.shape[1:3], kernel.shape[2:]
+    if height * width <= _SMALL_MAP:
+        return _sum_of_products(kernel, upstream)
     if height * width >= _LARGE_MAP and out_channels <= channels:
         turned = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
         return tf.nn.conv2d(upstream, turned, 1, "SAME")
     return tf.raw_ops.Conv2DBackpropInput(
         input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream, strides=[1, 1, 1, 1], padding="SAME"
     )
+
+
+def _sum_of_products(kernel, upstream):
+    """Gradient for the input as one product for each kernel position, (N, H, W, in)."""
+    size, _, channels, out_channels = kernel.shape
+    height, width = upstream.shape[1:3]
+    half = size // 2
+    padded = tf.pad(upstream, ((0, 0), (half, half), (half, half), (0, 0)))
+    products = []
+    for row, column in np.ndindex(size, size):
+        top, left = size - 1 - row, size - 1 - column
+        moved = tf.reshape(padded[:, top : top + height, left : left + width], (-1, out_channels))
+        with tf.control_dependencies(products[-1:]):
+            products.append(tf.matmul(moved, kernel[row, column], transpose_b=True))
+    return tf.reshape(tf.add_n(products), (-1, height, width, channels))
 
 
 def filter_gradient(x, upstream, size: int):
@@ -139,16 +161,13 @@ def filter_gradient(x, upstream, size: int):
     elif height * width >= _HUGE_MAP:
         products = _products_of_shifts(tf.pad(x, margin), tf.pad(upstream, margin), size)
     else:
-        products = []
-        moves_input = channels <= out_channels
-        padded = tf.pad(x if moves_input else upstream, margin)
-        for row, column in offsets:
-            with tf.control_dependencies(products[-1:]):
-                if moves_input:
-                    products.append(_product(window(padded, row, column), upstream))
-                else:
-                    products.append(_product(x, window(padded, size - 1 - row, size - 1 - column)))
-        products = tf.stack(products)
+        return tf.raw_ops.Conv2DBackpropFilter(
+            input=x,
+            filter_sizes=(size, size, channels, out_channels),
+            out_backprop=upstream,
+            strides=[1, 1, 1, 1],
+            padding="SAME",
+        )
     return tf.reshape(products, (size, size, channels, out_channels))
 
 

@@ -24,10 +24,10 @@ def _random(*shape):
     channels=st.integers(1, 5),
     out_channels=st.integers(1, 5),
     size=st.sampled_from([1, 3, 5]),
-    kind=st.sampled_from(["image", "huge map", "map"]),
+    kind=st.sampled_from(["image", "huge map", "map", "small map"]),
 )
 def test_kernel_gradient(height, width, channels, out_channels, size, kind):
-    """Small maps and images in one product, others by position, whichever side is narrower: TensorFlow's gradient."""
+    """Small maps and images in one product, huge ones by position, others as they are: TensorFlow's gradient."""
     x, upstream = _random(2, height, width, channels), _random(2, height, width, out_channels)
     kernel = _random(size, size, channels, out_channels)
     with tf.GradientTape() as tape:
@@ -36,12 +36,35 @@ def test_kernel_gradient(height, width, channels, out_channels, size, kind):
     expected = tape.gradient(y, kernel, upstream)
     limits = {
         "_MOST_IMAGE_CHANNELS": out_channels if kind == "image" else 0,
-        "_SMALL_MAP": 16 * 16 if kind != "huge map" else 0,
+        "_SMALL_MAP": 20 * 20 if kind == "small map" else 0,
         "_HUGE_MAP": 0 if kind == "huge map" else 128 * 128,
         "_BLOCK_PIXELS": 50,
     }
     with mock.patch.multiple(convolution, **limits):
         found = convolution.filter_gradient(x, upstream, size)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    channels=st.integers(1, 5),
+    out_channels=st.integers(1, 5),
+    size=st.sampled_from([1, 3, 5]),
+    kind=st.sampled_from(["small map", "map", "large map"]),
+)
+def test_input_gradient(height, width, channels, out_channels, size, kind):
+    """Small maps as a sum of products, large ones as a convolution, others as they are: TensorFlow's gradient."""
+    x, kernel = _random(2, height, width, channels), _random(size, size, channels, out_channels)
+    upstream = _random(2, height, width, out_channels)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.nn.conv2d(x, kernel, 1, "SAME")
+    expected = tape.gradient(y, x, upstream)
+    limits = {"_SMALL_MAP": 20 * 20 if kind == "small map" else 0, "_LARGE_MAP": 0 if kind == "large map" else 64 * 64}
+    with mock.patch.multiple(convolution, **limits):
+        found = convolution._input_gradient(x, kernel, upstream)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 
 
