@@ -12,20 +12,21 @@ from small_models import batch_for, saehd, weights
 
 from core.nn import convolution
 
+SHAPES = {
+    "height": st.integers(1, 20),
+    "width": st.integers(1, 20),
+    "channels": st.integers(1, 5),
+    "out_channels": st.integers(1, 5),
+    "size": st.sampled_from([1, 3, 5]),
+}
+
 
 def _random(*shape):
     return tf.constant(np.random.default_rng(len(shape) + shape[-1]).normal(size=shape).astype(np.float32))
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    height=st.integers(1, 20),
-    width=st.integers(1, 20),
-    channels=st.integers(1, 5),
-    out_channels=st.integers(1, 5),
-    size=st.sampled_from([1, 3, 5]),
-    kind=st.sampled_from(["image", "huge map", "map", "small map"]),
-)
+@given(**SHAPES, kind=st.sampled_from(["image", "huge map", "map", "small map"]))
 def test_kernel_gradient(height, width, channels, out_channels, size, kind):
     """Small maps and images in one product, huge ones by position, others as they are: TensorFlow's gradient."""
     x, upstream = _random(2, height, width, channels), _random(2, height, width, out_channels)
@@ -46,14 +47,7 @@ def test_kernel_gradient(height, width, channels, out_channels, size, kind):
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    height=st.integers(1, 20),
-    width=st.integers(1, 20),
-    channels=st.integers(1, 5),
-    out_channels=st.integers(1, 5),
-    size=st.sampled_from([1, 3, 5]),
-    kind=st.sampled_from(["small map", "map", "large map"]),
-)
+@given(**SHAPES, kind=st.sampled_from(["small map", "map", "large map"]))
 def test_input_gradient(height, width, channels, out_channels, size, kind):
     """Small maps as a sum of products, large ones as a convolution, others as they are: TensorFlow's gradient."""
     x, kernel = _random(2, height, width, channels), _random(size, size, channels, out_channels)
