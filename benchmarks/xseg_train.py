@@ -9,7 +9,8 @@ cut out of the label (``--variation`` and ``--covered`` say how much). Some pers
 With ``--unseen-persons 0`` and frames of a few clips that is the usual work: label some faces of a faceset, mask the others.
 Everything goes through ``main.py``: extract, xseg suggest, train, xseg apply. Prints the intersection over union (IoU) of
 applied masks and labels on the faces that were held out, beside that of the best constant mask; fails unless it ends above
-0.9. Faces of labelled persons and of the others are also scored apart. Of several pictures of a person the last ones are held out.
+0.9. Faces of labelled persons and of the others are also scored apart. Of several pictures of a person
+the last third is held out and not trained on.
 """
 
 import argparse
@@ -138,11 +139,19 @@ def make_set(flags):
         (flags.work / folder).mkdir(parents=True, exist_ok=True)
         for number in range(count):
             person = people[number % len(people)]
-            pictures = persons[person] if folder != "held_out" else persons[person][::-1]
+            pictures = pictures_for(folder, persons[person])
             base = pictures[(number // len(people)) % len(pictures)]
             kind = "unseen" if person in unseen else "seen"
             path = flags.work / folder / f"{kind}_{person}_{number:03d}.jpg"
             write_variant(path, base, everyone, random, flags)
+
+
+def pictures_for(folder, pictures):
+    """The part of a person's pictures that is trained on or held out: the last third; a single picture serves both."""
+    first_held_out = len(pictures) - (len(pictures) + 1) // 3
+    if folder == "held_out":
+        return pictures[first_held_out:] or pictures
+    return pictures[:first_held_out]
 
 
 def write_variant(path, base, everyone, random, flags):

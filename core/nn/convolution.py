@@ -143,7 +143,7 @@ def filter_gradient(x, upstream, size: int):
     """
     height, width, channels = x.shape[1:]
     out_channels = upstream.shape[-1]
-    offsets = [(row, column) for row in range(size) for column in range(size)]
+    offsets = list(np.ndindex(size, size))
     margin = ((0, 0), (size // 2, size // 2), (size // 2, size // 2), (0, 0))
 
     def window(padded, row, column):
