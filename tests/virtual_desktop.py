@@ -17,13 +17,14 @@ HAS_DISPLAY = all(shutil.which(name) for name in ("Xvfb", "xdotool", "import"))
 def virtual_display(size="1400x1024x24", memory=None):
     """Start Xvfb on a free display number, which it chooses itself, and yield its name, for example ``":7"``.
 
-    Keys do not repeat however long a busy machine takes to release them.
+    Keys do not repeat however long a busy machine takes to release them. The server does not reset itself when its last
+    client leaves (every call of xdotool may be that client), since a program that starts meanwhile would abort.
 
     The screen is a file in the folder ``memory``, if given, without the mouse: see :func:`read_screen`.
     """
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", size, "-nolisten", "tcp", "-r"]
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", size, "-nolisten", "tcp", "-r", "-noreset"]
         + ([] if memory is None else ["-fbdir", str(memory), "-nocursor"]),
         pass_fds=[writing],
         stdout=subprocess.DEVNULL,

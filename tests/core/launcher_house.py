@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 from core.step_table import load_steps
@@ -143,20 +142,3 @@ class House:
             for path in self.root.rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }
-
-
-@contextmanager
-def virtual_screen():
-    """Start Xvfb on a free display number and yield its name, for example ``":7"``."""
-    reading, writing = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1000x24", "-nolisten", "tcp"],
-        pass_fds=[writing], stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(writing)
-    try:
-        with os.fdopen(reading) as stream:
-            yield f":{stream.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait(10)

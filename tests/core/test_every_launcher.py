@@ -14,7 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from launcher_house import FRAMES, STEPS, House, virtual_screen, wait_until
+from launcher_house import FRAMES, STEPS, House, wait_until
+from virtual_desktop import virtual_display
 
 from core.imageio import read_bgr
 from core.paths import list_images
@@ -269,7 +270,7 @@ PLAN = (
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    with virtual_screen() as display:
+    with virtual_display("1280x1000x24") as display:
         house = House(tmp_path_factory.mktemp("every launcher"), display)
         yield house
         if os.environ.get("DFL_LAUNCHER_TABLE"):
