@@ -8,9 +8,12 @@ import fnmatch
 import re
 from pathlib import Path
 
-from core.errors import UsageError
+from core.errors import FormatError, UsageError
+from core.files.file_value import describe, short
+from core.files.yaml_file import read_yaml
 
 _SAME_ANSWER_LIMIT = 100
+_LONGEST_QUESTION = 1000
 _BOOL_WORDS = {"yes": "y", "true": "y", "no": "n", "false": "n"}
 
 
@@ -42,27 +45,16 @@ class Answers:
         UsageError
             When there is none, or when it is neither a mapping nor a list of texts.
         """
-        import yaml
-
         try:
-            content = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # leaves every value a text
-        except FileNotFoundError:
-            raise UsageError(f"{path}: no such answers file.") from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            problem = " ".join(str(error).split())
-            raise UsageError(f"{path}: not a readable answers file ({problem}).") from None
-        named, in_order = {}, []
-        for item in content if isinstance(content, list) else [content or {}]:
-            if isinstance(item, dict):
-                named.update(item)
-            else:
-                in_order.append(item)
-        given = in_order + [
-            text for value in named.values() for text in (value if isinstance(value, list) else [value])
-        ]
-        for value in given:
-            if not isinstance(value, str):
-                raise UsageError(f"{path}: {value!r} is not an answer; write 'question: answer', or a list of answers.")
+            root = read_yaml(path, "answers file", as_text=True)
+            named, in_order = {}, []
+            for item in root.sequence() if isinstance(root.data, list) else [root]:
+                if item.is_mapping() or item is root and item.data is None:
+                    _add_named(named, item)
+                else:
+                    in_order.append(_answer(item))
+        except FormatError as error:
+            raise UsageError(f"{str(error).rstrip('.')}.") from None
         return cls(path, named, in_order)
 
     def take(self, texts: list[str], takes_order: bool = True) -> str | None:
@@ -93,6 +85,24 @@ class Answers:
         """Questions of the file that were not asked, then answers that were left over."""
         never = [question for pattern, (question, _) in self._named.items() if not self._times[pattern]]
         return [*never, *self._in_order]
+
+
+def _add_named(named, item):
+    """Add the answers of a mapping, each a text or a list of texts."""
+    for question, value in item.mapping().items():
+        if len(question) > _LONGEST_QUESTION:
+            raise value.error(f"a question of {len(question)} characters; at most {_LONGEST_QUESTION} are allowed")
+        if question in named:
+            raise value.error(f"{short(question)} is there twice; a list gives an answer for each time")
+        named[question] = list(map(_answer, value.sequence())) if isinstance(value.data, list) else _answer(value)
+
+
+def _answer(value):
+    if not isinstance(value.data, str):
+        raise value.error(
+            f"{describe(value.data)} is not an answer; write 'question: answer', or a list of answers"
+        )
+    return value.data
 
 
 def as_bool_answer(text: str) -> str:

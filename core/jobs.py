@@ -9,16 +9,30 @@ import difflib
 import fnmatch
 import glob
 import hashlib
-import json
 import os
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import FormatError, UsageError
+from core.files.file_value import describe, short
+from core.files.json_file import LARGE_FILE, json_bytes, read_json
+from core.files.yaml_file import read_yaml
 from core.paths import atomic_write
-from core.step_table import folders, load_steps
+from core.step_table import PlaceholderError, fill, folders, load_steps
 
 STATE_NAME = ".dfl_job_state.json"
+LONGEST_WORD = 4096
+_LONGEST_COMMAND = 30_000  # what Windows takes, less the program
+_LONGEST_NAME = 200
+_MOST_WILDCARDS = 2
+_JOB_KEYS = ("name", "workspace", "steps", "confirm-all")
+_STATE_FORM = {
+    "finished": {str: [[str]]},
+    "left": {str: str},
+    "hashes": {str: [(int, str)]},
+    "begun?": {str: {"commands": [[str]], "reads": {str: str}, "done": int}},
+}
 
 
 @dataclass(frozen=True)
@@ -52,19 +66,26 @@ class JobState:
 
     @classmethod
     def load(cls, workspace: Path) -> "JobState":
+        """Read the state of a workspace.
+
+        Raises
+        ------
+        FormatError
+            When it is damaged. Nothing runs then: a step that was done may have been followed by work by hand.
+        """
         path = workspace / STATE_NAME
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(path, content["finished"], content["left"], content["hashes"], content.get("begun", {}))
+            content = read_json(path, _STATE_FORM, LARGE_FILE)
         except FileNotFoundError:
             return cls(path)
-        except (OSError, ValueError, KeyError, TypeError):
-            raise FormatError(path, "is damaged; delete it to run all steps again") from None
+        except FormatError as error:
+            raise FormatError(path, f"is damaged; delete it to run all steps again ({error.problem})") from None
+        return cls(path, content["finished"], content["left"], content["hashes"], content.get("begun", {}))
 
     def save(self):
         content = {"finished": self.finished, "left": self.left, "hashes": self.hashes, "begun": self.begun}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(self.path, json.dumps(content).encode())
+        atomic_write(self.path, json_bytes(content))
 
     def fingerprint(self, pattern: str) -> str:
         """Hash over names and contents of the files that a path, folder (not deeper) or pattern stands for.
@@ -75,7 +96,7 @@ class JobState:
         for path in watched_files(pattern):
             status = os.stat(path)
             known = self.hashes.get(path)
-            if not known or known[:2] != [status.st_size, status.st_mtime_ns]:
+            if not known or len(known) != 3 or known[:2] != [status.st_size, status.st_mtime_ns]:
                 with open(path, "rb") as stream:
                     known = [status.st_size, status.st_mtime_ns, hashlib.file_digest(stream, "sha256").hexdigest()
                              if hasattr(hashlib, "file_digest") else _digest(stream)]  # fmt: skip
@@ -105,7 +126,8 @@ class JobState:
             "reads": {pattern: self.fingerprint(pattern) for pattern in step.reads},
         }
         earlier = self.begun.get(label)
-        done = earlier["done"] if earlier is not None and {**earlier, "done": 0} == {**entry, "done": 0} else None
+        is_same = earlier is not None and {**earlier, "done": 0} == {**entry, "done": 0}
+        done = min(max(earlier["done"], 0), len(step.commands)) if is_same else None
         self.begun = {label: entry | {"done": done or 0}}
         self.save()
         return done
@@ -149,86 +171,123 @@ def load_jobs(path: Path) -> list[Job]:
     UsageError
         When the file has a mistake; the message says where.
     """
-    import yaml
-
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such job file.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: not a readable YAML file ({error}).") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: expected a mapping with 'steps' or 'jobs' at the top.")
-    rows = content.get("jobs", [content])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UsageError(f"{path}: 'jobs' must be a list of mappings.")
+        return _read_jobs(read_yaml(path, "job file"))
+    except FormatError as error:
+        raise UsageError(f"{str(error).rstrip('.')}.") from None
+
+
+def _read_jobs(root):
+    content = root.mapping(expected="a mapping with 'steps' or 'jobs' at the top")
+    rows = [root]
+    if "jobs" in content:
+        root.mapping(("jobs",))
+        rows = content["jobs"].sequence("a list of jobs")
     table = load_steps()
-    jobs = [_read_job(path, number, row, table) for number, row in enumerate(rows, 1)]
-    if len({(job.workspace, job.name) for job in jobs}) < len(jobs):
-        raise UsageError(f"{path}: two jobs of one workspace have the same name.")
+    jobs, known = [], set()
+    for number, row in enumerate(rows, 1):
+        job = _read_job(row.called(f"job {number}" if "jobs" in content else ""), number, table)
+        if (job.workspace, job.name) in known:
+            raise row.error("two jobs of one workspace have the same name")
+        known.add((job.workspace, job.name))
+        jobs.append(job)
     return jobs
 
 
-def _read_job(path, number, row, table):
-    unknown = set(row) - {"name", "workspace", "steps", "confirm-all", "jobs"}
-    if unknown:
-        raise UsageError(f"{path}: job {number} has unknown keys: {', '.join(sorted(map(str, unknown)))}.")
-    steps = row.get("steps")
-    if not isinstance(steps, list) or not steps:
-        raise UsageError(f"{path}: job {number} needs a list of 'steps'.")
-    workspace = (path.parent / Path(str(row.get("workspace", "workspace"))).expanduser()).resolve()
-    places = folders(workspace)
-    extra = ("--yes",) if row.get("confirm-all") else ()
-    read = tuple(_read_step(path, step, table, places, extra) for step in steps)
-    return Job(str(row.get("name", f"job {number}")), workspace, read)
+def _read_job(row, number, table):
+    values = row.mapping(_JOB_KEYS, "a mapping with 'steps'")
+    steps = values.get("steps")
+    if steps is None or not isinstance(steps.data, list) or not steps.data:
+        raise (steps or row).error(f"job {number} needs a list of 'steps'")
+    workspace = values["workspace"].text(LONGEST_WORD) if "workspace" in values else "workspace"
+    folder = Path(os.path.realpath(row.file.parent / os.path.expanduser(workspace)))
+    confirms = "confirm-all" in values and values["confirm-all"].data is not None and values["confirm-all"].truth()
+    name = values["name"].text(_LONGEST_NAME) if "name" in values else f"job {number}"
+    places, extra = folders(folder), ("--yes",) if confirms else ()
+    before = f"{row.place}, " if row.place else ""
+    read = tuple(
+        _read_step(step.called(f"{before}step {count}"), table, places, extra)
+        for count, step in enumerate(steps.sequence(), 1)
+    )
+    return Job(name, folder, read)
 
 
-def _read_step(path, row, table, places, extra):
-    if isinstance(row, str):
-        row = {row: None}
-    if isinstance(row, dict) and "command" in row:
-        return _free_step(path, row, places, extra)
-    if not isinstance(row, dict) or len(row) != 1:
-        raise UsageError(f"{path}: a step is written as 'name' or 'name: {{flag: value}}', not {row!r}.")
-    ((name, values),) = row.items()
+def _read_step(row, table, places, extra):
+    if row.is_mapping() and "command" in row.data:
+        return _free_step(row, places, extra)
+    if row.is_mapping() and len(row.data) == 1:
+        ((name, values),) = row.mapping().items()
+    elif isinstance(row.data, str):
+        name, values = row.data, None
+    else:
+        raise row.unexpected("'name' or 'name: {flag: value}'")
     if name not in table:
-        near = difflib.get_close_matches(str(name), table, 3)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise UsageError(f"{path}: no step is called {name!r}.{hint}")
-    step = table[name]
-    flags = _flags(path, name, values or {})
+        near = difflib.get_close_matches(str(name)[:_LONGEST_NAME], table, 3)
+        hint = f". Did you mean {' or '.join(near)}?" if near else ""
+        raise row.error(f"no step is called {short(name, quoted=True)}{hint}")
+    row, step = row.called(f"{row.place}, {name}"), table[name]
+    flags = _flags(row, values)
     commands = tuple(
-        tuple(step.arguments(places, number)) + (flags if number == 0 else ()) + extra
-        for number in range(len(step.commands))
+        (*(_filled(row, word, places) for word in shlex.split(command)), *(flags if number == 0 else ()), *extra)
+        for number, command in enumerate(step.commands)
     )
-    reads = tuple(text.format(**places) for text in step.reads)
-    writes = tuple(text.format(**places) for text in step.writes)
-    return JobStep(name, commands, reads, writes)
+    reads, writes = (tuple(_filled(row, text, places) for text in texts) for texts in (step.reads, step.writes))
+    return JobStep(name, tuple(_bounded(row, words) for words in commands), reads, writes)
 
 
-def _free_step(path, row, places, extra):
-    words = row["command"]
-    if not isinstance(words, list):
-        raise UsageError(f"{path}: 'command' must be a list of words, not {words!r}.")
-
-    def fill(texts):
-        return tuple(str(text).format(**places) for text in texts)
-
-    return JobStep(
-        f"command {words[0]}", (fill(words) + extra,), fill(row.get("reads", ())), fill(row.get("writes", ()))
+def _free_step(row, places, extra):
+    values = row.mapping(("command", "reads", "writes"))
+    words = values["command"]
+    if not isinstance(words.data, list) or not words.data:
+        raise words.error(f"'command' must be a list of words, not {describe(words.data)}")
+    command = tuple(_filled(word, word.text(LONGEST_WORD), places) for word in words.sequence())
+    name = f"command {short(command[0])}"
+    reads, writes = (
+        tuple(_watched(item, places) for item in values[key].sequence("a list of paths")) if key in values else ()
+        for key in ("reads", "writes")
     )
+    return JobStep(name, (_bounded(row, command + extra),), reads, writes)
 
 
-def _flags(path, name, values):
-    if not isinstance(values, dict):
-        raise UsageError(f"{path}: options of {name!r} must be a mapping of flags, not {values!r}.")
+def _watched(value, places):
+    """A path or pattern that a job watches. Patterns that could stand for a whole disk, or for paths over and over, are
+    refused."""
+    pattern = _filled(value, value.text(LONGEST_WORD), places)
+    parts = Path(pattern).parts
+    if "*" in pattern and (".." in parts or sum("*" in part for part in parts) > _MOST_WILDCARDS):
+        raise value.error(f"{short(pattern)}: * may be in {_MOST_WILDCARDS} parts of a path, and not together with ..")
+    return pattern
+
+
+def _filled(value, text, places):
+    try:
+        return fill(text, places)
+    except PlaceholderError as error:
+        raise value.error(str(error)) from None
+
+
+def _bounded(row, words):
+    """The words of one command, none too long for the system to start a program with them."""
+    longest = max(words, key=len)
+    if len(longest) > LONGEST_WORD:
+        raise row.error(f"a word of {len(longest)} characters; at most {LONGEST_WORD} are allowed: {short(longest)}")
+    if sum(map(len, words)) + len(words) > _LONGEST_COMMAND:
+        raise row.error(f"a command of more than {_LONGEST_COMMAND} characters")
+    return words
+
+
+def _flags(row, values):
+    if values is None or values.data is None:
+        return ()
+    if not values.is_mapping():
+        raise values.error(f"{row.place}: options must be a mapping of flags, not {describe(values.data)}")
     words = []
-    for flag, value in values.items():
-        for item in value if isinstance(value, list) else [value]:
-            if item is True:
+    for flag, value in values.called(row.place).mapping().items():
+        for item in value.sequence() if isinstance(value.data, list) else [value]:
+            if item.data is True:
                 words.append(f"--{flag}")
-            elif item is not False and item is not None:
-                words += [f"--{flag}", str(item)]
+            elif item.data is not False and item.data is not None:
+                words += [f"--{flag}", item.text(LONGEST_WORD, "a text, a number, true or false")]
     return tuple(words)
 
 

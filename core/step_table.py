@@ -3,12 +3,18 @@
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from core.errors import UserError
+from core.files.file_value import short
+from core.files.yaml_file import read_yaml
 
 TABLE = Path(__file__).resolve().parents[1] / "scripts" / "steps.yaml"
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+class PlaceholderError(ValueError):
+    """A text holds a placeholder that is not known."""
 
 
 @dataclass(frozen=True)
@@ -25,23 +31,48 @@ class Step:
 
     def arguments(self, places: dict[str, str], command: int = 0) -> list[str]:
         """Arguments of ``main.py`` for one of the commands, placeholders filled in."""
-        return [word.format(**places) for word in shlex.split(self.commands[command])]
+        return [fill(word, places) for word in shlex.split(self.commands[command])]
+
+
+_COLUMNS = tuple(field.name for field in fields(Step))
 
 
 def load_steps(path: Path = TABLE) -> dict[str, Step]:
     """All steps by key, in workflow order."""
-    import yaml
-
-    try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: the table of steps cannot be read ({error}).") from None
     steps = {}
-    for row in rows:
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-        values.setdefault("shell", shell_name(row["windows"]))
-        steps[row["key"]] = Step(**values)
+    for row in read_yaml(path, "table of steps").sequence():
+        texts = row.mapping(_COLUMNS)
+        values = {
+            name: tuple(text.text() for text in value.sequence()) if isinstance(value.data, list) else value.text()
+            for name, value in texts.items()
+        }
+        if not {"key", "windows", "commands"} <= values.keys():
+            raise row.unexpected("a step with key, windows and commands")
+        values.setdefault("shell", shell_name(values["windows"]))
+        steps[values["key"]] = Step(**values)
     return steps
+
+
+def fill(text: str, places: dict[str, str]) -> str:
+    """A text with ``{W}`` … replaced by their values, and ``{{`` and ``}}`` by single braces; nothing else is a placeholder.
+
+    Raises
+    ------
+    PlaceholderError
+        For another placeholder, or a brace that stands alone.
+    """
+
+    def value(match):
+        if match[0] in ("{{", "}}"):
+            return match[0][0]
+        if match[1] in places:
+            return places[match[1]]
+        known = ", ".join(f"{{{name}}}" for name in places)
+        raise PlaceholderError(
+            f"{short(match[0])} is no placeholder; known are {known}, and a brace of a name is written twice"
+        )
+
+    return _PLACEHOLDER.sub(value, text)
 
 
 def shell_name(windows: str) -> str:

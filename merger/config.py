@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from core.errors import UsageError
+from core.files.file_value import describe, short
 
 MODES = ("original", "overlay", "hist-match", "seamless", "seamless-hist-match", "raw-rgb", "raw-predict")
 MASK_MODES = (
@@ -259,12 +260,12 @@ def parse_value(name: str, value: Any, origin: str = "") -> Any:
         When the name is unknown or the value cannot be used.
     """
     if name not in SETTING_NAMES:
-        raise UsageError(f"{origin}unknown setting {name!r}; known are {', '.join(SETTING_NAMES)}.")
+        raise UsageError(f"{origin}unknown setting {short(name, quoted=True)}; known are {', '.join(SETTING_NAMES)}.")
     if name in CHOICES:
         index = _choice_index(name, value)
         if index is None:
             choices = ", ".join(f"{number} {text}" for number, text in enumerate(CHOICES[name]))
-            raise UsageError(f"{origin}{name} cannot be {value!r}; possible are {choices}.")
+            raise UsageError(f"{origin}{name} cannot be {describe(value)}; possible are {choices}.")
         return MODES[index] if name == "mode" else index
     if name == "masked_hist_match":
         return _truth(name, value, origin)
@@ -274,7 +275,7 @@ def parse_value(name: str, value: Any, origin: str = "") -> Any:
         if isinstance(value, bool) or number != int(number) or not low <= number <= high:
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{origin}{name} must be a whole number from {low} to {high}, not {value!r}.") from None
+        raise UsageError(f"{origin}{name} must be a whole number from {low} to {high}, not {describe(value)}.") from None
     return int(number)
 
 
@@ -304,4 +305,4 @@ def _truth(name, value, origin):
     answers = {"y": True, "yes": True, "true": True, "1": True, "n": False, "no": False, "false": False, "0": False}
     if isinstance(value, str) and value.strip().lower() in answers:
         return answers[value.strip().lower()]
-    raise UsageError(f"{origin}{name} must be y or n, not {value!r}.")
+    raise UsageError(f"{origin}{name} must be y or n, not {describe(value)}.")

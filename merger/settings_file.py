@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import FormatError
+from core.files.file_value import describe
+from core.files.yaml_file import Limits, read_yaml
 from core.paths import atomic_write
 from merger.config import RANGES, SETTING_NAMES, MergeConfig, parse_value, readable_value
 
 INTERPOLATIONS = ("linear", "hold")
 _INTERPOLATION = "interpolation"
+_LIMITS = Limits(size=32_000_000, values=2_000_000, depth=3)  # every setting may change at every frame of a film
 
 
 @dataclass(frozen=True)
@@ -73,24 +75,13 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Track]]:
     UsageError
         When a setting or a value is unknown.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
-        raise FormatError(path, f"is not a valid YAML file{place}") from None
-    if not isinstance(content, Mapping):
-        raise FormatError(path, "must be a list of settings, one `name: value` per line")
+    root = read_yaml(path, "settings file", _LIMITS)
     values, tracks = {}, {}
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            tracks[name] = _track(path, name, value)
+    for name, value in root.mapping(expected="settings, one `name: value` per line").items():
+        if value.is_mapping():
+            tracks[name] = _track(name, value)
         else:
-            values[name] = parse_value(name, value, f"{path}: ")
+            values[name] = parse_value(name, value.data, f"{path}: ")
     return values, tracks
 
 
@@ -131,13 +122,13 @@ def write_settings(path: Path, configs: Sequence[MergeConfig], names: Sequence[s
     atomic_write(path, settings_text(configs, names, linear).encode())
 
 
-def _track(path, name, value):
-    keys = dict(value)
+def _track(name, value):
+    keys = {key: node.data for key, node in value.data.items()}
     interpolation = keys.pop(_INTERPOLATION, "linear")
     if interpolation not in INTERPOLATIONS:
-        raise FormatError(path, f"{name}: interpolation must be linear or hold, not {interpolation!r}")
+        raise value.error(f"interpolation must be linear or hold, not {describe(interpolation)}")
     if not keys or not all(isinstance(key, int) and not isinstance(key, bool) and key >= 0 for key in keys):
-        raise FormatError(path, f"{name}: keyframes must be numbers of frames (0, 1 …) with their values")
+        raise value.error("keyframes must be numbers of frames (0, 1 …) with their values")
     frames = tuple(sorted(keys))
-    values = tuple(parse_value(name, keys[frame], f"{path}: frame {frame}: ") for frame in frames)
+    values = tuple(parse_value(name, keys[frame], f"{value.file}: frame {frame}: ") for frame in frames)
     return Track(frames, values, interpolation == "linear" and name in RANGES)

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from core import interact
-from core.errors import FormatError, UsageError, UserError
+from core.errors import UsageError
+from core.files.file_value import FileValue, short
+from core.files.yaml_file import read_yaml
 from core.paths import atomic_write
 from models.options import CONSTANTS, Context, Option, option_table
 
@@ -35,27 +37,21 @@ def read_options_file(class_name: str, path: Path) -> dict:
     FormatError, UsageError
         When the file cannot be read, is no mapping, or holds an unknown key or a value that does not fit.
     """
-    content = read_yaml(path)
-    if isinstance(content.get(class_name), dict):
-        content = content[class_name]
-    return {key: check_value(class_name, str(key), value, source=str(path)) for key, value in content.items()}
+    root = read_yaml(path, "options file")
+    content = root.mapping()
+    if class_name in content and content[class_name].is_mapping():
+        root = content[class_name]
+    return checked_options(class_name, root)
 
 
-def read_yaml(path: Path) -> dict:
-    """The mapping in a YAML file (plain values only)."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(path, f"cannot be read as YAML ({' '.join(str(error).split())})") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise FormatError(path, "must hold lines of the form 'key: value'")
-    return content
+def checked_options(class_name: str, values: FileValue) -> dict:
+    """Checked values of the mapping in a file, ``key: value``; errors as in :func:`check_value`."""
+    checked = {}
+    for key, value in values.mapping().items():
+        if isinstance(value.data, (dict, list)):
+            raise value.unexpected("one value")
+        checked[key] = check_value(class_name, str(key), value.data, source=str(values.file))
+    return checked
 
 
 def dump_options(class_name: str, options: dict, path: Path | None = None) -> str:
@@ -87,12 +83,12 @@ def check_value(class_name: str, key: str, value: object, source: str = "--set")
         if key in CONSTANTS[class_name]:
             raise UsageError(f"{source}: {key} of {class_name} is constant ({CONSTANTS[class_name][key]}).")
         known = ", ".join(table)
-        raise UsageError(f"{source}: {class_name} has no option {key!r}. Options: {known}.")
+        raise UsageError(f"{source}: {class_name} has no option {short(key, quoted=True)}. Options: {known}.")
     parsed = _parse(option, value)
     if parsed is None:
-        raise UsageError(f"{source}: {key}={value} is not {_expected(option)}.")
+        raise UsageError(f"{source}: {key}={short(value)} is not {_expected(option)}.")
     if option.low is not None and parsed < option.low or option.high is not None and parsed > option.high:
-        raise UsageError(f"{source}: {key}={value} is outside {_range_text(option)}.")
+        raise UsageError(f"{source}: {key}={short(value)} is outside {_range_text(option)}.")
     return parsed
 
 
@@ -265,7 +261,7 @@ def _parse(option, value):
         return text if option.accept is None or option.accept(text) else None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if number != number or number in (float("inf"), float("-inf")):
         return None

@@ -7,15 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from core import interact
-from core.errors import FormatError
+from core.files.file_value import describe, short
+from core.files.yaml_file import read_yaml
 from models.holdout import EXTRA_KEY as SCORES_KEY
 from models.hooks import Hook
-from models.option_values import check_value, read_yaml
+from models.option_values import checked_options
 from models.options import option_table
 from models.trainer import STOP
 
 EXTRA_KEY = "recipe"
 SECONDS_PER_HOUR = 3600.0
+_RECIPE_KEYS = {"name", "model", "options", "phases"}
+_RECIPE_FORM = "a recipe holds name, model, options and a list of phases"
+_MOST_PHASES, _LONGEST_NAME = 1000, 200
 _PHASE_KEYS = {"name", "options", "until"}
 _RULE_KEYS = {"iterations", "hours", "plateau"}
 _PLATEAU_KEYS = {"saves", "improvement"}
@@ -72,48 +76,66 @@ def read_recipe(class_name: str, path: Path) -> Recipe:
     FormatError, UsageError
         When the file is no recipe or an option does not fit.
     """
-    content = read_yaml(path)
-    unknown = set(content) - {"name", "model", "options", "phases"}
-    if unknown or not isinstance(content.get("phases"), list) or not content["phases"]:
-        raise FormatError(path, "a recipe holds name, model, options and a list of phases")
-    if content.get("model", class_name) != class_name:
-        raise FormatError(path, f"is a recipe for {content['model']}, not for {class_name}")
-    model_options = _checked_options(class_name, content.get("options") or {}, path)
-    phases = tuple(_phase(class_name, number, entry, path) for number, entry in enumerate(content["phases"], 1))
-    for phase in phases:
-        for key in phase.options:
-            if option_table(class_name)[key].fixed:
-                raise FormatError(path, f"phase {phase.name}: {key} is fixed; put it under options")
-    return Recipe(str(content.get("name") or Path(path).stem), model_options, phases)
+    root = read_yaml(path, "recipe")
+    content = root.mapping(expected=_RECIPE_FORM)
+    phases = content.get("phases")
+    if set(content) - _RECIPE_KEYS or phases is None or not isinstance(phases.data, list) or not phases.data:
+        raise root.error(_RECIPE_FORM)
+    if "model" in content and content["model"].data != class_name:
+        raise content["model"].error(f"is a recipe for {short(content['model'].data)}, not for {class_name}")
+    model_options = checked_options(class_name, content["options"]) if "options" in content else {}
+    rows = phases.sequence()
+    if len(rows) > _MOST_PHASES:
+        raise phases.error(f"{len(rows)} phases; at most {_MOST_PHASES} are allowed")
+    read = tuple(_phase(class_name, number, row.called(f"phase {number}")) for number, row in enumerate(rows, 1))
+    return Recipe(_name(content, Path(path).stem), model_options, read)
 
 
-def _phase(class_name, number, entry, path):
-    if not isinstance(entry, dict) or set(entry) - _PHASE_KEYS:
-        raise FormatError(path, f"phase {number} may hold {', '.join(sorted(_PHASE_KEYS))}")
-    name = str(entry.get("name") or f"phase {number}")
-    rules = entry.get("until") or {}
-    if not isinstance(rules, dict) or set(rules) - _RULE_KEYS:
-        raise FormatError(path, f"phase {name}: until may hold {', '.join(sorted(_RULE_KEYS))}")
-    plateau = rules.get("plateau")
-    if plateau is not None and (not isinstance(plateau, dict) or set(plateau) - _PLATEAU_KEYS):
-        raise FormatError(path, f"phase {name}: plateau may hold {', '.join(sorted(_PLATEAU_KEYS))}")
-    for key, value in (*rules.items(), *(plateau or {}).items()):
-        if key != "plateau" and (isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0):
-            raise FormatError(path, f"phase {name}: {key} must be a positive number")
-    return Phase(
-        name,
-        _checked_options(class_name, entry.get("options") or {}, path),
-        rules.get("iterations"),
-        rules.get("hours"),
-        int(plateau.get("saves", 5)) if plateau is not None else None,
-        float(plateau.get("improvement", 0.01)) if plateau is not None else 0.01,
-    )
+def _phase(class_name, number, row):
+    if not row.is_mapping() or set(row.data) - _PHASE_KEYS:
+        raise row.error(f"phase {number} may hold {', '.join(sorted(_PHASE_KEYS))}")
+    entry = row.mapping()
+    options = checked_options(class_name, entry["options"]) if "options" in entry else {}
+    for key in options:
+        if option_table(class_name)[key].fixed:
+            raise entry["options"].error(f"{key} is fixed; put it under the options of the recipe")
+    return Phase(_name(entry, f"phase {number}"), options, **_rules(entry.get("until")))
 
 
-def _checked_options(class_name, options, path):
-    if not isinstance(options, dict):
-        raise FormatError(path, "options must be lines of the form 'key: value'")
-    return {key: check_value(class_name, str(key), value, source=str(path)) for key, value in options.items()}
+def _rules(until):
+    """Arguments of :class:`Phase` that say when it ends."""
+    rules = _limited(until, "until", _RULE_KEYS)
+    plateau = _limited(rules.get("plateau"), "plateau", _PLATEAU_KEYS)
+    limits = {}
+    if "iterations" in rules:
+        limits["iterations"] = int(_positive(rules["iterations"], whole=True))
+    if "hours" in rules:
+        limits["hours"] = _positive(rules["hours"])
+    if rules.get("plateau") is not None and rules["plateau"].data is not None:
+        limits["plateau_saves"] = int(_positive(plateau["saves"], whole=True)) if "saves" in plateau else 5
+        limits["plateau_improvement"] = float(_positive(plateau["improvement"])) if "improvement" in plateau else 0.01
+    return limits
+
+
+def _limited(value, name, keys):
+    """The mapping of a value, which may hold the keys only."""
+    if value is None:
+        return {}
+    if value.data is not None and (not value.is_mapping() or set(value.data) - keys):
+        raise value.error(f"{name} may hold {', '.join(sorted(keys))}")
+    return value.mapping()
+
+
+def _positive(value, whole=False):
+    data = value.data
+    if isinstance(data, bool) or not isinstance(data, (int, float)) or data <= 0 or whole and data != int(data):
+        kind = "positive number without a fraction" if whole else "positive number"
+        raise value.error(f"must be a {kind}, not {describe(data)}")
+    return data
+
+
+def _name(entry, default):
+    return entry["name"].text(_LONGEST_NAME) if "name" in entry and entry["name"].data is not None else default
 
 
 def resume_phase(recipe: Recipe, state: dict | None) -> int:
