@@ -99,9 +99,7 @@ def _add_named(named, item):
 
 def _answer(value):
     if not isinstance(value.data, str):
-        raise value.error(
-            f"{describe(value.data)} is not an answer; write 'question: answer', or a list of answers"
-        )
+        raise value.error(f"{describe(value.data)} is not an answer; write 'question: answer', or a list of answers")
     return value.data
 
 

@@ -1,16 +1,16 @@
 """The optional ``consent.json`` beside a faceset: who agreed to what, and on what basis."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from core import interact
 from core.errors import FormatError
+from core.files.bounded_read import read_bounded
+from core.files.json_file import SMALL_FILE, parse_json
 
 FILE_NAME = "consent.json"
 _FIELDS = ("subject", "basis", "scope", "date")
-_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,11 @@ def report_consent(folder: Path) -> Consent | None:
 
 
 def _read(path):
+    data = read_bounded(path, SMALL_FILE)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FormatError(path, "is far too large for a consent record")
-        data = path.read_bytes()
-        values = json.loads(data.decode("utf-8-sig"))
-    except OSError as error:
-        raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
-    except (ValueError, RecursionError):
-        raise FormatError(path, "is no valid JSON") from None
+        values = parse_json(data.decode("utf-8-sig"))
+    except ValueError as error:
+        raise FormatError(path, f"is no valid JSON ({error})") from None
     missing = [field for field in _FIELDS if not isinstance(values, dict) or not str(values.get(field) or "").strip()]
     if missing:
         raise FormatError(path, f"lacks {', '.join(missing)}. It needs the texts {', '.join(_FIELDS)}")

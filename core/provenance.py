@@ -12,12 +12,18 @@ from core import interact
 from core.certificate import Certificate
 from core.consent import read_consent
 from core.errors import FormatError, NothingToDo, UserError
+from core.files.json_file import json_bytes, read_json
 from core.paths import atomic_write, free_name, remove_if_present, replacing
 from core.version import NAME, VERSION
 from core.video_encoders import check_writable_folder
 from core.video_marks import SOURCE_TYPE, add_xmp, container_metadata
 
 RECORD_NAME = "provenance.json"
+_TEXT = (str, None)
+_RECORD_FORM = {
+    "model": {"sha256": str, "name?": _TEXT, "class?": _TEXT, "files?": {str: str}},
+    "consent": [{"sha256": str, "faceset?": _TEXT}],
+}
 ASSERTION = f"io.github.{NAME}.face-swap"
 _EMBEDDED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
 _OTHERS = {".avi": "video/avi", ".mkv": "video/x-matroska", ".webm": "video/webm"}
@@ -87,21 +93,18 @@ def record_merge(output_dir: Path, model_dir: Path, model_class: str, name: str,
         Faceset folders whose ``consent.json`` counts.
     """
     record = {"model": hash_model(model_dir, model_class, name), "consent": consents_of(facesets)}
-    atomic_write(Path(output_dir) / RECORD_NAME, json.dumps(record, indent=1, ensure_ascii=False).encode())
+    atomic_write(Path(output_dir) / RECORD_NAME, json_bytes(record, indent=1))
 
 
 def read_record(folder: Path) -> dict | None:
     """The record that :func:`record_merge` left in ``folder``, or None."""
     path = Path(folder) / RECORD_NAME
-    if not path.is_file():
-        return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(record["model"]["sha256"], str) and isinstance(record["consent"], list):
-            return record
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise FormatError(path, "is damaged; delete it, or merge again")
+        return read_json(path, _RECORD_FORM)
+    except FileNotFoundError:
+        return None
+    except FormatError:
+        raise FormatError(path, "is damaged; delete it, or merge again") from None
 
 
 def consents_of(folders) -> list[dict]:

@@ -171,15 +171,15 @@ def _ask(options, debug_folder, earlier):
         answer = interact.ask_text("Face type", default, ("f", "wf", "head"), _FACE_TYPE_HELP)
         face_type = FaceType.from_prompt_key(answer)
     if options.max_faces_from_image is None:
-        default = earlier.get("max_faces", 0)
+        default = _in_range(earlier.get("max_faces", 0), 0, 2**31)
         options.max_faces_from_image = max(
             0, interact.ask_int("Max number of faces from image", default, help_text=_MAX_FACES_HELP)
         )
     if options.image_size is None:
-        default = earlier.get("image_size", 768 if face_type >= FaceType.HEAD else 512)
+        default = _in_range(earlier.get("image_size", 768 if face_type >= FaceType.HEAD else 512), *SIZE_RANGE)
         options.image_size = interact.ask_int("Image size", default, *SIZE_RANGE, help_text=_SIZE_HELP)
     if options.jpeg_quality is None:
-        default = earlier.get("jpeg_quality", 90)
+        default = _in_range(earlier.get("jpeg_quality", 90), *QUALITY_RANGE)
         options.jpeg_quality = interact.ask_int("Jpeg quality", default, *QUALITY_RANGE, help_text=_QUALITY_HELP)
     if options.detector is None:
         options.detector = _ask_detector(by_hand_allowed=options.input_video is None)
@@ -197,6 +197,10 @@ def _ask(options, debug_folder, earlier):
     if changed:
         interact.warning(f"Not the same as in the run that is continued: {', '.join(changed)}.")
     return settings
+
+
+def _in_range(value, low, high):
+    return min(max(value, low), high)
 
 
 def _choose_devices(options):

@@ -275,7 +275,9 @@ def parse_value(name: str, value: Any, origin: str = "") -> Any:
         if isinstance(value, bool) or number != int(number) or not low <= number <= high:
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{origin}{name} must be a whole number from {low} to {high}, not {describe(value)}.") from None
+        raise UsageError(
+            f"{origin}{name} must be a whole number from {low} to {high}, not {describe(value)}."
+        ) from None
     return int(number)
 
 

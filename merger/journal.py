@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from core import interact
-from core.errors import UserError
+from core.errors import FormatError, UserError
+from core.files.bounded_read import read_bounded
+from core.files.json_file import LARGE_FILE, json_bytes, parse_json_line
 
 JOURNAL_NAME = "merged_frames.jsonl"
+_LINE = {"stem": str, "key": str, "frame": ([int], None), "mask": ([int], None)}
 
 
 class Journal:
@@ -62,15 +65,15 @@ class Journal:
         self._append({"stem": stem, "key": key, "frame": _stamp(frame), "mask": _stamp(mask)})
 
     def _append(self, entry):
-        line = json.dumps(entry, ensure_ascii=False) + "\n"
+        line = json_bytes(entry) + b"\n"
         with self._lock:
             self._entries[entry["stem"]] = entry
             self._write_line(line)
 
     def _write_line(self, line):
         try:
-            with open(self.path, "a", encoding="utf-8") as stream:
-                stream.write("\n" + line if self._torn else line)
+            with open(self.path, "ab") as stream:
+                stream.write(b"\n" + line if self._torn else line)
         except OSError as error:
             raise UserError(f"{self.path}: cannot be written ({error.strerror or error}).") from None
         self._torn = False
@@ -78,22 +81,17 @@ class Journal:
     def _read(self):
         entries = {}
         try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
+            content = read_bounded(self.path, LARGE_FILE)
         except FileNotFoundError:
             return entries
-        except OSError as error:
-            interact.warning(f"{self.path}: cannot be read ({error.strerror}); all frames are merged again.")
+        except FormatError as error:
+            interact.warning(f"{error}; all frames are merged again.")
             return entries
-        self._torn = bool(text) and not text.endswith("\n")
-        for line in text.splitlines():
-            try:
-                entry = json.loads(line)
-                entries[entry["stem"]] = {
-                    "stem": entry["stem"],
-                    **{name: entry[name] for name in ("key", "frame", "mask")},
-                }
-            except (ValueError, KeyError, TypeError):
-                continue
+        self._torn = bool(content) and not content.endswith(b"\n")
+        for line in content.split(b"\n"):
+            entry = parse_json_line(line, _LINE)
+            if entry is not None:
+                entries[entry["stem"]] = {name: entry[name] for name in _LINE}
         return entries
 
 

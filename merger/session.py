@@ -1,11 +1,11 @@
 """The session of an interactive merge: settings of every frame and where one stopped, as a JSON file."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import FormatError
+from core.files.json_file import LARGE_FILE, fits, json_bytes, read_json
 from core.paths import atomic_write
 from merger.config import MergeConfig
 from merger.interactive import FrameState
@@ -13,6 +13,12 @@ from merger.session_import import ImportedSession
 
 FILE_SUFFIX = "_merger_session.json"
 _VERSION = 1
+_FORM = {
+    "iteration": int,
+    "current": (str, None),
+    "settings": [{str: (str, float, bool)}],
+    "frames": [[(str, int, None)]],
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def write_session(path: Path, frames: Sequence[FrameState], position: int, itera
         "settings": [config.settings() for config in table],
         "frames": rows,
     }
-    atomic_write(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
+    atomic_write(path, json_bytes(content, separators=(",", ":")))
 
 
 def read_session(path: Path, default: MergeConfig) -> StoredSession:
@@ -68,17 +74,20 @@ def read_session(path: Path, default: MergeConfig) -> StoredSession:
         When the file is damaged.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(path, {"version": int}, LARGE_FILE)
         if content["version"] != _VERSION:
             raise FormatError(path, f"is of version {content['version']}, and only {_VERSION} is known")
+        if not fits(content, _FORM):
+            raise ValueError
         table = [default.updated(stored) for stored in content["settings"]]
         rows = [(str(name), index) for name, index in content["frames"]]
+        if any(index is not None and not 0 <= index < len(table) for _, index in rows):
+            raise ValueError
         configs = {name: table[index] for name, index in rows if index is not None}
-        current = content["current"]
-        return StoredSession(int(content["iteration"]), current, configs, tuple(name for name, _ in rows))
-    except OSError as error:
-        raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError):
+        return StoredSession(content["iteration"], content["current"], configs, tuple(name for name, _ in rows))
+    except FileNotFoundError:
+        raise FormatError(path, "no such file") from None
+    except (ValueError, TypeError):
         raise FormatError(path, "is not a merger session, or damaged; delete it to begin a new one") from None
 
 

@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import FormatError, UserError
+from core.files.json_file import read_json
 
 LOCK_SUFFIX = ".lock"
 
@@ -70,8 +71,8 @@ def is_locked(model_dir: Path, prefix: str) -> bool:
 
 def _owner(path):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["pid"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_json(path, {"pid": int})["pid"]
+    except (OSError, FormatError):
         return "(unknown)"
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import FormatError, UserError
+from core.files.json_file import read_json
 from core.paths import atomic_write, remove_if_present
 from models.lock import is_locked
 from models.model_files import STATE_SUFFIX
@@ -106,12 +107,12 @@ def _finish(model_dir, prefix, names):
 def _journal_names(model_dir, prefix):
     path = _journal(model_dir, prefix)
     try:
-        names = json.loads(path.read_text())["files"]
+        names = read_json(path, {"files": [str]})["files"]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except FormatError:
         raise FormatError(path, "is damaged. If the model loads without it, delete it") from None
-    if not all(isinstance(name, str) and os.path.basename(name) == name for name in names):
+    if not all(os.path.basename(name) == name not in ("", ".", "..") and "\0" not in name for name in names):
         raise FormatError(path, "names files outside of the folder")
     return names
 

@@ -6,13 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import FormatError, UserError
+from core.files.bounded_read import read_bounded
+from core.files.json_file import LARGE_FILE, parse_json_line, read_json
 from core.interact import warning
 from core.paths import atomic_write, remove_if_present
 from samplelib.extraction import FrameResult
 
 JOURNAL_NAME = "extract_journal.jsonl"
 REPORT_NAME = "extract_report.json"
+_OPTIONS = {
+    "face_type?": str,
+    "image_size?": int,
+    "jpeg_quality?": int,
+    "max_faces?": int,
+    "min_face_size?": float,
+}
+_OPTIONS_LINE = {"options": _OPTIONS}
+_FRAME_LINE = {"frame": str, "faces": [str], "error?": (str, None)}
+_REPORT = {"options": _OPTIONS, "unreadable_images": {str: str}, "frames": {str: [str]}}
 
 
 @dataclass
@@ -138,24 +150,32 @@ def _result(entry):
 
 def _journal_entries(path):
     """Whole lines only: the last one may have been cut off when the run was killed or the disk was full."""
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and ("options" in entry or {"frame", "faces"} <= entry.keys()):
+    try:
+        content = read_bounded(path, LARGE_FILE)
+    except FormatError as error:
+        warning(f"{error}; going by the face pictures instead.")
+        return
+    for line in content.split(b"\n")[:-1]:
+        entry = parse_json_line(line, (_FRAME_LINE, _OPTIONS_LINE))
+        if entry is not None and _are_names(entry.get("faces", ())):
             yield entry
+
+
+def _are_names(files):
+    """Whether all are names in the folder itself: files that a record names may be replaced."""
+    return all(os.path.basename(name) == name not in ("", ".", "..") and "\0" not in name for name in files)
 
 
 def _read_report(path, state):
     if not path.is_file():
         return
     try:
-        report = json.loads(path.read_bytes())
-        errors = report["unreadable_images"]
-        for name, files in report["frames"].items():
-            state.results[name] = FrameResult(name, tuple(files), errors.get(name))
-        state.options = report["options"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        warning(f"{path}: is damaged; going by the face pictures instead.")
-        state.results.clear()
+        report = read_json(path, _REPORT, LARGE_FILE)
+        if not all(map(_are_names, report["frames"].values())):
+            raise FormatError(path, "a name in it is a path")
+    except FormatError as error:
+        warning(f"{path}: is damaged ({error.problem}); going by the face pictures instead.")
+        return
+    for name, files in report["frames"].items():
+        state.results[name] = FrameResult(name, tuple(files), report["unreadable_images"].get(name))
+    state.options = report["options"]

@@ -5,7 +5,6 @@ ones; a run that finds a journal finishes it. Each file has one of its three nam
 """
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import FormatError, UserError
+from core.files.json_file import LARGE_FILE, json_bytes, read_json
 from core.paths import atomic_write, remove_if_present
 
 JOURNAL_NAME = ".renaming.json"
 
 _AWAY, _BACK = "away", "back"
 _VERSION = 1
+_JOURNAL_FORM = {"version": object, "phase": str, "prefix": str, "renames": [[str]], "trash": [[str]]}
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,9 @@ def finish_renaming(folder: Path, advance: Callable[[int], None] | None = None) 
     """Finish what an interrupted :func:`rename_files` left; True when there was something to finish."""
     journal = Path(folder) / JOURNAL_NAME
     try:
-        text = journal.read_text(encoding="utf-8")
+        plan, prefix, phase = _read_journal(journal)
     except FileNotFoundError:
         return False
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(journal, f"cannot be read ({error})") from None
-    plan, prefix, phase = _parse_journal(text, journal)
     _carry_out(plan, prefix, phase, advance)
     return True
 
@@ -178,24 +176,26 @@ def _write_journal(plan, prefix, phase):
         "renames": plan.renames,
         "trash": plan.trash,
     }
-    atomic_write(plan.folder / JOURNAL_NAME, json.dumps(content, indent=0).encode())
+    atomic_write(plan.folder / JOURNAL_NAME, json_bytes(content, indent=0))
     _flush_folder(plan.folder)
 
 
-def _parse_journal(text, journal):
+def _read_journal(journal):
     """Plan, prefix and phase; refuses a journal that would touch files outside its folder and its trash."""
     try:
-        content = json.loads(text)
+        content = read_json(journal, _JOURNAL_FORM, LARGE_FILE)
         prefix, phase = content["prefix"], content["phase"]
-        renames = tuple((str(old), str(new)) for old, new in content["renames"])
-        trash = tuple((str(name), str(new)) for name, new in content["trash"])
+        renames, trash = (tuple((old, new) for old, new in content[key]) for key in ("renames", "trash"))
         names = [prefix, *(name for pair in (*renames, *trash) for name in pair)]
         if content["version"] != _VERSION or phase not in (_AWAY, _BACK):
             raise ValueError("it is of an unknown version")
-        if any(os.path.basename(name) != name or name in ("", ".", "..") for name in names):
+        if any(os.path.basename(name) != name or name in ("", ".", "..") or "\0" in name for name in names):
             raise ValueError("a name in it is a path")
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(journal, f"is no usable record of a renaming ({error}); look at it, then delete it") from None
+    except (FormatError, ValueError) as error:
+        problem = getattr(error, "problem", error)
+        raise FormatError(
+            journal, f"is no usable record of a renaming ({problem}); look at it, then delete it"
+        ) from None
     return RenamePlan(journal.parent, renames, trash), prefix, phase
 
 

@@ -7,7 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from core import interact
-from core.errors import UserError
+from core.errors import FormatError, UserError
+from core.files.bounded_read import read_bounded
+from core.files.json_file import LARGE_FILE, parse_json_line
 from core.imageio import decode_image, to_bgr8
 from core.parallel import cpu_count, ordered_map
 from core.paths import remove_if_present
@@ -64,13 +66,16 @@ class ApplyJournal:
 
     def _read(self):
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-            first, *rest = [json.loads(line) for line in lines if line.endswith("}")]
-            if first.get("source") == self.source_key:
-                return {item["name"]: item["stamp"] for item in rest}
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
-            pass
-        return {}
+            first, *rest = read_bounded(self.path, LARGE_FILE).split(b"\n")
+        except FileNotFoundError:
+            return {}
+        except FormatError as error:
+            interact.warning(f"{error}; all faces are done again.")
+            return {}
+        if parse_json_line(first, {"source": str}) != {"source": self.source_key}:
+            return {}
+        items = [parse_json_line(line, {"name": str, "stamp": [int]}) for line in rest]
+        return {item["name"]: item["stamp"] for item in items if item is not None}
 
     def _write(self, mode, *items):
         try:

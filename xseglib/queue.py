@@ -1,6 +1,5 @@
 """Orders faces by how much the trained mask and the face mesh disagree, so that a user labels those first."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from core import interact
 from core.errors import FormatError, NothingToDo
+from core.files.json_file import LARGE_FILE, json_bytes, read_json
 from core.imageio import read_bgr
 from core.parallel import ordered_map
 from core.paths import atomic_write
@@ -76,7 +76,7 @@ def write_queue(folder: Path, entries: list[QueueEntry]) -> Path:
     """Keep a queue beside its folder; returns the file."""
     faces = [{"name": entry.path.name, "disagreement": round(entry.disagreement, 4)} for entry in entries]
     path = queue_path(folder)
-    atomic_write(path, json.dumps({"faces": faces}, indent=1, ensure_ascii=False).encode("utf-8"))
+    atomic_write(path, json_bytes({"faces": faces}, indent=1))
     return path
 
 
@@ -92,12 +92,16 @@ def read_queue(folder: Path, path: Path | None = None) -> list[Path]:
     """
     path = path or queue_path(folder)
     try:
-        names = [str(item["name"]) for item in json.loads(path.read_text(encoding="utf-8"))["faces"]]
+        names = [item["name"] for item in read_json(path, {"faces": [{"name": str}]}, LARGE_FILE)["faces"]]
     except FileNotFoundError:
         raise FormatError(path, "no such queue. Make it with: xseg queue --input-dir " + str(folder)) from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except FormatError:
         raise FormatError(path, "is not a queue of faces. Make it anew with: xseg queue") from None
-    files = [Path(folder) / name for name in names if Path(name).name == name and (Path(folder) / name).is_file()]
+    files = [
+        Path(folder) / name
+        for name in names
+        if Path(name).name == name and "\0" not in name and (Path(folder) / name).is_file()
+    ]
     if not files:
         raise NothingToDo(f"{path}: none of its faces is in {folder} any more. Make the queue anew with: xseg queue")
     return files

@@ -8,7 +8,8 @@ from pathlib import Path
 from PyQt5.QtCore import QStandardPaths
 
 from core import interact
-from core.errors import UserError
+from core.errors import FormatError, UserError
+from core.files.json_file import read_json
 from core.paths import atomic_write
 
 COLORS = ("red", "green", "blue")
@@ -44,15 +45,14 @@ def load_settings() -> Settings:
     """Settings of the last session; defaults for whatever is missing or damaged."""
     settings = Settings()
     try:
-        stored = json.loads(settings_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        stored = read_json(settings_path(), {})
+    except (OSError, FormatError):
         return settings
-    if isinstance(stored, dict):
-        if isinstance(stored.get("geometry"), str):
-            settings.geometry = stored["geometry"]
-        if stored.get("color") in COLORS:
-            settings.color = stored["color"]
-        settings.overlay = stored.get("overlay") is True
+    if isinstance(stored.get("geometry"), str):
+        settings.geometry = stored["geometry"]
+    if isinstance(stored.get("color"), str) and stored["color"] in COLORS:
+        settings.color = stored["color"]
+    settings.overlay = stored.get("overlay") is True
     return settings
 
 
