@@ -5,10 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.errors import FormatError, UserError
+from core.errors import UserError
 from facelib.alignment import umeyama
-
-SIZE = 112
+from facelib.recognition_network import SIZE, RecognitionNetwork
 
 # Where ArcFace networks expect eyes, nose tip and corners of the mouth in their 112 × 112 input.
 _TEMPLATE = np.array(
@@ -67,45 +66,16 @@ class NetworkEmbedding:
     threshold = 0.35
 
     def __init__(self, path: Path):
-        try:
-            import onnxruntime
-        except ImportError:
-            raise UserError("--embedding-model needs the package onnxruntime: pip install onnxruntime") from None
-        if not Path(path).is_file():
-            raise UserError(f"{path}: no such file. Give the ONNX file of a face recognition network.")
-        onnxruntime.set_default_logger_severity(4)
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
-        except Exception as error:
-            raise FormatError(path, f"is no ONNX network that can be run ({str(error).splitlines()[0]})") from None
-        (first, *others), self._path = self._session.get_inputs(), path
-        shape = list(first.shape)
-        if others or len(shape) != 4 or 3 not in (shape[1], shape[3]):
-            raise FormatError(path, f"takes {shape}; expected one input of (N, 3, {SIZE}, {SIZE})")
-        sides = [side for side in (shape[2:] if shape[1] == 3 else shape[1:3]) if isinstance(side, int)]
-        if any(side != SIZE for side in sides):
-            raise FormatError(path, f"takes {shape}; expected pictures of {SIZE} × {SIZE}")
-        self._channels_first, self._input = shape[1] == 3, first.name
-        self._batch_size = shape[0] if isinstance(shape[0], int) else 16
+        self._network = RecognitionNetwork(path)
         self.description = f"recognition network {Path(path).name}"
 
     def embed(self, crops: list[np.ndarray]) -> np.ndarray:
         """(n, d) float32 vectors of length 1 of (112, 112, 3) uint8 BGR crops."""
-        vectors = []
-        for start in range(0, len(crops), self._batch_size):
-            part = np.stack(crops[start : start + self._batch_size])[..., ::-1]
-            count = len(part)
-            if count < self._batch_size and self._batch_size != 16:
-                part = np.concatenate([part, np.zeros((self._batch_size - count, SIZE, SIZE, 3), np.uint8)])
-            pixels = (part.astype(np.float32) - 127.5) / 127.5
-            if self._channels_first:
-                pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-            output = self._session.run(None, {self._input: pixels})[0]
-            if output.ndim != 2 or len(output) != len(pixels):
-                raise FormatError(self._path, f"returns {output.shape}; expected one vector for each picture")
-            vectors.append(output[:count])
-        vectors = np.concatenate(vectors).astype(np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        vectors = self._network.run(np.stack(crops)[..., ::-1])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(lengths).all() or not (lengths > 0).all():
+            raise UserError("the recognition network gives no usable vector for it")
+        return vectors / lengths
 
 
 def _even_light(grey):

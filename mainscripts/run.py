@@ -1,5 +1,6 @@
 """The ``run`` command: the whole workflow, or any part of it, from one job file."""
 
+import functools
 import os
 import shutil
 import signal
@@ -8,11 +9,12 @@ import sys
 from pathlib import Path
 
 from core import events, interact
-from core.errors import UsageError
+from core.errors import UsageError, UserError
 from core.paths import absolute_path, remove_torn
 from core.process import stop_signals
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
+_LONGEST_COMPLAINT = 400
 
 
 def add_parser(subparsers):
@@ -29,9 +31,9 @@ def run(options):
 
     jobs = load_jobs(options.job_file)
     for job in jobs:
-        for step in job.steps:
+        for number, step in enumerate(job.steps, 1):
             for command in step.commands:
-                _check_command(options.job_file, step, command)
+                _check_command(options.job_file, number, step, command)
     for job in jobs:
         state = JobState.load(job.workspace)
         rerun = set()
@@ -64,20 +66,30 @@ def run(options):
     return 0
 
 
-def _check_command(job_file, step, command):
+def _check_command(job_file, number, step, command):
     """Find a mistyped flag before hours of work, not after."""
     import contextlib
     import io
 
-    from main import build_parser
-
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(complaint):
-            build_parser().parse_args(command)
+            parsed = _parser().parse_args(command)
+        problem = None if hasattr(parsed, "run") else "the command needs the name of a step after it"
     except SystemExit:
-        problem = complaint.getvalue().strip().splitlines()[-1:] or ["unknown problem"]
-        raise UsageError(f"{job_file}: step {step.name}: {problem[0]}") from None
+        problem = (complaint.getvalue().strip().splitlines() or ["unknown problem"])[-1][:_LONGEST_COMPLAINT]
+    except UserError as error:
+        problem = str(error)[:_LONGEST_COMPLAINT]
+    if problem is not None:
+        raise UsageError(f"{job_file}: step {number}, {step.name}: {problem}")
+
+
+@functools.cache
+def _parser():
+    """The command line of the program; made once for all steps of a job."""
+    from main import build_parser
+
+    return build_parser()
 
 
 def _resumed(command):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from core import interact
+from core.errors import UserError
 from core.imageio import read_bgr
 from core.imagelib.sharpness import sharpness
 from samplelib import duplicates, face_scores, identity
@@ -35,7 +36,7 @@ def by_identity(paths, options):
     embedding = identity.open_embedding(options.embedding_model)
     threshold = embedding.threshold if options.threshold is None else options.threshold
     if options.identity is not None:
-        return _one_person(paths, options.identity, embedding, threshold)
+        return _one_person(paths, options.identity, embedding, threshold, options.threshold is not None)
     measured = identity.embed_faces(paths, embedding)
     if not measured.paths:
         return Sorted(measured.failed, measured.without_face)
@@ -45,12 +46,17 @@ def by_identity(paths, options):
     return Sorted(order + measured.failed, measured.without_face)
 
 
-def _one_person(paths, reference, embedding, threshold):
-    """Trash for the faces that are not like the reference; all names stay."""
+def _one_person(paths, reference, embedding, threshold, is_chosen):
+    """Trash for the faces that are not like the reference; all names stay. Never all, unless the threshold was chosen."""
     person = identity.embed_reference(reference, embedding)
     measured = identity.embed_faces(paths, embedding)
     likeness = np.stack(measured.values) @ person if measured.paths else np.zeros(0)
     others = [path for path, value in zip(measured.paths, likeness) if value < threshold]
+    if len(likeness) and len(others) == len(likeness) and not is_chosen:
+        raise UserError(
+            f"None of {len(likeness)} faces is like {reference.name}: likeness at least {threshold:g} was wanted, and the "
+            f"best has {likeness.max():.2f}. Nothing was moved; give another picture, or a lower --threshold."
+        )
     if len(likeness):
         interact.info(
             f"{len(likeness) - len(others)} of {len(likeness)} faces are like {reference.name}: likeness at least "

@@ -1,5 +1,6 @@
 """Grouping the faces of a faceset by who they are, and keeping one person."""
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from samplelib.face_scores import Measured, measure, read_face
 
 _ROWS_AT_ONCE = 1024
 _GROUPS_NAMED = 10
+_FEWEST_TO_COMPARE = 3
+_SAME_VECTOR = 1e-6
 
 
 def open_embedding(model: Path | None) -> TextureEmbedding | NetworkEmbedding:
@@ -22,17 +25,35 @@ def open_embedding(model: Path | None) -> TextureEmbedding | NetworkEmbedding:
 
 
 def embed_faces(paths: Sequence[Path], embedding: TextureEmbedding | NetworkEmbedding) -> Measured:
-    """A vector of length 1 for each face picture."""
+    """A vector of length 1 for each face picture.
+
+    Raises
+    ------
+    UserError
+        When no face has one, or when a network gives all of them the same: then it cannot tell them apart.
+    """
     interact.info(f"Faces are told apart by: {embedding.description}")
 
     def embed(path):
         metadata = read_face(path)
         try:
-            return embedding.embed([aligned_crop(read_bgr(path), metadata.landmarks)])[0]
+            crop = aligned_crop(read_bgr(path), metadata.landmarks)
+            return embedding.embed([crop])[0], zlib.crc32(crop)
         except UserError as error:
             raise UserError(f"{path.name}: {error}") from None
 
-    return measure(embed, paths, "Looking at faces")
+    found = measure(embed, paths, "Looking at faces")
+    if found.failed and not found.paths:
+        raise UserError(f"None of the {len(found.failed)} faces could be looked at; nothing was moved.")
+    vectors = [vector for vector, _ in found.values]
+    different_pictures = len({checksum for _, checksum in found.values})
+    if isinstance(embedding, NetworkEmbedding) and different_pictures >= _FEWEST_TO_COMPARE:
+        if np.ptp(np.stack(vectors), axis=0).max() < _SAME_VECTOR:
+            raise UserError(
+                f"The {embedding.description} gives all {len(vectors)} faces the same vector, so it cannot tell them "
+                "apart; nothing was moved. Give another network."
+            )
+    return Measured(found.paths, vectors, found.without_face, found.failed)
 
 
 def embed_reference(path: Path, embedding: TextureEmbedding | NetworkEmbedding) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The one reader of YAML files: plain values only, within stated limits of length, depth and number of values.
 
 A file is read event by event, so that nothing is built that the limits forbid. An alias (``*name``) counts as much as
-what it stands for, which stops files whose few lines stand for billions of values. Dates stay text.
+what it stands for, which stops files whose few lines stand for billions of values. Dates and times stay text.
 """
 
 import math
@@ -222,7 +222,7 @@ class _Builder:
             "bool": self._constructor.construct_yaml_bool,
             "null": lambda node: None,
         }.get(kind)
-        if make is None:
+        if make is None or ":" in text and not event.tag:
             return text
         try:
             value = make(self._yaml.ScalarNode(_CORE + kind, text))
@@ -243,7 +243,15 @@ class _Builder:
             raise self._error(event, f"the tag {short(event.tag.replace(_CORE, '!!'))} is not allowed")
 
     def _error(self, event, problem):
-        return FormatError(self._path, f"line {_line(event)}: {problem}")
+        places = [f"line {_line(event)}", " > ".join(filter(None, map(_key, self._open)))]
+        return FormatError(self._path, f"{', '.join(filter(None, places))}: {problem}")
+
+
+def _key(outer):
+    """What is being read of a list or mapping: its number or its key."""
+    if isinstance(outer.node.data, list):
+        return str(len(outer.node.data) + 1)
+    return short(outer.key) if outer.has_key and outer.key is not _MERGE_KEY else None
 
 
 def _line(event):

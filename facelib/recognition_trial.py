@@ -1,0 +1,185 @@
+"""Tries a recognition network out: a program of its own, which can fail or run out of memory alone.
+
+Usage: ``recognition_trial.py FILE.onnx``. Prints one JSON object: ``problem``, or ``input``, ``channels_first`` and
+``batch`` (pictures at a time, 0 for any number).
+"""
+
+import json
+import re
+import sys
+
+import numpy as np
+
+SIZE = 112
+_MOST_AT_A_TIME = 64
+_LONGEST_VECTOR = 65_536
+_SPARE_MEMORY = 768 << 20
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_SAME = 0.9999  # cosine above which two vectors say the same
+
+
+class Problem(Exception):
+    """Why a network cannot be used."""
+
+
+def examine(path: str) -> dict:
+    """Facts about a network that can be used.
+
+    Raises
+    ------
+    Problem
+    """
+    with open(path, "rb") as stream:
+        content = stream.read()
+    _bound_memory(_SPARE_MEMORY + 6 * len(content))
+    _refuse_other_files(content)
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no common kind of error
+        raise Problem(f"is no ONNX network that can be run ({_short(error)})") from None
+    facts = _input_facts(session)
+    _check_vectors(_vectors(session, facts))
+    return facts
+
+
+def _refuse_other_files(content):
+    """A network of one file cannot make this program read others."""
+    try:
+        import onnx
+    except ImportError:
+        return  # onnxruntime reads no other file for a network that it gets as bytes
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception:
+        raise Problem("is no ONNX network that can be run (it is damaged, or another kind of file)") from None
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
+        raise Problem("keeps weights in other files; give a network that is one file")
+    for entry in model.graph.input:
+        sizes = [dimension.dim_value for dimension in entry.type.tensor_type.shape.dim]
+        if any(size < -1 for size in sizes):
+            raise Problem(f"takes {sizes}; a size cannot be negative")
+
+
+def _tensors(model):
+    """All stored tensors of a model: those of its graph, of its functions, and of the graphs inside operations."""
+    waiting = [model.graph, *model.functions]
+    while waiting:
+        graph = waiting.pop()
+        yield from getattr(graph, "initializer", ())
+        for sparse in getattr(graph, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
+        for node in graph.node:
+            for attribute in node.attribute:
+                yield from (attribute.t, *attribute.tensors)
+                sparse_tensors = (attribute.sparse_tensor, *attribute.sparse_tensors)
+                yield from (part for sparse in sparse_tensors for part in (sparse.values, sparse.indices))
+                waiting += [attribute.g, *attribute.graphs] if attribute.HasField("g") else attribute.graphs
+
+
+def _input_facts(session):
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shape = list(inputs[0].shape) if inputs else []
+    if len(inputs) != 1 or len(shape) != 4 or 3 not in (shape[1], shape[3]):
+        takes = shape if len(inputs) == 1 else f"{len(inputs)} inputs"
+        raise Problem(f"takes {takes}; expected one input of (N, 3, {SIZE}, {SIZE})")
+    channels_first = shape[1] == 3
+    sides = [side for side in (shape[2:] if channels_first else shape[1:3]) if isinstance(side, int)]
+    if any(side != SIZE for side in sides):
+        raise Problem(f"takes {shape}; expected pictures of {SIZE} × {SIZE}")
+    if inputs[0].type != "tensor(float)":
+        raise Problem(f"takes {inputs[0].type}; expected 32-bit numbers, tensor(float)")
+    if isinstance(shape[0], int) and not 1 <= shape[0] <= _MOST_AT_A_TIME:
+        raise Problem(f"takes {shape[0]} pictures at a time; expected 1 to {_MOST_AT_A_TIME}, or any number")
+    if not outputs or outputs[0].type != "tensor(float)":
+        returns = outputs[0].type if outputs else "nothing"
+        raise Problem(f"returns {returns}; expected vectors of 32-bit numbers, tensor(float)")
+    sizes = outputs[0].shape
+    if len(sizes) == 2 and isinstance(sizes[1], int) and sizes[1] > _LONGEST_VECTOR:
+        raise Problem(f"returns vectors of {sizes[1]} numbers; at most {_LONGEST_VECTOR}")
+    batch = shape[0] if isinstance(shape[0], int) else 0
+    return {"input": inputs[0].name, "channels_first": channels_first, "batch": batch}
+
+
+def _vectors(session, facts):
+    """(5, d) vectors of four pictures and of the first of them again."""
+    vectors = []
+    for picture in (*_pictures(), _pictures()[0]):
+        pixels = np.repeat(picture[None], facts["batch"] or 1, axis=0).astype(np.float32) / 127.5 - 1
+        if facts["channels_first"]:
+            pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        try:
+            output = session.run(None, {facts["input"]: pixels})[0]
+        except Exception as error:  # onnxruntime has no common kind of error
+            raise Problem(f"cannot be run ({_short(error)})") from None
+        if output.ndim != 2 or len(output) != len(pixels):
+            raise Problem(f"returns {output.shape}; expected one vector for each picture")
+        if not 2 <= output.shape[1] <= _LONGEST_VECTOR:
+            raise Problem(f"returns vectors of {output.shape[1]} numbers; expected 2 to {_LONGEST_VECTOR}")
+        vectors.append(output[0].astype(np.float64))
+    return np.stack(vectors)
+
+
+def _check_vectors(vectors):
+    if not np.isfinite(vectors).all():
+        raise Problem("returns numbers that are not finite, so it cannot tell faces apart")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (lengths > 0).all():
+        raise Problem("returns nothing but zeros, so it cannot tell faces apart")
+    likeness = (vectors / lengths) @ (vectors / lengths).T
+    if likeness[0, 4] < _SAME:
+        raise Problem("returns another vector when it sees the same picture again, so it cannot tell faces apart")
+    if likeness[:4, :4].min() > _SAME:
+        raise Problem("returns the same vector for different pictures, so it cannot tell faces apart")
+
+
+def _pictures():
+    """(4, 112, 112, 3) pictures that have nothing in common: noise, a ramp, a disk, stripes; each of another colour."""
+    noise = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3))
+    down, across = np.mgrid[0:SIZE, 0:SIZE]
+    shapes = [
+        (across * 255 // (SIZE - 1), (255, 90, 20)),
+        (np.where(np.hypot(down - 56, across - 56) < 30, 255, 0), (20, 120, 255)),
+        (np.where((down // 8) % 2, 255, 0), (60, 255, 60)),
+    ]
+    return np.stack([noise] + [grey[..., None] * np.array(colour) // 255 for grey, colour in shapes])
+
+
+def _bound_memory(more):
+    """Let this process take so many bytes more than it has now, where the system can limit that."""
+    try:
+        import resource
+
+        with open("/proc/self/status", encoding="ascii") as stream:
+            taken = next(int(line.split()[1]) << 10 for line in stream if line.startswith("VmData"))
+    except (ImportError, OSError, StopIteration):
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = taken + more if most == resource.RLIM_INFINITY else min(taken + more, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
+
+
+def _short(error):
+    text = (str(error).splitlines() or [type(error).__name__])[0]
+    if "allocate" in text or "bad_alloc" in text or isinstance(error, MemoryError):
+        return "it needs too much memory"
+    return _CODE.sub("", text)[:200]
+
+
+def main(path: str) -> None:
+    """Print what was found."""
+    try:
+        found = examine(path)
+    except Problem as problem:
+        found = {"problem": str(problem)}
+    except MemoryError:
+        found = {"problem": "cannot be run (it needs too much memory)"}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
