@@ -24,7 +24,7 @@ def parse_assignments(class_name: str, assignments: list[str]) -> dict:
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
-            raise UsageError(f"--set {assignment}: expected KEY=VALUE, for example --set batch_size=4.")
+            raise UsageError(f"--set {short(assignment)}: expected KEY=VALUE, for example --set batch_size=4.")
         values[key.strip()] = check_value(class_name, key.strip(), text.strip())
     return values
 

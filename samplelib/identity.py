@@ -47,12 +47,12 @@ def embed_faces(paths: Sequence[Path], embedding: TextureEmbedding | NetworkEmbe
         raise UserError(f"None of the {len(found.failed)} faces could be looked at; nothing was moved.")
     vectors = [vector for vector, _ in found.values]
     different_pictures = len({checksum for _, checksum in found.values})
-    if isinstance(embedding, NetworkEmbedding) and different_pictures >= _FEWEST_TO_COMPARE:
-        if np.ptp(np.stack(vectors), axis=0).max() < _SAME_VECTOR:
-            raise UserError(
-                f"The {embedding.description} gives all {len(vectors)} faces the same vector, so it cannot tell them "
-                "apart; nothing was moved. Give another network."
-            )
+    can_compare = isinstance(embedding, NetworkEmbedding) and different_pictures >= _FEWEST_TO_COMPARE
+    if can_compare and np.ptp(np.stack(vectors), axis=0).max() < _SAME_VECTOR:
+        raise UserError(
+            f"The {embedding.description} gives all {len(vectors)} faces the same vector, so it cannot tell them "
+            "apart; nothing was moved. Give another network."
+        )
     return Measured(found.paths, vectors, found.without_face, found.failed)
 
 
