@@ -92,6 +92,8 @@ class Journal:
             entry = parse_json_line(line, _LINE)
             if entry is not None:
                 entries[entry["stem"]] = {name: entry[name] for name in _LINE}
+        if content and not entries:
+            interact.warning(f"{self.path}: is damaged; all frames are merged again.")
         return entries
 
 

@@ -155,10 +155,14 @@ def _journal_entries(path):
     except FormatError as error:
         warning(f"{error}; going by the face pictures instead.")
         return
+    damaged = 0
     for line in content.split(b"\n")[:-1]:
         entry = parse_json_line(line, (_FRAME_LINE, _OPTIONS_LINE))
         if entry is not None and _are_names(entry.get("faces", ())):
             yield entry
+        damaged += entry is None
+    if damaged:
+        warning(f"{path}: {damaged} lines are damaged; their frames are extracted again.")
 
 
 def _are_names(files):

@@ -72,7 +72,10 @@ class ApplyJournal:
         except FormatError as error:
             interact.warning(f"{error}; all faces are done again.")
             return {}
-        if parse_json_line(first, {"source": str}) != {"source": self.source_key}:
+        begin = parse_json_line(first, {"source": str})
+        if begin is None:
+            interact.warning(f"{self.path}: is damaged; all faces are done again.")
+        if begin is None or begin["source"] != self.source_key:
             return {}
         items = [parse_json_line(line, {"name": str, "stamp": [int]}) for line in rest]
         return {item["name"]: item["stamp"] for item in items if item is not None}
