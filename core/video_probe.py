@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core import ffmpeg
 from core.errors import FormatError
+from core.video_file_check import refuse_text
 
 _NTSC_BASES = (24, 30, 48, 60, 72, 90, 96, 120, 144, 240)
 _BIT_DEPTH = re.compile(r"(?:p|gray|gbrp|gbrap|p0|p2|p4|xyz|x2rgb|x2bgr)(9|10|12|14|16)(?:le|be)?$")
@@ -108,6 +109,7 @@ def probe(path: Path) -> VideoInfo:
         raise FormatError(path, "no such file")
     if path.stat().st_size == 0:
         raise FormatError(path, "is an empty file")
+    refuse_text(path)
     info = _probe_with_ffprobe(path) if ffmpeg.ffprobe_program() else _probe_with_ffmpeg(path)
     if info is None:
         raise FormatError(path, "has no video stream. Give a file that has pictures")
