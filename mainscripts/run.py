@@ -15,6 +15,7 @@ from core.process import stop_signals
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
 _LONGEST_COMPLAINT = 400
+_RUNNING = "DFL_RUNNING_JOBS"
 
 
 def add_parser(subparsers):
@@ -29,6 +30,9 @@ def run(options):
     """Run all jobs in order; the first step that fails ends the run with its exit code."""
     from core.jobs import JobState, load_jobs
 
+    job_file = os.path.realpath(options.job_file)
+    if job_file in _running_jobs():
+        raise UsageError(f"{options.job_file}: this job is a step of itself.")
     jobs = load_jobs(options.job_file)
     for job in jobs:
         for number, step in enumerate(job.steps, 1):
@@ -108,7 +112,8 @@ def _call(command, options):
         words += ["--answers", str(options.answers)]
     if options.log_file:
         words += ["--log-file", str(options.log_file)]
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    running = os.pathsep.join([*_running_jobs(), os.path.realpath(options.job_file)])
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, env={**os.environ, _RUNNING: running})
     stopped = []
 
     def stop(number, _frame):
@@ -126,6 +131,11 @@ def _call(command, options):
     if stopped:
         raise KeyboardInterrupt
     return code if code >= 0 else 1
+
+
+def _running_jobs():
+    """Files of the jobs that have this one as a step."""
+    return [path for path in os.environ.get(_RUNNING, "").split(os.pathsep) if path]
 
 
 def _reaches_children(number):

@@ -102,6 +102,16 @@ def test_a_mistyped_command_is_one_short_line(tmp_path, words, problem):
     assert done.returncode == 2 and problem in done.stderr and len(done.stderr) < 700 and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("steps", ["run, '{W}/job.yaml'", "run, '{W}/other.yaml'"])
+def test_a_job_that_runs_itself_ends(tmp_path, steps):
+    path = job(tmp_path, f"workspace: .\nsteps: [{{command: [{steps}]}}]")
+    (tmp_path / "other.yaml").write_text("name: other\nworkspace: .\nsteps: [{command: [run, '{W}/job.yaml']}]")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), "run", str(path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2 and "job.yaml: this job is a step of itself" in done.stderr
+
+
 def test_placeholders_are_replaced_literally():
     places = {"W": "/a {S} {{b}} %s", "S": "/s"}
     assert fill("x{W}/{S}{{W}}", places) == "x/a {S} {{b}} %s//s{W}"
