@@ -14,7 +14,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import FormatError, UsageError
+from core.errors import FormatError, UsageError, UserError
+from core.files.bounded_read import UnreadableFile
 from core.files.file_value import describe, short
 from core.files.json_file import LARGE_FILE, json_bytes, read_json
 from core.files.yaml_file import read_yaml
@@ -79,12 +80,17 @@ class JobState:
         except FileNotFoundError:
             return cls(path)
         except FormatError as error:
+            if isinstance(error, UnreadableFile):
+                raise
             raise FormatError(path, f"is damaged; delete it to run all steps again ({error.problem})") from None
         return cls(path, content["finished"], content["left"], content["hashes"], content.get("begun", {}))
 
     def save(self):
         content = {"finished": self.finished, "left": self.left, "hashes": self.hashes, "begun": self.begun}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path.parent}: cannot be made ({error.strerror or error}).") from None
         atomic_write(self.path, json_bytes(content))
 
     def fingerprint(self, pattern: str) -> str:
@@ -94,15 +100,22 @@ class JobState:
         """
         total = hashlib.sha256()
         for path in watched_files(pattern):
-            status = os.stat(path)
-            known = self.hashes.get(path)
-            if not known or len(known) != 3 or known[:2] != [status.st_size, status.st_mtime_ns]:
-                with open(path, "rb") as stream:
-                    known = [status.st_size, status.st_mtime_ns, hashlib.file_digest(stream, "sha256").hexdigest()
-                             if hasattr(hashlib, "file_digest") else _digest(stream)]  # fmt: skip
-                self.hashes[path] = known
-            total.update(f"{os.path.basename(path)}\0{known[2]}\n".encode())
+            try:
+                digest = self._content(path)
+            except OSError as error:
+                raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
+            total.update(os.fsencode(os.path.basename(path)) + f"\0{digest}\n".encode())
         return total.hexdigest()
+
+    def _content(self, path):
+        status = os.stat(path)
+        known = self.hashes.get(path)
+        if not known or len(known) != 3 or known[:2] != [status.st_size, status.st_mtime_ns]:
+            with open(path, "rb") as stream:
+                known = [status.st_size, status.st_mtime_ns, hashlib.file_digest(stream, "sha256").hexdigest()
+                         if hasattr(hashlib, "file_digest") else _digest(stream)]  # fmt: skip
+            self.hashes[path] = known
+        return known[2]
 
     def is_up_to_date(self, job: Job, index: int, rerun: set[str]) -> bool:
         """Whether a step needs no run, given the paths that steps before it wrote again in this run."""
@@ -152,7 +165,10 @@ class JobState:
 def watched_files(pattern: str) -> list[str]:
     """Files that a path, a folder or a pattern with ``*`` stands for, sorted; hidden ones are left out."""
     if os.path.isdir(pattern):
-        found = [entry.path for entry in os.scandir(pattern) if entry.is_file() and not entry.name.startswith(".")]
+        try:
+            found = [entry.path for entry in os.scandir(pattern) if entry.is_file() and not entry.name.startswith(".")]
+        except OSError as error:
+            raise UserError(f"{pattern}: cannot be listed ({error.strerror or error}).") from None
     else:
         found = [path for path in glob.glob(_escape(pattern)) if os.path.isfile(path)]
     return sorted(found)

@@ -175,6 +175,6 @@ def _forecast(step):
 
 def _tell_free_disk(workspace):
     folder = workspace
-    while not folder.exists():
+    while not os.path.exists(folder):
         folder = folder.parent
     interact.info(f"{shutil.disk_usage(folder).free / 1e9:.1f} GB are free for {workspace}.")

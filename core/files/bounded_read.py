@@ -10,6 +10,10 @@ from core.errors import FormatError
 _INHERITED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
+class UnreadableFile(FormatError):
+    """A file that the system does not let this program read, whatever it holds."""
+
+
 def read_bounded(path: Path, most_bytes: int) -> bytes:
     """The content of a file.
 
@@ -28,7 +32,7 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
+        raise UnreadableFile(path, f"cannot be read ({error.strerror or error})") from None
     except ValueError:
         raise FormatError(repr(str(path)), "is no name of a file") from None
     if len(content) > most_bytes:

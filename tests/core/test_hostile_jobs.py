@@ -1,5 +1,6 @@
 """Jobs and answers files with mistakes, or made to hurt, are refused in one line that names the place."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 
 from core.answers import Answers
 from core.errors import UsageError, UserError
-from core.jobs import LONGEST_WORD, load_jobs
+from core.jobs import LONGEST_WORD, STATE_NAME, JobState, load_jobs
 from core.step_table import PlaceholderError, fill
+from main import build_parser
+from mainscripts import run as job_runner
 from mainscripts.run import _check_command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +105,38 @@ def test_a_mistyped_command_is_one_short_line(tmp_path, words, problem):
     assert done.returncode == 2 and problem in done.stderr and len(done.stderr) < 700 and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("workspace", "problem"),
+    [("job.yaml", "Not a directory|cannot be"), ("job.yaml/x", "Not a directory|cannot be"), ("w" * 300, "name too long"),
+     ("~nobody/at/home", None), ("a\tb", None), ("..", None)],
+)  # fmt: skip
+def test_a_workspace_that_cannot_be_is_one_line(tmp_path, workspace, problem):
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    path = job(folder, f"workspace: {workspace!r}\nsteps: [{{command: [sort, --input-dir, x], writes: ['{{W}}/x']}}]")
+    options = build_parser().parse_args(["run", str(path), "--dry-run"])
+    if problem is None:
+        job_runner.run(options)
+    else:
+        with pytest.raises(UserError, match=problem):
+            job_runner.run(options)
+
+
+def test_watched_files_may_have_names_that_are_no_utf_8(tmp_path):
+    (tmp_path / "\udcff.png").write_bytes(b"x")
+    state = JobState(tmp_path / STATE_NAME)
+    digest = state.fingerprint(str(tmp_path))
+    state.save()
+    assert JobState.load(tmp_path).fingerprint(str(tmp_path)) == digest
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="an administrator may read everything")
+def test_a_folder_that_may_not_be_read_is_named(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0)
+    with pytest.raises(UserError, match="locked: cannot be listed"):
+        JobState(tmp_path / STATE_NAME).fingerprint(str(tmp_path / "locked"))
+
+
 @pytest.mark.parametrize("steps", ["run, '{W}/job.yaml'", "run, '{W}/other.yaml'"])
 def test_a_job_that_runs_itself_ends(tmp_path, steps):
     path = job(tmp_path, f"workspace: .\nsteps: [{{command: [{steps}]}}]")
@@ -156,6 +191,7 @@ def test_no_tree_breaks_the_reading_of_a_job(tmp_path, tree):
                 for step in read.steps:
                     for command in step.commands:
                         _check_command(path, 1, step, command)
+            job_runner.run(build_parser().parse_args(["run", str(path), "--dry-run"]))
         except UserError as error:
             assert "\n" not in str(error) and len(str(error)) < 1500
 
