@@ -15,6 +15,7 @@ _MOST_AT_A_TIME = 64
 _LONGEST_VECTOR = 65_536
 _SPARE_MEMORY = 768 << 20
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_FAILED_OPERATION = re.compile(r"while running (\w+) node")
 _SAME = 0.9999  # cosine above which two vectors say the same
 
 
@@ -167,7 +168,8 @@ def _short(error):
     text = (str(error).splitlines() or [type(error).__name__])[0]
     if "allocate" in text or "bad_alloc" in text or isinstance(error, MemoryError):
         return "it needs too much memory"
-    return _CODE.sub("", text)[:200]
+    failed = _FAILED_OPERATION.search(text)
+    return f"its operation {failed[1]} fails" if failed else _CODE.sub("", text)[:200]
 
 
 def main(path: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core import interact
-from core.errors import UserError
+from core.errors import FormatError, UserError
 from core.imageio import read_bgr
 from facelib.embedding import NetworkEmbedding, TextureEmbedding, aligned_crop
 from samplelib.aligned_face import read_metadata
@@ -62,7 +62,12 @@ def embed_reference(path: Path, embedding: TextureEmbedding | NetworkEmbedding) 
         raise UserError(f"{path}: no such file. Give a picture of the person to keep.")
     image, metadata = read_bgr(path), read_metadata(path)
     landmarks = _find_landmarks(path, image) if metadata is None else metadata.landmarks
-    return embedding.embed([aligned_crop(image, landmarks)])[0]
+    try:
+        return embedding.embed([aligned_crop(image, landmarks)])[0]
+    except FormatError:
+        raise
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def group_by_likeness(vectors: np.ndarray, threshold: float) -> list[np.ndarray]:

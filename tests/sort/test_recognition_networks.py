@@ -76,7 +76,7 @@ USELESS = {
     "one number": ([node("ReduceMean", ["x"], ["s"], axes=[1, 2, 3], keepdims=1), node("Reshape", ["s", "to"], ["y"])],
                    {"to": np.array([-1, 1])}, "vectors of 1 numbers"),
     "pictures": ([node("Identity", ["x"], ["y"])], {}, "expected one vector"),
-    "fails": ([node("Reshape", ["x", "to"], ["y"])], {"to": np.array([7, 11])}, "cannot be run"),
+    "fails": ([node("Reshape", ["x", "to"], ["y"])], {"to": np.array([7, 11])}, "cannot be run .its operation Reshape fails"),
     "texts": ([MEAN, node("Cast", ["m"], ["y"], to=kinds.STRING)], {}, "returns tensor\\(string\\)"),
     "memory": ([MEAN, node("ConstantOfShape", ["to"], ["c"], value=CONSTANT),
                 node("ReduceSum", ["c"], ["r"], keepdims=0), node("Add", ["m", "r"], ["y"])],
