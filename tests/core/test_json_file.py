@@ -20,6 +20,13 @@ def test_each_fault_is_one_line(tmp_path, name):
     assert "\n" not in str(failure.value) and len(str(failure.value)) < 300
 
 
+@pytest.mark.parametrize("content", ["NaN", "[Infinity]", '{"a": -Infinity}', "1e999", "9" * 41, "-" + "9" * 41])
+def test_numbers_are_finite_and_short_whatever_the_form(tmp_path, content):
+    (tmp_path / "state.json").write_text(content)
+    with pytest.raises(FormatError, match="is no valid JSON"):
+        read_json(tmp_path / "state.json")
+
+
 def test_what_is_no_file_or_too_long(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "none.json")

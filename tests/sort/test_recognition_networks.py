@@ -80,13 +80,15 @@ USELESS = {
     "texts": ([MEAN, node("Cast", ["m"], ["y"], to=kinds.STRING)], {}, "returns tensor\\(string\\)"),
     "memory": ([MEAN, node("ConstantOfShape", ["to"], ["c"], value=CONSTANT),
                 node("ReduceSum", ["c"], ["r"], keepdims=0), node("Add", ["m", "r"], ["y"])],
-               {"to": np.array([10**10])}, "too much memory"),
+               {"to": np.array([4 * 10**8])}, "too much memory"),
     "long vectors": ([MEAN, node("Tile", ["m", "to"], ["y"])], {"to": np.array([1, 10**6])}, "at most 65536"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", USELESS)
 def test_a_network_that_cannot_tell_faces_apart_is_refused(tmp_path, name):
+    if name == "memory" and not Path("/proc/self/status").exists():
+        pytest.skip("memory is limited as Linux does it")
     nodes, stored, problem = USELESS[name]
     out = kinds.STRING if name == "texts" else kinds.FLOAT
     with pytest.raises(FormatError, match=rf"net\.onnx: .*{problem}") as failure:

@@ -98,6 +98,7 @@ def test_a_page_that_is_not_there_any_more_and_no_pages(serve):
 def test_slow_browsers_are_bounded_in_number_and_cut_off(serve, monkeypatch):
     """Silent connections take all places, a further one is refused, and after their time everybody is served again."""
     monkeypatch.setattr(web_preview, "LIFE_SECONDS", 3600)
+    monkeypatch.setattr(web_preview, "SILENCE_SECONDS", 3600)
     web = serve()
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection((HOST, web.port))) for _ in range(MOST_CONNECTIONS)]
