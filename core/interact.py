@@ -1,5 +1,6 @@
 """Questions, log lines and progress bars of the console, with or without a terminal."""
 
+import math
 import os
 import sys
 import time
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from core import events
 from core.answers import Answers, as_bool_answer
 from core.errors import UsageError
+from core.files.file_value import short
+from core.files.yaml_file import LARGEST_NUMBER
 
 _LINES_ABOVE = 100  # of an unlabelled question, which an answers file may call it by
 _state = {"assume_yes": False, "answers": None, "printed": deque(maxlen=_LINES_ABOVE), "pending": b"", "bar": None}
@@ -88,7 +91,7 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
 
     def parse(text):
         value = int(text)
-        if allowed is not None and value not in allowed:
+        if abs(value) >= LARGEST_NUMBER or allowed is not None and value not in allowed:
             raise ValueError
         if low is not None:
             value = max(low, value)
@@ -106,7 +109,7 @@ def ask_number(label, default, low=None, high=None, range_text=None, help_text=N
 
     def parse(text):
         value = float(text)
-        if value != value:
+        if not math.isfinite(value):
             raise ValueError
         if low is not None:
             value = max(low, value)
@@ -299,9 +302,9 @@ def _ask(prompt, default, parse, expected, help_text, echo=True):
             value = parse(text)
         except (ValueError, KeyError, OverflowError):
             if has_terminal():
-                print(f"{text!r} is not {expected}.")
+                print(f"{short(text, quoted=True)} is not {expected}.")
                 continue
-            print(f"\n{text!r} is not {expected}; taking {_echo(default)!r}.")
+            print(f"\n{short(text, quoted=True)} is not {expected}; taking {_echo(default)!r}.")
             return default
         if echo:
             print(_echo(value))
@@ -326,7 +329,8 @@ def _use_answer(prompt, default, parse, expected, text):
             value = parse(text.strip())
         except (ValueError, KeyError, OverflowError):
             source = _state["answers"].path
-            raise UsageError(f"{source}: {text!r} is not {expected}, for the question {prompt.strip()!r}") from None
+            asked = f"for the question {prompt.strip()!r}"
+            raise UsageError(f"{source}: {short(text, quoted=True)} is not {expected}, {asked}") from None
     print(_echo(value))
     return value
 

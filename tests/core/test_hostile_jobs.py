@@ -9,6 +9,7 @@ import pytest
 from hostile_yaml import as_yaml, bomb, trees
 from hypothesis import HealthCheck, given, settings
 
+from core import interact
 from core.answers import Answers
 from core.errors import UsageError, UserError
 from core.jobs import LONGEST_WORD, STATE_NAME, JobState, load_jobs
@@ -214,6 +215,24 @@ def test_a_mistake_in_an_answers_file_names_its_place(tmp_path, text, problem):
     with pytest.raises(UsageError, match=problem) as failure:
         Answers.load(path)
     assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, "9" * 4000, "-" + "9" * 400, "nan", "1e999", "-inf", "²", "x" * 9000, "--5", "5/6"]
+)
+def test_an_answer_that_is_no_usable_number_is_one_short_line(tmp_path, monkeypatch, text):
+    (tmp_path / "answers.yaml").write_text(f"- '{text}'\n- '{text}'\n")
+    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115
+    interact.configure(answers=tmp_path / "answers.yaml")
+    try:
+        for ask in (interact.ask_int, interact.ask_number):
+            with pytest.raises(
+                UsageError, match="answers.yaml: .* is not a (whole )?number, for the question"
+            ) as failure:
+                ask("Size", 1)
+            assert len(str(failure.value)) < 400
+    finally:
+        interact.configure()
 
 
 @given(trees(KEYS))
