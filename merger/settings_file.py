@@ -21,7 +21,7 @@ from merger.config import RANGES, SETTING_NAMES, MergeConfig, parse_value, reada
 
 INTERPOLATIONS = ("linear", "hold")
 _INTERPOLATION = "interpolation"
-_LIMITS = Limits(size=32_000_000, values=2_000_000, depth=3)  # every setting may change at every frame of a film
+_LIMITS = Limits(size=8_000_000, values=400_000, depth=3)  # a setting may change at every frame of a film
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A value of a text file that knows its place, so that every complaint names file, line and key."""
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,20 +103,6 @@ class FileValue:
             raise self.unexpected("true or false")
         return self.data
 
-    def number(self, low: float, high: float = math.inf) -> float:
-        """A number from ``low`` to ``high``."""
-        data = self.data
-        if isinstance(data, bool) or not isinstance(data, (int, float)) or not low <= data <= high:
-            raise self.unexpected(f"a number {_range(low, high)}")
-        return data
-
-    def whole_number(self, low: int, high: float = math.inf) -> int:
-        """A whole number from ``low`` to ``high``."""
-        data = self.data
-        if isinstance(data, bool) or not isinstance(data, (int, float)) or data != int(data) or not low <= data <= high:
-            raise self.unexpected(f"a whole number {_range(low, high)}")
-        return int(data)
-
     def plain(self) -> Any:
         """The value without its places: dicts, lists, texts, numbers."""
         return _plain(self.node)
@@ -149,7 +134,3 @@ def _plain(node):
     if isinstance(node.data, dict):
         return {key: _plain(child) for key, child in node.data.items()}
     return [_plain(child) for child in node.data] if isinstance(node.data, list) else node.data
-
-
-def _range(low, high):
-    return f"of {low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
