@@ -142,6 +142,23 @@ def test_masked_training_of_small_face_types_ignores_the_default_file(answers):
     assert ask_all("SAEHD", file_defaults={"masked_training": False})["masked_training"] is False
 
 
+@pytest.mark.parametrize(
+    ("face_type", "offered"), [("h", False), ("mf", False), ("f", False), ("wf", True), ("head", True)]
+)
+def test_masked_training_is_offered_for_whole_faces_and_heads_alone(face_type, offered, answers):
+    given, prompts = answers
+    given.update({"Face type": face_type, "Masked training": "n"})
+    options = ask_all("SAEHD")
+    asked = [prompt for prompt in prompts if "Masked training" in prompt]
+    assert asked == (["[y] Masked training ( y/n ?:help ) : "] if offered else [])
+    assert options["masked_training"] is not offered
+    prompts.clear()
+    later = ask_all("SAEHD", False, True, {**options, "masked_training": False})
+    assert any("Masked training" in prompt for prompt in prompts) == offered
+    assert later["masked_training"] is not offered
+    assert ask_all("SAEHD", given={"face_type": face_type, "masked_training": False})["masked_training"] is not offered
+
+
 def test_default_file_supplies_defaults_but_not_the_morph_factor(answers):
     options = ask_all("AMP", file_defaults={"resolution": 160, "morph_factor": 0.2})
     assert options["resolution"] == 160 and options["morph_factor"] == 0.5
