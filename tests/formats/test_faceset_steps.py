@@ -15,7 +15,7 @@ import pytest
 import main as program
 from core import interact, safe_pickle
 from core.errors import FormatError, NothingToDo, UserError
-from core.imageio import encode_image, read_image
+from core.imageio import encode_image, read_bgr, read_image
 from samplelib import aligned_face, packed_faceset
 from samplelib.enhance_faceset import enhance_faceset
 from samplelib.faceset import load_faceset
@@ -391,6 +391,41 @@ def test_enhance_from_the_command_line(folder, monkeypatch):
     assert {name: aligned_face.read_header(folder / name) for name in NAMES} == before
     assert all(read_image(folder / name).mean() > 127 for name in NAMES)
     assert not (folder.parent / "aligned_enhanced").exists()
+
+
+def test_enhanced_faces_are_a_second_folder_of_the_same_faces(folder, monkeypatch):
+    """With the real enhancer around a network that only flattens and brightens: 0...1 becomes 0.375...0.875."""
+    from facelib import enhancer, weights
+    from models import device_choice
+
+    class Flattening(enhancer.FaceEnhancer):
+        def __init__(self, path):
+            pass
+
+        def _apply(self, patches):
+            assert patches.shape[1:] == (192, 192, 3) and patches.min() >= -1
+            return (patches * 0.5 + 0.25).repeat(4, axis=1).repeat(4, axis=2)
+
+    monkeypatch.setattr(weights, "find_weights", lambda name: "weights")
+    monkeypatch.setattr(enhancer, "FaceEnhancer", Flattening)
+    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments: None)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "plain.jpg").write_bytes(encode_image(np.zeros((8, 8, 3), np.uint8), ".jpg"))
+    before = contents(folder)
+    output = main("facesettool", "enhance", "--input-dir", folder, "--no-merge")
+    enhanced = folder.parent / "aligned_enhanced"
+    assert f"Processed: 4\nThe new pictures are in {enhanced}" in output and "plain.jpg is not a DFL image" in output
+    assert contents(folder) == before
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["aligned", "aligned_enhanced"]
+    assert sorted(path.name for path in enhanced.iterdir()) == NAMES
+    for name in NAMES:
+        old, new = read_bgr(folder / name).astype(float), read_bgr(enhanced / name).astype(float)
+        assert new.shape == old.shape
+        assert new.mean() == pytest.approx(0.5 * old.mean() + 0.375 * 255, abs=2)
+        assert np.corrcoef(cv2.blur(old, (5, 5)).ravel(), cv2.blur(new, (5, 5)).ravel())[0, 1] > 0.95
+        assert aligned_face.read_header(enhanced / name) == aligned_face.read_header(folder / name)
+    assert any(aligned_face.read_metadata(enhanced / name).polygons for name in NAMES)
+    assert any(aligned_face.read_metadata(enhanced / name).xseg_mask is not None for name in NAMES)
 
 
 def test_fetching_weights_needs_no_folder(monkeypatch):
