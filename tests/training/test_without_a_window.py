@@ -8,6 +8,7 @@ import pytest
 
 from core import interact
 from core.imageio import read_bgr
+from core.step_table import folders, load_steps
 from main import build_parser
 from models import preview_window, previewer, training_session
 from models.base import SavedModel
@@ -92,6 +93,13 @@ def test_flags_and_colab_keep_the_window_shut(monkeypatch):
     assert not session("--notebook")._opens_window() and session("--notebook").notebook
     monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
     assert not session()._opens_window() and session().notebook
+
+
+def test_launchers_without_preview_ask_for_none():
+    for key, step in load_steps().items():
+        if key.startswith("train-"):
+            flags = build_parser().parse_args(step.arguments(folders("/w")))
+            assert flags.no_preview == key.endswith("no-preview"), key
 
 
 def test_without_a_display_it_is_said_where_the_previews_are(monkeypatch, capsys):
