@@ -112,7 +112,8 @@ def test_defaults_of_a_first_run_without_answers(answers):
     assert options["batch_size"] == 8
     assert options["resolution"] == 128 and options["archi"] == "liae-ud" and options["d_mask_dims"] == 22
     assert options["masked_training"] is True and options["true_face_power"] == 0.0
-    assert ask_all("SAEHD")["batch_size"] == 4
+    assert ask_all("SAEHD")["batch_size"] == ask_all("SAEHD", context=Context(2, 4 * 2**30 - 1))["batch_size"] == 4
+    assert ask_all("SAEHD", context=Context(1, 4 * 2**30))["batch_size"] == 8
     assert "warp_version" not in options and "precision" not in options
     assert ask_all("Quick96") == {"batch_size": 4}
     assert ask_all("XSeg") == {"face_type": "wf", "batch_size": 4, "pretrain": False}
