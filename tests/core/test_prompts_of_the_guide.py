@@ -499,6 +499,16 @@ def test_interactive_merger_is_asked_for(asked, monkeypatch, answer, window):
     assert asked.prompts == ["[y] Use interactive merger? ( y/n ) : "]
 
 
+@pytest.mark.parametrize(("flag", "window"), [("--interactive", True), ("--non-interactive", False)])
+def test_a_flag_decides_whether_there_is_a_window(asked, monkeypatch, flag, window):
+    """Where there are a terminal and a display, so that nothing else decides."""
+    monkeypatch.setattr(interact, "has_terminal", lambda: True)
+    monkeypatch.setattr("merger.window.has_display", lambda: True)
+    places = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
+    options = main.build_parser().parse_args(["merge", *places, "--model", "SAEHD", flag])
+    assert merge._wants_window(options) is window and asked.prompts == []
+
+
 @pytest.mark.parametrize(("cores", "default"), [(4, 4), (16, 16), (1, 1)])
 def test_workers_are_asked_for_within_the_cores(asked, monkeypatch, cores, default):
     monkeypatch.setattr("core.parallel.cpu_count", lambda: cores)
@@ -526,6 +536,10 @@ def test_a_saved_session_is_offered(asked, monkeypatch, tmp_path, answer, used):
     assert (stored is not None) == used
     if used:
         assert stored.configs["1.png"].mode == "seamless"
+    for flag in (True, False):
+        options.use_session = flag
+        assert (merge_steps._stored_session(options, model, MergeConfig(), path) is not None) == flag
+    assert len(asked.prompts) == 1, "a flag decides without a question"
 
 
 def test_two_pass_and_pre_sharpen_are_asked_in_their_place(asked):

@@ -8,7 +8,7 @@ from small_models import SIZES, batch_for, saehd, weights
 from core.errors import UsageError
 from core.nn import devices, initializers, losses
 from core.nn.layers import recomputed_blocks
-from core.nn.weights import optimizer_to_dict
+from core.nn.weights import network_to_dict, optimizer_to_dict
 from models.amp import Amp
 from models.architectures.deepfake import ResidualBlock
 from models.quick96 import Quick96
@@ -54,6 +54,34 @@ def test_pretraining_overrides(eager):
 def test_true_face_needs_df(eager):
     assert "code_discriminator" not in saehd(archi="liae", true_face_power=0.1).networks
     assert "code_discriminator" in saehd(archi="df", true_face_power=0.1).networks
+
+
+@pytest.mark.parametrize(("patch", "dims", "layers"), [(3, 4, 1), (8, 6, 2), (16, 4, 3), (28, 10, 5)])
+def test_the_discriminator_follows_patch_size_and_dimensions(patch, dims, layers):
+    """Layers by DeepFaceLab's table: a larger patch needs a deeper discriminator."""
+    options = {"gan_power": 0.1, "gan_patch_size": patch, "gan_dims": dims}
+    amp = Amp(SIZES | {"inter_dims": 6, "morph_factor": 0.5, "batch_size": 2, "fuse_update": False} | options, seed=1)
+    for model in (saehd(**options), amp):
+        shapes = {key: value.shape for key, value in network_to_dict(model.networks["GAN"]).items()}
+        assert shapes["in_conv/weight:0"][-1] == dims
+        assert sum(key.startswith("convs_") and key.endswith("weight:0") for key in shapes) == layers
+        assert "GAN_opt" in model.optimizers
+    assert "GAN" not in saehd(**options | {"gan_power": 0.0}).networks
+
+
+def test_true_face_moves_what_makes_the_code_and_nothing_else(eager):
+    """The discriminator of codes learns to tell the sides apart, and the encoder and the inter to deceive it."""
+    after, model = {}, None
+    for power in (0.0001, 1.0):
+        model = saehd(archi="df", true_face_power=power)
+        before = weights(model)
+        model.train_one_iteration(batch_for(model))
+        after[power] = weights(model)
+    weak, strong = after.values()
+    differing = {name.split("/")[0] for name in weak if not np.array_equal(weak[name], strong[name])}
+    assert differing == {"encoder", "inter", "code_discriminator"}
+    learned = {name: value for name, value in strong.items() if name.startswith("code_discriminator/")}
+    assert learned and all((value != before[name]).any() for name, value in learned.items() if "weight" in name)
 
 
 def test_a_step_that_is_not_finite_changes_nothing(eager):
