@@ -1,5 +1,6 @@
 """The options of a saved model are those that its batches are made with."""
 
+import cv2
 import numpy as np
 import pytest
 from conftest import make_faceset, write_face
@@ -13,6 +14,7 @@ from models.training_data import DataSettings
 from models.training_session import make_data
 from samplelib.augment import prepare_face
 from samplelib.faceset import load_faceset
+from samplelib.xseg_samples import prepare_plain
 
 PLAIN = {"resolution": 64, "batch_size": 4, "face_type": "wf", "random_warp": False, "random_dst_flip": False}
 
@@ -133,3 +135,64 @@ def test_while_pretraining_both_sides_are_flipped_faces_of_the_pretraining_set(b
         same = (found[f"target_{side}"] == unflipped[f"target_{side}"]).all(axis=(1, 2, 3))
         turned = (found[f"target_{side}"] == unflipped[f"target_{side}"][:, :, ::-1]).all(axis=(1, 2, 3))
         assert (same | turned).all() and 4 < turned.sum() < 16, side
+
+
+# --- XSeg
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """Two labelled faces of one colour on the source's side, one of another on the destination's, and plain ones."""
+    root = tmp_path_factory.mktemp("labelled")
+    sides = []
+    for side, count, hue in (("src", 2, 15), ("dst", 1, 110)):
+        folder = make_faceset(root / side, count, hue=hue, labelled=True)
+        write_face(folder / "99999_0.jpg", 99, hue)
+        sides.append(folder)
+    return sides
+
+
+def xseg_data(folder, folders, pretraining=None, **given):
+    """Batches of an XSeg model with these options."""
+    saved = SavedModel(folder, "XSeg", None)
+    saved.data = ModelData(0, ask_options("XSeg", {}, {}, given, Context(), True, False, silent=True))
+    return make_data(saved, DataSettings(*folders, pretraining, seed=5, workers=1))
+
+
+@pytest.mark.parametrize(("face_type", "size"), [("f", 2), ("wf", 5), ("head", 3)])
+def test_masks_are_trained_on_faces_of_the_type_in_batches_of_the_size(labelled, tmp_path, face_type, size):
+    data = xseg_data(tmp_path, labelled, face_type=face_type, batch_size=size)
+    try:
+        batch, shown = data.next(), data.preview_faces(4)
+    finally:
+        data.close()
+    assert batch["image"].shape == (size, 256, 256, 3) and batch["mask"].shape == (size, 256, 256, 1)
+    for side, folder in zip(("src", "dst"), labelled):
+        faces = [prepare_plain(sample, FaceType.from_prompt_key(face_type)) for sample in load_faceset(folder)]
+        for picture in shown[side]:
+            assert any(np.array_equal(picture, face) for face in faces), side
+
+
+def test_labels_of_both_sides_are_drawn(labelled, tmp_path):
+    data = xseg_data(tmp_path, labelled, batch_size=16)
+    try:
+        images = np.concatenate([data.next()["image"] for _ in range(2)])
+    finally:
+        data.close()
+    # A third of the labelled faces is the destination's blue one.
+    blue = sum(hue_of(image[96:160, 96:160]) < 0 for image in images)
+    assert 4 <= blue <= 16
+
+
+def test_while_pretraining_masks_are_grey_faces_of_the_pretraining_set(labelled, tmp_path):
+    pretraining = make_faceset(tmp_path / "many", 3, hue=60)
+    data = xseg_data(tmp_path, labelled, pretraining, pretrain=True, batch_size=3)
+    try:
+        batch = data.next()
+    finally:
+        data.close()
+    grey = np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in batch["image"]])
+    assert np.abs(grey.astype(int) - batch["mask"][..., 0]).max() <= 1
+    # Green skin: of that set alone.
+    middle = batch["image"][:, 96:160, 96:160].astype(int)
+    assert (middle[..., 1] - middle[..., [0, 2]].max(axis=-1)).mean() > 20
