@@ -17,7 +17,7 @@ from core import interact
 from core.step_table import folders, load_steps
 from core.version import VERSION
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
-from merger.config import MergeConfig
+from merger.config import MASK_MODES, MODES, SHARPEN_MODES, MergeConfig
 from merger.questions import ask_settings
 from models import device_choice, preview, sample_chooser, trainer
 from models.base import SavedModel
@@ -555,3 +555,19 @@ def test_two_pass_and_pre_sharpen_are_asked_in_their_place(asked):
     ]  # fmt: skip
     assert all(asked.helps[prompt] for prompt in asked.prompts[start + 1 : start + 3])
     assert config.two_pass_mode and config.pre_sharpen_power == 100
+
+
+def test_every_number_of_the_lists_is_what_it_says(asked, capsys):
+    """Mode, mask mode and sharpen mode are answered by number, 0 as well."""
+    for number, mode in enumerate(MODES):
+        asked.answers = {"[1] : ": str(number)}
+        assert ask_settings(MergeConfig(), {"mask_mode": 1}).mode == mode
+        assert f"({number}) {mode}\n" in capsys.readouterr().out
+    for number, name in enumerate(MASK_MODES):
+        asked.answers = {"[1] : ": str(number)}
+        assert ask_settings(MergeConfig(), {"mode": "overlay"}).mask_mode == number
+        assert f"({number}) {name}\n" in capsys.readouterr().out
+    for number, name in enumerate(SHARPEN_MODES):
+        asked.answers = {"[0] ( ?:help ) : ": str(number)}
+        assert ask_settings(MergeConfig(), {"mode": "overlay"}).sharpen_mode == number
+        assert f"({number}) {name}\n" in capsys.readouterr().out
