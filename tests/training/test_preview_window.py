@@ -197,6 +197,8 @@ def test_the_preview_of_a_mask_model_has_its_faces_and_the_loss_graph(tmp_path, 
     assert names == ["XSeg training faces"] + ([] if pretrain else ["XSeg src faces", "XSeg dst faces"])
     picture = read_bgr(tmp_path / "XSeg_preview.jpg")
     graph, page = picture[45:145], picture[145:]
+    # Label, mask and both together; in pretraining the face and the grey picture that the network draws of it.
+    assert page.shape[1] == 256 * (2 if pretrain else 3)
     assert page.shape[0] >= 512 and page.std() > 10 and len(np.unique(graph.reshape(-1, 3), axis=0)) > 2
 
 
