@@ -140,9 +140,14 @@ class TrainableModel:
         )
 
     def _minimize(self, stem, tape, loss, variables):
-        """Make one step of an optimizer; see :meth:`core.nn.optimizers.Optimizer.minimize`."""
+        """Make one step of an optimizer; False when a gradient was not finite. Nothing has changed then.
+
+        Gradients are computed where the networks run; the option moves only what is kept, with its update.
+        """
+        optimizer = self.optimizers[stem]
+        gradients = optimizer.gradients(tape, loss, variables)
         with self._placement():
-            return self.optimizers[stem].minimize(tape, loss, variables)
+            return optimizer.apply(gradients)
 
     def _checked(self, sample_losses, *finite):
         """``sample_losses``, or NaN when a step was skipped for its gradients."""

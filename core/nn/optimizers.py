@@ -81,8 +81,8 @@ class Optimizer:
             for name in self.variables
         }
 
-    def minimize(self, tape, loss, variables: dict):
-        """Differentiate the sum of ``loss`` over the batch and make one step.
+    def gradients(self, tape, loss, variables: dict) -> dict:
+        """Differentiate the sum of ``loss`` over the batch, times ``loss_scale``.
 
         Parameters
         ----------
@@ -94,12 +94,12 @@ class Optimizer:
 
         Returns
         -------
-        tensor ()
-            False when a gradient was not finite; nothing has changed then.
+        dict
+            Full name to gradient, as :meth:`apply` takes them.
         """
         upstream = tf.ones_like(loss) * self.loss_scale
         gradients = tape.gradient(loss, [_tensor_variable(each) for each in variables.values()], upstream)
-        return self.apply(dict(zip(variables, gradients)))
+        return dict(zip(variables, gradients))
 
     def apply(self, gradients: dict):
         """Make one step.

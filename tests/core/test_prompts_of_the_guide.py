@@ -17,7 +17,7 @@ from core import interact
 from core.step_table import folders, load_steps
 from core.version import VERSION
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
-from merger.config import MergeConfig
+from merger.config import MASK_MODES, MODES, SHARPEN_MODES, MergeConfig
 from merger.questions import ask_settings
 from models import device_choice, preview, sample_chooser, trainer
 from models.base import SavedModel
@@ -499,6 +499,16 @@ def test_interactive_merger_is_asked_for(asked, monkeypatch, answer, window):
     assert asked.prompts == ["[y] Use interactive merger? ( y/n ) : "]
 
 
+@pytest.mark.parametrize(("flag", "window"), [("--interactive", True), ("--non-interactive", False)])
+def test_a_flag_decides_whether_there_is_a_window(asked, monkeypatch, flag, window):
+    """Where there are a terminal and a display, so that nothing else decides."""
+    monkeypatch.setattr(interact, "has_terminal", lambda: True)
+    monkeypatch.setattr("merger.window.has_display", lambda: True)
+    places = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
+    options = main.build_parser().parse_args(["merge", *places, "--model", "SAEHD", flag])
+    assert merge._wants_window(options) is window and asked.prompts == []
+
+
 @pytest.mark.parametrize(("cores", "default"), [(4, 4), (16, 16), (1, 1)])
 def test_workers_are_asked_for_within_the_cores(asked, monkeypatch, cores, default):
     monkeypatch.setattr("core.parallel.cpu_count", lambda: cores)
@@ -526,6 +536,10 @@ def test_a_saved_session_is_offered(asked, monkeypatch, tmp_path, answer, used):
     assert (stored is not None) == used
     if used:
         assert stored.configs["1.png"].mode == "seamless"
+    for flag in (True, False):
+        options.use_session = flag
+        assert (merge_steps._stored_session(options, model, MergeConfig(), path) is not None) == flag
+    assert len(asked.prompts) == 1, "a flag decides without a question"
 
 
 def test_two_pass_and_pre_sharpen_are_asked_in_their_place(asked):
@@ -541,3 +555,19 @@ def test_two_pass_and_pre_sharpen_are_asked_in_their_place(asked):
     ]  # fmt: skip
     assert all(asked.helps[prompt] for prompt in asked.prompts[start + 1 : start + 3])
     assert config.two_pass_mode and config.pre_sharpen_power == 100
+
+
+def test_every_number_of_the_lists_is_what_it_says(asked, capsys):
+    """Mode, mask mode and sharpen mode are answered by number, 0 as well."""
+    for number, mode in enumerate(MODES):
+        asked.answers = {"[1] : ": str(number)}
+        assert ask_settings(MergeConfig(), {"mask_mode": 1}).mode == mode
+        assert f"({number}) {mode}\n" in capsys.readouterr().out
+    for number, name in enumerate(MASK_MODES):
+        asked.answers = {"[1] : ": str(number)}
+        assert ask_settings(MergeConfig(), {"mode": "overlay"}).mask_mode == number
+        assert f"({number}) {name}\n" in capsys.readouterr().out
+    for number, name in enumerate(SHARPEN_MODES):
+        asked.answers = {"[0] ( ?:help ) : ": str(number)}
+        assert ask_settings(MergeConfig(), {"mode": "overlay"}).sharpen_mode == number
+        assert f"({number}) {name}\n" in capsys.readouterr().out

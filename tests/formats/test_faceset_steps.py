@@ -15,7 +15,7 @@ import pytest
 import main as program
 from core import interact, safe_pickle
 from core.errors import FormatError, NothingToDo, UserError
-from core.imageio import encode_image, read_image
+from core.imageio import encode_image, read_bgr, read_image
 from samplelib import aligned_face, packed_faceset
 from samplelib.enhance_faceset import enhance_faceset
 from samplelib.faceset import load_faceset
@@ -393,6 +393,41 @@ def test_enhance_from_the_command_line(folder, monkeypatch):
     assert not (folder.parent / "aligned_enhanced").exists()
 
 
+def test_enhanced_faces_are_a_second_folder_of_the_same_faces(folder, monkeypatch):
+    """With the real enhancer around a network that only flattens and brightens: 0...1 becomes 0.375...0.875."""
+    from facelib import enhancer, weights
+    from models import device_choice
+
+    class Flattening(enhancer.FaceEnhancer):
+        def __init__(self, path):
+            pass
+
+        def _apply(self, patches):
+            assert patches.shape[1:] == (192, 192, 3) and patches.min() >= -1
+            return (patches * 0.5 + 0.25).repeat(4, axis=1).repeat(4, axis=2)
+
+    monkeypatch.setattr(weights, "find_weights", lambda name: "weights")
+    monkeypatch.setattr(enhancer, "FaceEnhancer", Flattening)
+    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments: None)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "plain.jpg").write_bytes(encode_image(np.zeros((8, 8, 3), np.uint8), ".jpg"))
+    before = contents(folder)
+    output = main("facesettool", "enhance", "--input-dir", folder, "--no-merge")
+    enhanced = folder.parent / "aligned_enhanced"
+    assert f"Processed: 4\nThe new pictures are in {enhanced}" in output and "plain.jpg is not a DFL image" in output
+    assert contents(folder) == before
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["aligned", "aligned_enhanced"]
+    assert sorted(path.name for path in enhanced.iterdir()) == NAMES
+    for name in NAMES:
+        old, new = read_bgr(folder / name).astype(float), read_bgr(enhanced / name).astype(float)
+        assert new.shape == old.shape
+        assert new.mean() == pytest.approx(0.5 * old.mean() + 0.375 * 255, abs=2)
+        assert np.corrcoef(cv2.blur(old, (5, 5)).ravel(), cv2.blur(new, (5, 5)).ravel())[0, 1] > 0.95
+        assert aligned_face.read_header(enhanced / name) == aligned_face.read_header(folder / name)
+    assert any(aligned_face.read_metadata(enhanced / name).polygons for name in NAMES)
+    assert any(aligned_face.read_metadata(enhanced / name).xseg_mask is not None for name in NAMES)
+
+
 def test_fetching_weights_needs_no_folder(monkeypatch):
     from facelib import weights
 
@@ -416,8 +451,13 @@ def test_util_actions_in_one_run(folder):
         "00003_0_mask.jpg",
         "meta.dat",
     }
-    drawn = read_image(folder / "00001_0_debug.jpg").astype(int)
-    assert drawn.shape == (96, 96, 3) and np.abs(drawn - read_image(folder / "00001_0.jpg")).max() > 60
+    drawn, plain = (read_image(folder / name).astype(int) for name in ("00001_0_debug.jpg", "00001_0.jpg"))
+    assert drawn.shape == (96, 96, 3)
+    places = np.ones((96, 96), np.uint8)
+    for x, y in np.rint(aligned_face.read_metadata(folder / "00001_0.jpg").landmarks).astype(int):
+        cv2.circle(places, (int(x), int(y)), 1, 0, -1)
+    distance, changes = cv2.distanceTransform(places, cv2.DIST_L2, 5), np.abs(drawn - plain).max(axis=2)
+    assert changes[distance == 0].mean() > 80 > 4 * changes[distance > 16].mean(), "the landmarks are drawn"
     assert (folder / "00001_0_debug.jpg").stat().st_size < 3000
     output = main("util", "--input-dir", folder, "--restore-faceset-metadata")
     assert "Restored: 4" in output and not (folder / "meta.dat").exists()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from merge_workspace import ROOT, Workspace, interrupt
+from merge_workspace import INPUTS, ROOT, Workspace, interrupt
 
 from core import interact
 from merger.config import MergeConfig
@@ -29,6 +29,15 @@ def test_frames_masks_and_copies(workspace):
         assert merged.dtype == mask.dtype == np.uint8 and mask.ndim == 2 and merged.shape == frame.shape
         assert np.array_equal(merged[mask == 0], frame[mask == 0])
         assert mask.any() == (number != 3)
+        if number != 3:
+            # The face as its landmarks outline it, white inside and black outside.
+            outline = np.zeros_like(mask)
+            points = INPUTS["lm_A"] + [3 * np.sin((number - 1) / 2), 0]
+            cv2.fillConvexPoly(outline, cv2.convexHull(points.astype(np.int32)), 255)
+            kernel = np.ones((9, 9), np.uint8)
+            inside, outside = cv2.erode(outline, kernel) > 0, cv2.dilate(outline, kernel, iterations=4) == 0
+            assert inside.sum() > 200 and mask[inside].mean() > 240 and not mask[outside].any()
+            assert (merged[inside] != frame[inside]).any(axis=-1).mean() > 0.9
 
 
 def test_a_second_run_merges_only_what_changed(workspace):

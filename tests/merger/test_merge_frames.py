@@ -1,13 +1,16 @@
 """Faces to frames, and motion, against DeepFaceLab's numbers."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from merge_stubs import read_json
+from merge_workspace import INPUTS, Workspace
 
 from core.errors import UserError
+from mainscripts.merge_steps import collect_frames
 from merger.frames import match_faces, with_motion
 
 SETS = [case for case in read_json("collect_and_motion.json") if case["frames"]]
@@ -65,3 +68,20 @@ def test_unmatched_faces_are_noticed(capsys):
     assert "2 …" in capsys.readouterr().err
     match_faces([Path("1.png")], [sample("a.jpg", "", landmarks)])
     assert "no face that names" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("second_face", [False, True])
+def test_a_frame_of_two_faces_stops_all_motion(tmp_path, capsys, second_face):
+    """What the command hands on: motion of a walking face, and none anywhere once a frame has two."""
+    workspace = Workspace(tmp_path, 0)
+    paths = [workspace.frames / f"{index}.png" for index in range(4)]
+    for index, path in enumerate(paths):
+        workspace.add_face(INPUTS["frame_u8"], path.name, INPUTS["lm_A"] + [6 * index, 0])
+    if second_face:
+        shutil.copy(workspace.frames / "aligned" / "1_0.jpg", workspace.frames / "aligned" / "1_1.jpg")
+    options = SimpleNamespace(aligned_dir=workspace.frames / "aligned", smooth_landmarks=None, subpixel_motion=False)
+    frames = collect_frames(options, paths)
+    assert [len(frame.faces) for frame in frames] == [1, 2 if second_face else 1, 1, 1]
+    powers = [frame.motion.power for frame in frames]
+    assert (not any(powers)) if second_face else (min(powers) >= 6 and max(powers) >= 12)
+    assert ("multiple faces detected. Motion blur will not be used." in capsys.readouterr().out) == second_face

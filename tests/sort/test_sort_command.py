@@ -226,3 +226,19 @@ def test_flags_that_do_not_fit_are_refused(copy_of):
         result = _run("sort", "--input-dir", copy_of, *flags, check=False)
         assert result.returncode == 2 and "--" in result.stderr
     assert len(_images(copy_of)) == 300
+
+
+@pytest.mark.parametrize(
+    ("flags", "answers", "similar"),
+    [(("--similar",), "", True), (("--dissimilar",), "", False), ((), "y\n", True), ((), "n\n", False), ((), "", True)],
+)
+def test_pixel_difference_puts_the_most_similar_or_the_most_different_next(tmp_path, flags, answers, similar):
+    """Six shades of grey: neighbours stay together, or the sort jumps from one end to the other."""
+    for number, shade in enumerate((0, 120, 40, 240, 80, 200)):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((16, 16, 3), shade, np.uint8))
+    result = _run("sort", "--input-dir", tmp_path, "--by", "absdiff", *flags, answers=answers)
+    assert ("Sort by similar?" in result.stdout) == (not flags)
+    shades = [int(cv2.imread(str(path))[0, 0, 0]) for path in sorted(tmp_path.glob("*.png"))]
+    steps = np.abs(np.diff(shades))
+    assert sorted(shades) == [0, 40, 80, 120, 200, 240]
+    assert (steps.max() <= 80) if similar else (steps[0] == 240 and np.median(steps) >= 120), shades

@@ -112,7 +112,8 @@ def test_defaults_of_a_first_run_without_answers(answers):
     assert options["batch_size"] == 8
     assert options["resolution"] == 128 and options["archi"] == "liae-ud" and options["d_mask_dims"] == 22
     assert options["masked_training"] is True and options["true_face_power"] == 0.0
-    assert ask_all("SAEHD")["batch_size"] == 4
+    assert ask_all("SAEHD")["batch_size"] == ask_all("SAEHD", context=Context(2, 4 * 2**30 - 1))["batch_size"] == 4
+    assert ask_all("SAEHD", context=Context(1, 4 * 2**30))["batch_size"] == 8
     assert "warp_version" not in options and "precision" not in options
     assert ask_all("Quick96") == {"batch_size": 4}
     assert ask_all("XSeg") == {"face_type": "wf", "batch_size": 4, "pretrain": False}
@@ -140,6 +141,23 @@ def test_masked_training_of_small_face_types_ignores_the_default_file(answers):
     given, _ = answers
     given["Face type"] = "wf"
     assert ask_all("SAEHD", file_defaults={"masked_training": False})["masked_training"] is False
+
+
+@pytest.mark.parametrize(
+    ("face_type", "offered"), [("h", False), ("mf", False), ("f", False), ("wf", True), ("head", True)]
+)
+def test_masked_training_is_offered_for_whole_faces_and_heads_alone(face_type, offered, answers):
+    given, prompts = answers
+    given.update({"Face type": face_type, "Masked training": "n"})
+    options = ask_all("SAEHD")
+    asked = [prompt for prompt in prompts if "Masked training" in prompt]
+    assert asked == (["[y] Masked training ( y/n ?:help ) : "] if offered else [])
+    assert options["masked_training"] is not offered
+    prompts.clear()
+    later = ask_all("SAEHD", False, True, {**options, "masked_training": False})
+    assert any("Masked training" in prompt for prompt in prompts) == offered
+    assert later["masked_training"] is not offered
+    assert ask_all("SAEHD", given={"face_type": face_type, "masked_training": False})["masked_training"] is not offered
 
 
 def test_default_file_supplies_defaults_but_not_the_morph_factor(answers):

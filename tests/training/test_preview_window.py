@@ -1,11 +1,16 @@
 """Keys of the preview window and the pages that it shows, without a display."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from core.imageio import read_bgr
 from models import preview, preview_window
+from models.base import SavedModel
+from models.model_files import ModelData
 from models.preview_window import HISTORY_RANGES, OpenWindow, PreviewWindow
-from models.previewer import PreviewState
+from models.previewer import Previewer, PreviewState
 from models.trainer import BACKUP, PREVIEW, SAVE, STOP
 
 
@@ -165,6 +170,36 @@ def test_xseg_pages():
     green = page[preview.CAPTION_HEIGHT + 10, 10]
     np.testing.assert_allclose(green, (0.2, 0.7, 0.2), atol=1e-5)
     assert cell(page, 0, 1, 256) == 0.5
+
+
+@pytest.mark.parametrize("pretrain", [False, True])
+def test_the_preview_of_a_mask_model_has_its_faces_and_the_loss_graph(tmp_path, pretrain):
+    """From the trained model to the file: training faces with their masks, and faces of both sides."""
+
+    class FakeXSeg:
+        resolution = 256
+
+        def predict(self, images):
+            return np.full((*images.shape[:3], 1), 0.5, np.float32)
+
+        def preview_tensors(self, batch):
+            return {"prediction": np.full((*batch["image"].shape[:3], 1), 0.9, np.float32)}
+
+    saved = SavedModel(tmp_path, "XSeg", None)
+    saved.network = FakeXSeg()
+    options = {"face_type": "wf", "batch_size": 2, "pretrain": pretrain}
+    saved.data = ModelData(3, options, [[0.9], [0.5], [0.2]])
+    image = np.full((2, 256, 256, 3), 102, np.uint8)
+    faces = {} if pretrain else {"src": image, "dst": image}
+    shown = Previewer(saved, SimpleNamespace(preview_faces=lambda count: faces))
+    shown.show({"image": image, "mask": image[..., :1] * 0})
+    names = [name for name, _ in shown.state.pages]
+    assert names == ["XSeg training faces"] + ([] if pretrain else ["XSeg src faces", "XSeg dst faces"])
+    picture = read_bgr(tmp_path / "XSeg_preview.jpg")
+    graph, page = picture[45:145], picture[145:]
+    # Label, mask and both together; in pretraining the face and the grey picture that the network draws of it.
+    assert page.shape[1] == 256 * (2 if pretrain else 3)
+    assert page.shape[0] >= 512 and page.std() > 10 and len(np.unique(graph.reshape(-1, 3), axis=0)) > 2
 
 
 @pytest.mark.parametrize(

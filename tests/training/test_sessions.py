@@ -55,7 +55,7 @@ def assert_same_weights(one, other):
             np.testing.assert_array_equal(one[name][key], other[name][key], err_msg=f"{name} {key}")
 
 
-def test_first_run_writes_the_files_of_a_model(facesets, tmp_path):
+def test_first_run_writes_the_files_of_a_model(facesets, tmp_path, capsys):
     state = train(facesets, tmp_path, 1, *TINY_DF, "gan_power=0.1", "true_face_power=0.01")
     stems = ("encoder", "inter", "decoder_src", "decoder_dst", "src_dst_opt", "code_discriminator", "D_code_opt")
     wanted = {f"t_SAEHD_{stem}.npy" for stem in (*stems, "GAN", "GAN_opt")}
@@ -66,6 +66,8 @@ def test_first_run_writes_the_files_of_a_model(facesets, tmp_path):
     assert b"numpy._core" not in (tmp_path / "t_SAEHD_data.dat").read_bytes()
     summary = (tmp_path / "t_SAEHD_summary.txt").read_text()
     assert "Current iteration: 1" in summary and "gan_power: 0.1" in summary and "Using device: CPU" in summary
+    shown = capsys.readouterr().out
+    assert summary.replace("iteration: 1", "iteration: 0") in shown, "the same table, before anything is trained"
 
 
 def test_consent_on_record_is_told_of_both_sides_before_anything_is_trained(facesets, tmp_path, capsys):
@@ -101,6 +103,28 @@ def test_stop_and_resume_equals_an_uninterrupted_run(facesets, tmp_path):
     assert_same_weights(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
     other = train(facesets, tmp_path / "other", 1, *options, extra=("--seed", "6"))
     assert other.loss_history[0] != whole.loss_history[0]
+
+
+def test_when_memory_does_not_suffice_the_run_ends_with_what_to_lower(facesets, tmp_path, monkeypatch):
+    """Whatever TensorFlow calls it; any other error stays what it is."""
+    import tensorflow as tf
+
+    from models.saehd import Saehd
+
+    errors = [
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
+        tf.errors.InternalError(None, None, "Failed to allocate 9 GB"),
+        MemoryError(),
+    ]
+    for error in errors:
+        monkeypatch.setattr(Saehd, "train_one_iteration", lambda self, batch, error=error: (_ for _ in ()).throw(error))
+        with pytest.raises(UserError, match=r"Not enough memory. Lower, in this order: batch_size \(now 2\); .*e_dims"):
+            train(facesets, tmp_path, 1, *TINY_DF)
+    other = tf.errors.InternalError(None, None, "a kernel is missing")
+    monkeypatch.setattr(Saehd, "train_one_iteration", lambda self, batch: (_ for _ in ()).throw(other))
+    with pytest.raises(tf.errors.InternalError, match="a kernel is missing"):
+        train(facesets, tmp_path, 1, *TINY_DF)
+    assert not (tmp_path / "t_SAEHD_data.dat").exists()
 
 
 def test_a_snapshot_is_not_changed_by_later_training(facesets, tmp_path):

@@ -207,6 +207,32 @@ def test_backup_saves_first(tmp_path):
     assert (slot / "preview_SAEHD.jpg").exists() and (slot / "preview_SAEHD masked.jpg").exists()
 
 
+@pytest.mark.parametrize(
+    ("hours", "flag", "backups"), [(0, 0.0, []), (1, 0.0, [4, 8]), (2, 0.0, [8]), (0, 1.0, [4, 8])]
+)
+def test_backups_come_every_so_many_hours_with_a_save(tmp_path, monkeypatch, hours, flag, backups):
+    """An iteration takes 15 minutes here; the option or the flag decides, and a backup waits for the next save."""
+    clock, made = {"now": 0.0}, []
+    monkeypatch.setattr(trainer.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(
+        trainer, "make_backup", lambda saved, pages: made.append((saved.iteration, [name for name, _ in pages]))
+    )
+    running = make_trainer(tmp_path, target_iter=9, save_every=2, autobackup_hour=hours)
+    running.settings.backup_hours = flag
+
+    class Note(Hook):
+        def after_iteration(self, trainer, losses, seconds):
+            clock["now"] += 900.0
+
+        def after_save(self, trainer):
+            trainer.saver.wait()
+
+    running.settings.hooks.append(Note())
+    running.run()
+    assert running.failure is None
+    assert made == [(iteration, ["SAEHD", "SAEHD masked", "SAEHD masks"]) for iteration in backups]
+
+
 def test_save_and_preview_commands(tmp_path):
     running = make_trainer(tmp_path, window=True)
     thread = run_until(running, lambda: running.saved.iteration > 3)
@@ -265,10 +291,16 @@ def test_history_pictures_come_at_their_step(tmp_path):
     running = make_trainer(tmp_path, target_iter=25, write_preview_history=True)
     running.run()
     names = sorted(path.name for path in (tmp_path / "t_SAEHD_history/SAEHD").iterdir())
+    assert {path.name for path in (tmp_path / "t_SAEHD_history").iterdir()} == {"SAEHD", "SAEHD masked", "SAEHD masks"}
     assert names == ["0000000.jpg", "0000010.jpg", "0000020.jpg", "_last.jpg"]
     for resolution, step in ((64, 10), (128, 20), (224, 30), (256, 40), (640, 100)):
         running.saved.network.resolution = resolution
         assert running.previewer.history_step() == step
+
+
+def test_without_the_option_there_are_no_history_pictures(tmp_path):
+    make_trainer(tmp_path, target_iter=25).run()
+    assert not (tmp_path / "t_SAEHD_history").exists()
 
 
 def test_the_stored_preview_sample_is_taken_in_either_layout(tmp_path):
