@@ -12,6 +12,7 @@ docs/networks.md has what that saves of a training step.
 """
 
 import functools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -75,9 +76,14 @@ def _puts_out_image(out_channels):
     return out_channels <= _MOST_IMAGE_CHANNELS
 
 
+_ISAS_BELOW_AVX512 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
+
+
 @functools.cache
 def _has_avx512():
-    """Whether the processor is known to have AVX-512."""
+    """Whether oneDNN is known to compute with AVX-512: the processor has it, and ``ONEDNN_MAX_CPU_ISA`` does not forbid it."""
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _ISAS_BELOW_AVX512:
+        return False
     try:
         return "avx512f" in Path("/proc/cpuinfo").read_text()
     except OSError:
