@@ -12,16 +12,24 @@ import numpy as np
 
 from core import interact, safe_pickle
 from core.errors import FormatError, NothingToDo, UserError
-from core.paths import atomic_write, list_images, remove_if_present, replacing
-from samplelib import aligned_face, mask_codec
+from core.paths import atomic_write, list_images, remove_if_present, remove_torn, replacing
+from samplelib import aligned_face, mask_codec, pack_plan
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import PACK_NAME, Sample, report_without_face_data
+from samplelib.jpeg_segments import is_complete
+from samplelib.pack_plan import PackPlan, PlannedPicture
+from samplelib.rename import trash_folder_of
 
 _VERSION = 1
 _FACE_SAMPLE = 1
 _HEAD = struct.Struct("<QQ")
 _COPY_BLOCK = 1 << 20
 _LONGEST_NAME = 255
+_GREATEST_OFFSET = 1 << 60
+_CURE = (
+    "Copy the file here again, or take the whole pictures out of it with util --unpack-faceset --allow-damaged, which keeps "
+    "the pack"
+)
 _FACE_TYPE_NUMBERS = dict(zip(aligned_face.FACE_TYPES, (0, 1, 2, 3, 4, 10, 20, 100)))
 _FACE_TYPE_NAMES = {number: name for name, number in _FACE_TYPE_NUMBERS.items()}
 
@@ -77,7 +85,7 @@ class PackEntry:
         )
 
 
-def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
+def read_pack(path: Any, keep_open: bool = True, cut_off: bool = False) -> list[PackEntry]:
     """Index of a packed faceset; no picture is read.
 
     Parameters
@@ -86,6 +94,8 @@ def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
         The file.
     keep_open : bool
         Leave masks in the file and look at them there, which saves memory but keeps the file in use.
+    cut_off : bool
+        Take a file of which the end is missing, too; reading a picture that is not there raises.
 
     Raises
     ------
@@ -111,7 +121,8 @@ def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
         raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
     if len(table) != 8 * (len(config) + 1):
         raise FormatError(path, "is cut off inside its table of offsets")
-    return _entries(path, config, np.frombuffer(table, "<u8"), size, _HEAD.size + config_size + len(table))
+    start = _HEAD.size + config_size + len(table)
+    return _entries(path, config, np.frombuffer(table, "<u8"), size, start, cut_off)
 
 
 def open_pack(path: Any) -> list[Sample]:
@@ -133,11 +144,33 @@ def open_pack(path: Any) -> list[Sample]:
 
 @dataclass(frozen=True)
 class Packed:
-    """Result of packing: the file, the pictures in it, and the files of the folder that are not in it."""
+    """Result of packing.
+
+    Parameters
+    ----------
+    path : Path
+        The pack.
+    files : list of Path
+        The loose pictures that are in it.
+    left_out : list of Path
+        The loose pictures that are not.
+    names : list of tuple
+        Person and name in the pack of each of ``files``.
+    only_packed : int
+        How many pictures are in the pack and nowhere else.
+    replaced : list of Path
+        Where pictures of the old pack went whose names loose ones took.
+    is_new : bool
+        Whether the pack was written; False when it held all that already.
+    """
 
     path: Path
     files: list[Path]
     left_out: list[Path]
+    names: list[tuple[str | None, str]]
+    only_packed: int = 0
+    replaced: tuple[Path, ...] = ()
+    is_new: bool = True
 
 
 def person_folders(folder: Any) -> list[Path]:
@@ -145,8 +178,11 @@ def person_folders(folder: Any) -> list[Path]:
     return sorted((Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()), key=str)
 
 
-def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME) -> Packed:
+def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME, choose: Any = None) -> Packed:
     """Pack the face pictures of a folder, or of its sub-folders, into one file. Deletes nothing.
+
+    Pictures of a pack that is there already stay in it; the loose ones are added. Of a loose picture and another one of
+    the same name in the pack, ``choose`` tells which is wanted. What it drops from the pack goes to the trash folder.
 
     Parameters
     ----------
@@ -154,54 +190,59 @@ def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME)
         Holds the pictures, and afterwards the pack, which replaces an existing one in one step.
     persons : bool
         Pack only what is in the sub-folders, under their names.
+    choose : callable, optional
+        See :func:`samplelib.pack_plan.plan_addition`; without it, an error.
 
     Raises
     ------
     NothingToDo
         When there is no face picture.
+    FormatError
+        When the pack that is there is damaged; it stays as it is.
+    UserError
+        When there are pictures of the same name and nobody chooses, or the pack cannot be written.
     """
     folder = Path(folder)
+    path = folder / pack_name
+    remove_torn(path)
     candidates = []
     for source, person in [(item, item.name) for item in person_folders(folder)] if persons else [(folder, None)]:
-        candidates += [(path, person) for path in sorted(list_images(source), key=str)]
-    packed, sizes, left_out = [], [], []
-    path = folder / pack_name
-
-    def configs():
-        for file, person in interact.track(candidates, "Packing"):
-            config = _config_of(file, person)
-            if config is None:
-                left_out.append(file)
-                continue
-            packed.append(file)
-            sizes.append(file.stat().st_size)
-            yield config
-
+        candidates += [(file, person) for file in list_images(source)]
+    if path.is_file():
+        plan = pack_plan.plan_addition(candidates, _whole_pack(path), _is_packable, choose or _refuse_to_choose)
+    else:
+        plan = pack_plan.plan_fresh_pack(candidates)
+    replaced = tuple(_to_trash(folder, plan.replaced))
     try:
-        with replacing(path) as temporary, open(temporary, "wb") as stream:
-            stream.write(_HEAD.pack(_VERSION, 0))
-            if not safe_pickle.dump_list(configs(), stream):
-                raise NothingToDo(f"{folder}: no face pictures to pack.")
-            _write_table_and_pictures(stream, packed, sizes)
+        packed = _write_pack(path, plan) if plan.is_new else plan.pictures
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}). Nothing was deleted.") from error
-    report_without_face_data(left_out)
-    return Packed(path, packed, left_out)
+    report_without_face_data([file for file in plan.left_out if file.is_file() and _has_no_face_data(file)])
+    loose = [picture for picture in packed if picture.file is not None]
+    return Packed(
+        path,
+        [picture.file for picture in loose],
+        plan.left_out,
+        [(picture.person, picture.filename) for picture in loose],
+        plan.only_packed,
+        replaced,
+        plan.is_new,
+    )
 
 
 def verify_pack(packed: Packed) -> None:
-    """Read the pack back and compare every picture in it with its original.
+    """Read the pack back: every picture in it must be whole, and the loose ones equal to their originals.
 
     Raises
     ------
     FormatError
         When they differ, for example because a file changed meanwhile.
     """
-    entries = read_pack(packed.path, keep_open=False)
-    if len(entries) != len(packed.files):
+    entries = {(entry.person_name, entry.filename): entry for entry in _whole_pack(packed.path)}
+    if len(entries) != len(packed.files) + packed.only_packed:
         raise FormatError(packed.path, "does not hold all pictures; pack again")
-    for entry, file in zip(entries, packed.files):
-        if entry.filename != file.name or entry.read_bytes() != file.read_bytes():
+    for file, name in zip(packed.files, packed.names):
+        if name not in entries or entries[name].read_bytes() != file.read_bytes():
             raise FormatError(packed.path, f"does not hold {file} as it is now; pack again")
 
 
@@ -216,13 +257,26 @@ def delete_originals(packed: Packed) -> None:
     verify_pack(packed)
     for file in packed.files:
         file.unlink()
-    for folder in {file.parent for file in packed.files} - {packed.path.parent}:
-        if not any(folder.iterdir()):
+    persons = {entry.person_name for entry in read_pack(packed.path, keep_open=False)}
+    for folder in person_folders(packed.path.parent):
+        if folder.name in persons and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_NAME) -> int:
+def packed_persons(folder: Any, pack_name: str = PACK_NAME) -> set[str]:
+    """Persons of the pack of a folder; empty without a pack."""
+    path = Path(folder) / pack_name
+    if not path.is_file():
+        return set()
+    return {entry.person_name for entry in read_pack(path, keep_open=False) if entry.person_name is not None}
+
+
+def unpack_faceset(
+    folder: Any, may_replace: Any = None, pack_name: str = PACK_NAME, allow_damaged: bool = False
+) -> int:
     """Write every picture of a pack back into the folder, or into one sub-folder per person, then delete the pack.
+
+    Before anything is written, every picture is looked through to its end.
 
     Parameters
     ----------
@@ -231,11 +285,13 @@ def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_N
     may_replace : callable, optional
         Takes the list of existing files with other content; returns whether they may be replaced. Without it they may
         not.
+    allow_damaged : bool
+        Take the whole pictures of a damaged pack, which stays then; the others are named.
 
     Returns
     -------
     int
-        Number of pictures.
+        Number of pictures written.
 
     Raises
     ------
@@ -246,7 +302,9 @@ def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_N
     """
     folder = Path(folder)
     path = folder / pack_name
-    entries = read_pack(path, keep_open=False)
+    entries, damaged = _whole_and_damaged(read_pack(path, keep_open=False, cut_off=allow_damaged))
+    if damaged and not allow_damaged:
+        raise _damaged_pictures(path, damaged, len(entries) + len(damaged))
     places = [_place(folder, entry) for entry in entries]
     if len(set(map(_comparable, places))) != len(places):
         raise FormatError(path, "holds two pictures of the same name")
@@ -259,8 +317,84 @@ def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_N
     for place, entry in interact.track(list(zip(places, entries)), "Unpacking"):
         place.parent.mkdir(exist_ok=True)
         atomic_write(place, entry.read_bytes())
-    remove_if_present(path)
+    for entry in damaged:
+        interact.error(f"{entry.place}: is cut off or damaged, so it was not unpacked.")
+    if damaged:
+        interact.error(f"{path}: stays, because {len(damaged)} of its pictures are damaged.")
+    else:
+        remove_if_present(path)
     return len(entries)
+
+
+def _whole_pack(path):
+    """Entries of a pack in which every picture is whole."""
+    entries, damaged = _whole_and_damaged(read_pack(path, keep_open=False))
+    if damaged:
+        raise _damaged_pictures(path, damaged, len(entries) + len(damaged))
+    return entries
+
+
+def _whole_and_damaged(entries):
+    whole, damaged = [], []
+    for entry in interact.track(entries, "Checking the pack"):
+        (whole if _is_whole(entry) else damaged).append(entry)
+    return whole, damaged
+
+
+def _is_whole(entry):
+    try:
+        return is_complete(entry.read_bytes())
+    except FormatError:
+        return False
+
+
+def _damaged_pictures(path, damaged, count):
+    first = safe_pickle.printable(damaged[0].filename)
+    return FormatError(
+        path,
+        f"{len(damaged)} of its {count} pictures are cut off or damaged, first {first}. Nothing was changed. {_CURE}",
+    )
+
+
+def _refuse_to_choose(files, only_packed):
+    raise UserError(
+        f"{files[0].parent}: {len(files)} pictures differ from those of the same names in the pack, for example "
+        f"{files[0].name}, and {only_packed} pictures are only in the pack. Nothing was changed. Give --same-name loose, "
+        "packed or both."
+    )
+
+
+def _is_packable(file, data):
+    """Whether the bytes of a file are a whole JPEG with face data; says so when they are only half of one."""
+    if not aligned_face.is_face_file(file):
+        return False
+    if not is_complete(data):
+        interact.warning(f"{file}: is cut off or no JPEG. It is not packed.")
+        return False
+    return aligned_face.metadata_from_jpeg(data, file) is not None
+
+
+def _has_no_face_data(file):
+    try:
+        return aligned_face.read_metadata(file) is None
+    except FormatError:
+        return False
+
+
+def _to_trash(folder, entries):
+    """Write pictures of a pack to the trash folder; a file that is there with the same bytes will do."""
+    trash = trash_folder_of(folder)
+    for entry in entries:
+        place = trash / _place(folder, entry).name
+        trash.mkdir(exist_ok=True)
+        remove_torn(place)
+        data, number = entry.read_bytes(), 0
+        stem = place.stem
+        while place.exists() and place.read_bytes() != data:
+            number += 1
+            place = place.with_name(f"{stem}_{number}{place.suffix}")
+        atomic_write(place, data)
+        yield place
 
 
 def _read_config(stream, path, size, keep_open):
@@ -286,12 +420,22 @@ def _check_config(path, item):
         raise FormatError(path, f"its index has no usable person for {item['filename'][:80]!r}")
 
 
-def _entries(path, config, table, size, start):
+def _entries(path, config, table, size, start, cut_off):
+    """Entries with their places. The last offset is the size of the whole file; that of some packs counts as the others."""
     offsets = table.astype(np.int64)
-    ends = np.minimum(offsets[1:] + start, size)
     begins = offsets[:-1] + start
-    if (offsets[:-1] < 0).any() or (begins > size).any() or (ends < begins).any():
-        raise FormatError(path, "is damaged or cut off: its table of offsets does not fit its size")
+    end = offsets[-1] if offsets[-1] >= begins.max(initial=start) else offsets[-1] + start
+    if offsets[-1] + start == size:
+        end = size
+    ends = np.append(begins[1:], end)[: len(begins)]
+    if (
+        (offsets < 0).any()
+        or (offsets > _GREATEST_OFFSET).any()
+        or (ends < begins).any()
+        or (end != size and not cut_off)
+    ):
+        expected = f" ({size} bytes, {end} expected)" if end > size else ""
+        raise FormatError(path, f"is damaged or cut off: its table of offsets does not fit its size{expected}. {_CURE}")
     pairs = zip(config, begins.tolist(), (ends - begins).tolist())
     return [PackEntry(path, item, begin, length) for item, begin, length in pairs]
 
@@ -317,18 +461,41 @@ def _stored_form(config, path):
     }
 
 
-def _config_of(file, person):
+def _config_of(picture):
+    """Entry of the index for a picture of the plan, None for one that cannot be packed."""
+    if picture.entry is not None:
+        return _config_of_entry(picture)
     try:
-        shape, metadata = aligned_face.read_header(file)
-    except FormatError as error:
-        interact.warning(f"{error}. It is not packed.")
+        data = picture.file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{picture.file}: cannot be read ({error.strerror or error}). Nothing was packed.") from None
+    if not _is_packable(picture.file, data):
         return None
-    if metadata is None:
-        return None
+    shape, metadata = aligned_face.read_header(picture.file)
+    return _config(picture, shape, metadata)
+
+
+def _config_of_entry(picture):
+    """Entry of a picture that the old pack holds, with all that its index said, also what this program does not use."""
+    old = picture.entry
+    config = _config(picture, tuple(old.config["shape"]), old.index_metadata())
+    rest = {key: safe_pickle.expanded(value) for key, value in old.config.items() if key not in config}
+    return config | {key: value for key, value in rest.items() if _can_be_written(value)}
+
+
+def _can_be_written(value):
+    try:
+        safe_pickle.dumps(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _config(picture, shape, metadata):
     mask = metadata.xseg_mask
     return {
         "sample_type": _FACE_SAMPLE,
-        "filename": file.name,
+        "filename": picture.filename,
         "face_type": _FACE_TYPE_NUMBERS[metadata.face_type],
         "shape": shape,
         "landmarks": metadata.landmarks.tolist(),
@@ -337,27 +504,71 @@ def _config_of(file, person):
         "xseg_mask_compressed": None if mask is None else np.frombuffer(mask, np.uint8),
         "eyebrows_expand_mod": float(metadata.eyebrows_expand_mod),
         "source_filename": metadata.source_filename,
-        "person_name": person,
+        "person_name": picture.person,
     }
 
 
-def _write_table_and_pictures(stream, files, sizes):
-    """Fill in the size of the index, then the table (whose last entry is the size of the whole file), then the files."""
+def _write_pack(path: Path, plan: PackPlan) -> list[PlannedPicture]:
+    """Write a pack beside the old one, compare it with the old one, and put it in its place; the pictures that are in it."""
+    pictures, sizes = [], []
+
+    def configs():
+        for picture in interact.track(plan.pictures, "Packing"):
+            config = _config_of(picture)
+            if config is None:
+                plan.left_out.append(picture.file)
+                continue
+            pictures.append(picture)
+            sizes.append(picture.entry.size if picture.entry is not None else picture.file.stat().st_size)
+            yield config
+
+    with replacing(path) as temporary:
+        with open(temporary, "wb") as stream:
+            stream.write(_HEAD.pack(_VERSION, 0))
+            if not safe_pickle.dump_list(configs(), stream):
+                raise NothingToDo(f"{path.parent}: no face pictures to pack.")
+            _write_table_and_pictures(stream, pictures, sizes)
+        _compare_with_old(temporary, pictures)
+    return pictures
+
+
+def _compare_with_old(path, pictures):
+    """Make sure that a new pack holds all that comes from the old one, bytes and index, before it takes its place."""
+    if not any(picture.entry is not None for picture in pictures):
+        return
+    for new, picture in zip(read_pack(path, keep_open=False), pictures, strict=True):
+        old = picture.entry
+        if old is None:
+            continue
+        if new.read_bytes() != old.read_bytes() or new.index_metadata() != old.index_metadata():
+            raise UserError(f"{old.place}: did not arrive in the new pack. The old one was kept; try again.")
+
+
+def _write_table_and_pictures(stream, pictures, sizes):
+    """Fill in the size of the index, then the table (whose last entry is the size of the whole file), then the pictures."""
     config_end = stream.tell()
-    start = config_end + 8 * (len(files) + 1)
+    start = config_end + 8 * (len(pictures) + 1)
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype("<u8")
     offsets[-1] += start
     stream.write(offsets.tobytes())
-    for file, size in zip(files, sizes):
-        copied = 0
-        with open(file, "rb") as source:
-            for block in iter(partial(source.read, _COPY_BLOCK), b""):
-                stream.write(block)
-                copied += len(block)
-        if copied != size:
-            raise UserError(f"{file}: changed while it was packed. Nothing was packed; try again.")
+    for picture, size in zip(pictures, sizes):
+        _copy(picture, size, stream)
     stream.seek(0)
     stream.write(_HEAD.pack(_VERSION, config_end - _HEAD.size))
+
+
+def _copy(picture, size, stream):
+    """The bytes of one picture, from the old pack if it is there, else from its file."""
+    if picture.entry is not None:
+        stream.write(picture.entry.read_bytes())
+        return
+    copied = 0
+    with open(picture.file, "rb") as source:
+        for block in iter(partial(source.read, _COPY_BLOCK), b""):
+            stream.write(block)
+            copied += len(block)
+    if copied != size:
+        raise UserError(f"{picture.file}: changed while it was packed. Nothing was packed; try again.")
 
 
 def _place(folder, entry):

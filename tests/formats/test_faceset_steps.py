@@ -122,11 +122,18 @@ def test_a_file_changed_after_packing_is_not_deleted(folder):
     assert all((folder / name).exists() for name in NAMES)
 
 
-def test_nothing_to_pack_keeps_the_old_pack(tmp_path):
-    (tmp_path / "faceset.pak").write_bytes(b"old")
+def test_a_damaged_pack_is_never_replaced(folder):
+    (folder / "faceset.pak").write_bytes(b"old")
+    before = contents(folder)
+    with pytest.raises(FormatError, match="faceset.pak: is cut off, or no packed faceset"):
+        packed_faceset.pack_faceset(folder)
+    assert contents(folder) == before
+
+
+def test_nothing_to_pack(tmp_path):
     with pytest.raises(NothingToDo):
         packed_faceset.pack_faceset(tmp_path)
-    assert contents(tmp_path) == {"faceset.pak": b"old"}
+    assert contents(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -430,9 +437,10 @@ def test_pack_and_unpack_from_the_command_line(folder):
     before = contents(folder)
     output = main("util", "--input-dir", folder, "--pack-faceset")
     assert "Delete original files?" in output and sorted(contents(folder)) == [*NAMES, "faceset.pak"], "nobody said yes"
-    output = main("util", "--input-dir", folder, "--pack-faceset", expect=1)
-    assert "exists already" in output
-    main("util", "--input-dir", folder, "--pack-faceset", "--overwrite", answers="y\n")
+    pack = (folder / "faceset.pak").read_bytes()
+    output = main("util", "--input-dir", folder, "--pack-faceset")
+    assert "holds all 4 face pictures of the folder already" in output and (folder / "faceset.pak").read_bytes() == pack
+    main("util", "--input-dir", folder, "--pack-faceset", answers="y\n")
     assert sorted(contents(folder)) == ["faceset.pak"]
     for action in ("--save-faceset-metadata", "--export-faceset-mask", "--add-landmarks-debug-images"):
         assert "Unpack it first" in main("util", "--input-dir", folder, action, expect=1)
