@@ -4,6 +4,7 @@ from core import interact
 from core.console.loss import Fate, ask_fate
 from core.errors import NothingToDo, UsageError, UserError
 from core.paths import absolute_path, list_images
+from core.yes_no_flag import add_yes_no
 
 _DESCRIPTION = "Work on the files of a faceset. Several of the actions run in the order in which they are listed here."
 _SAME_NAME_CHOICES = ("loose", "packed", "both")
@@ -21,8 +22,8 @@ def add_parser(subparsers):
     for flag, help_text, _ in _ACTIONS:
         actions.add_argument(flag, action="store_true", help=help_text)
     answers = parser.add_argument_group("answers to the questions that actions ask")
-    _add_yes_no(answers, "--person-faceset", "pack each sub-folder as a person of its own")
-    _add_yes_no(answers, "--delete-originals", "after packing, delete the pictures that are in the pack")
+    add_yes_no(answers, "--person-faceset", "pack each sub-folder as a person of its own")
+    add_yes_no(answers, "--delete-originals", "after packing, delete the pictures that are in the pack")
     answers.add_argument(
         "--same-name",
         choices=_SAME_NAME_CHOICES,
@@ -51,13 +52,6 @@ def run(options):
         raise UsageError("--input-dir is missing: the folder of face pictures to work on.")
     codes = [action(options) for _, action in chosen]
     return max((code or 0 for code in codes), default=0)
-
-
-def _add_yes_no(group, flag, help_text):
-    group.add_argument(flag, action="store_true", default=None, help=help_text)
-    group.add_argument(
-        f"--no-{flag[2:]}", action="store_false", dest=flag[2:].replace("-", "_"), help="answer no to that"
-    )
 
 
 def _loose_folder(options):
@@ -191,10 +185,9 @@ def _process_as_persons(options, folders):
 
 
 def _unpack(options):
-    from core.paths import move_to_trash
+    from core.files.trash import move_to_trash, trash_folder_of
     from samplelib.faceset import PACK_NAME
     from samplelib.packed_faceset import unpack_faceset
-    from samplelib.rename import trash_folder_of
 
     path = options.input_dir / PACK_NAME
     if not path.is_file():

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from core import interact
+from core.console.loss import Fate, ask_fate
 from core.errors import UserError
+from core.files.trash import keep_copy, set_aside
 from core.paths import list_files, list_images, replacing
 
 
 def ask_before_loss(label: str, answer: bool | None, flag: str) -> bool:
-    """Answer of a question whose usual answer, yes, deletes or replaces files of the user.
+    """Answer of a question whose usual answer, yes, deletes files of the user that exist elsewhere, too.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def ask_before_loss(label: str, answer: bool | None, flag: str) -> bool:
 
 
 def prepare_output_folder(folder: Any) -> Path:
-    """Make an empty output folder; pictures of an earlier run are deleted after a yes.
+    """Make an empty output folder; pictures of an earlier run are deleted after a yes, with ``--yes`` set aside.
 
     Raises
     ------
@@ -43,24 +45,32 @@ def prepare_output_folder(folder: Any) -> Path:
         raise UserError(f"{folder}: cannot be made ({error.strerror}).") from None
     old = list_images(folder)
     if old:
-        if not interact.confirm(f"Delete {len(old)} images of an earlier run in {folder}?", "--yes"):
-            raise UserError(f"{folder}: holds images of an earlier run. Move them away, or give --yes.")
-        for path in old:
-            path.unlink()
+        fate = ask_fate(f"Delete {len(old)} images of an earlier run in {folder}?")
+        if fate is Fate.KEEP:
+            raise UserError(
+                f"{folder}: holds images of an earlier run. Move them away, or give --yes, which does that."
+            )
+        if fate is Fate.SET_ASIDE:
+            interact.info(f"They are in {set_aside(old)} now.")
+        else:
+            for path in old:
+                path.unlink()
     return folder
 
 
 def offer_merge(output: Path, originals: Path, files: list[Path], answer: bool | None) -> bool:
     """Ask whether the new ``files`` shall take the place of the originals of the same names, and do it.
 
-    Each original is replaced in one step, so that at any moment it is the old or the new picture. The output folder is
-    removed when nothing is left in it.
+    Each original is replaced in one step, so that at any moment it is the old or the new picture. Where only ``--yes``
+    agrees, the originals are kept in the trash folder. The output folder is removed when nothing is left in it.
     """
-    label = f"Merge {_last_parts(output)} to {_last_parts(originals)} ?"
-    if not files or not ask_before_loss(label, answer, "--merge"):
+    fate = _fate_of_originals(output, originals, answer) if files else Fate.KEEP
+    if fate is Fate.KEEP:
         return False
     for path in interact.track(files, "Merging"):
         target = originals / path.name
+        if fate is Fate.SET_ASIDE and target.is_file():
+            keep_copy(target)
         try:
             os.replace(path, target)
         except OSError:
@@ -73,6 +83,13 @@ def offer_merge(output: Path, originals: Path, files: list[Path], answer: bool |
         except OSError:
             interact.warning(f"{output}: still holds something, so it stays.")
     return True
+
+
+def _fate_of_originals(output, originals, answer):
+    label = f"Merge {_last_parts(output)} to {_last_parts(originals)} ?"
+    if answer is None and not interact.has_terminal():
+        return ask_fate(label, "--merge")
+    return Fate.DELETE if ask_before_loss(label, answer, "--merge") else Fate.KEEP
 
 
 def _last_parts(folder):

@@ -12,13 +12,13 @@ import numpy as np
 
 from core import interact, safe_pickle
 from core.errors import FormatError, NothingToDo, UserError
+from core.files.trash import keep_bytes, trash_folder_of
 from core.paths import atomic_write, list_images, remove_if_present, remove_torn, replacing
 from samplelib import aligned_face, mask_codec, pack_plan
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import PACK_NAME, Sample, report_without_face_data
 from samplelib.jpeg_segments import is_complete
 from samplelib.pack_plan import PackPlan, PlannedPicture
-from samplelib.rename import trash_folder_of
 
 _VERSION = 1
 _FACE_SAMPLE = 1
@@ -382,19 +382,10 @@ def _has_no_face_data(file):
 
 
 def _to_trash(folder, entries):
-    """Write pictures of a pack to the trash folder; a file that is there with the same bytes will do."""
+    """Write pictures of a pack to the trash folder."""
     trash = trash_folder_of(folder)
     for entry in entries:
-        place = trash / _place(folder, entry).name
-        trash.mkdir(exist_ok=True)
-        remove_torn(place)
-        data, number = entry.read_bytes(), 0
-        stem = place.stem
-        while place.exists() and place.read_bytes() != data:
-            number += 1
-            place = place.with_name(f"{stem}_{number}{place.suffix}")
-        atomic_write(place, data)
-        yield place
+        yield keep_bytes(entry.read_bytes(), trash / _place(folder, entry).name)
 
 
 def _read_config(stream, path, size, keep_open):

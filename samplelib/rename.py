@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import FormatError, UserError
+from core.files.trash import trash_folder_of
 from core.paths import atomic_write, remove_if_present
 
 JOURNAL_NAME = ".renaming.json"
@@ -44,11 +45,6 @@ class RenamePlan:
     @property
     def trash_folder(self) -> Path:
         return trash_folder_of(self.folder)
-
-
-def trash_folder_of(folder: Path) -> Path:
-    """Where sorting puts the files that it throws out."""
-    return Path(folder).with_name(f"{Path(folder).name}_trash")
 
 
 def numbered_plan(folder: Path, order: Sequence[Path], trash: Sequence[Path] = ()) -> RenamePlan:
