@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core import interact
+from core.console.loss import Fate, ask_fate
 from core.errors import FormatError, UserError
 
 CONTEXT_FRAMES = 12
@@ -284,13 +285,18 @@ def note_outcome(merged, failed):
 
 
 def _ask_to_overwrite(options, output, frames):
-    """Pictures that no merge wrote are replaced only after a yes."""
-    count = output.foreign(frames)
-    if not count or options.overwrite:
+    """Pictures that no merge wrote, or that were changed since, are replaced only after a yes."""
+    foreign = output.foreign_frames(frames)
+    if not foreign or options.overwrite:
         return
-    question = f"Pictures of {count} frames in {options.output_dir} were not written by this program. Overwrite them?"
-    if not interact.confirm(question, flag="--overwrite"):
+    question = (
+        f"Pictures of {len(foreign)} frames in {options.output_dir} were not written by this program. Overwrite them?"
+    )
+    fate = ask_fate(question, "--overwrite")
+    if fate is Fate.KEEP:
         raise UserError(f"{options.output_dir}: not merged. Move the old pictures away, or give --overwrite.")
+    if fate is Fate.SET_ASIDE:
+        interact.info(f"They are in {output.set_foreign_aside(foreign)} now.")
 
 
 def _export(options, frames, configs):
