@@ -1,5 +1,6 @@
 """Steps that make a changed copy of a faceset in a folder beside it, and may then put it in place of the originals."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 from core import interact
 from core.console.loss import Fate, ask_fate
-from core.errors import UserError
+from core.errors import FormatError, UserError
 from core.files.trash import keep_copy, set_aside
-from core.paths import list_files, list_images, replacing
+from core.paths import atomic_write, list_files, list_images, remove_if_present, replacing
+
+_MERGE_NAME = ".merging.json"
 
 
 def ask_before_loss(label: str, answer: bool | None, flag: str) -> bool:
@@ -62,14 +65,52 @@ def offer_merge(output: Path, originals: Path, files: list[Path], answer: bool |
     """Ask whether the new ``files`` shall take the place of the originals of the same names, and do it.
 
     Each original is replaced in one step, so that at any moment it is the old or the new picture. Where only ``--yes``
-    agrees, the originals are kept in the trash folder. The output folder is removed when nothing is left in it.
+    agrees, the originals are kept in the trash folder. The output folder is removed when nothing is left in it. A merge
+    that is interrupted is finished by :func:`finish_merge`.
     """
     fate = _fate_of_originals(output, originals, answer) if files else Fate.KEEP
     if fate is Fate.KEEP:
         return False
+    content = {"files": [path.name for path in files], "keep": fate is Fate.SET_ASIDE}
+    atomic_write(output / _MERGE_NAME, json.dumps(content).encode())
+    finish_merge(output, originals)
+    return True
+
+
+def finish_merge(output: Path, originals: Path) -> bool:
+    """Go on with a merge that was interrupted; True when there was one.
+
+    Raises
+    ------
+    FormatError
+        When what was noted about it cannot be read.
+    """
+    record = output / _MERGE_NAME
+    if not record.is_file():
+        return False
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        names, keep = content["files"], bool(content["keep"])
+        if not all(isinstance(name, str) and os.path.basename(name) == name for name in names):
+            raise ValueError("a name in it is a path")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(record, f"is no usable record of a merge ({error}); look at it, then delete it") from None
+    _merge([output / name for name in names], originals, keep)
+    remove_if_present(record)
+    if not list_files(output):
+        try:
+            output.rmdir()
+        except OSError:
+            interact.warning(f"{output}: still holds something, so it stays.")
+    return True
+
+
+def _merge(files, originals, keep):
     for path in interact.track(files, "Merging"):
+        if not path.exists():
+            continue  # an interrupted run has merged it
         target = originals / path.name
-        if fate is Fate.SET_ASIDE and target.is_file():
+        if keep and target.is_file():
             keep_copy(target)
         try:
             os.replace(path, target)
@@ -77,12 +118,6 @@ def offer_merge(output: Path, originals: Path, files: list[Path], answer: bool |
             with replacing(target) as temporary:
                 shutil.copyfile(path, temporary)
             path.unlink()
-    if not list_files(output):
-        try:
-            output.rmdir()
-        except OSError:
-            interact.warning(f"{output}: still holds something, so it stays.")
-    return True
 
 
 def _fate_of_originals(output, originals, answer):

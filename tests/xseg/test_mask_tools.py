@@ -118,7 +118,7 @@ def test_an_original_that_changed_after_it_was_copied_is_kept(faces):
 @pytest.mark.parametrize(("tool", "count"), [("remove", 2), ("remove_labels", 3)])
 def test_what_is_removed_can_be_put_back(faces, tool, count):
     before = {path.name: read_metadata(path) for path in faces.iterdir()}
-    for number in range(2):
+    for _ in range(2):
         result = run_main("xseg", tool, "--input-dir", faces, "--yes")
         assert result.returncode == 0, result.stderr
     kept = list(faces.with_name("aligned_trash").rglob("meta.dat"))
