@@ -195,7 +195,7 @@ def has_mask(face):
 
 
 PLAN = (
-    Row("clear-workspace", ("--yes",), cleared, before=put_material),
+    Row("clear-workspace", ("--delete",), cleared, before=put_material),
     Row("cut-video", cut_file, lambda house, text: 3 <= probe(house.workspace / "data_src_cut.mp4").frame_count <= 5),
     Row("extract-video-src", ("--fps", 0, "--output-ext", "png"), lambda h, text: len(images(h.source)) == FRAMES),
     Row("extract-video-dst", ("--output-ext", "png"), lambda house, text: len(images(house.destination)) == FRAMES),
