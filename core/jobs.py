@@ -23,12 +23,21 @@ STATE_NAME = ".dfl_job_state.json"
 
 @dataclass(frozen=True)
 class JobStep:
-    """One step, ready to run: a name, the argument lists of its ``main.py`` calls, and the paths it reads and writes."""
+    """One step, ready to run: a name, the argument lists of its ``main.py`` calls, and the paths it reads and writes.
+
+    A step that is done ``once`` is not done again, whatever happens to the files.
+    """
 
     name: str
     commands: tuple[tuple[str, ...], ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    once: bool = False
+
+    @property
+    def works_in_place(self) -> bool:
+        """Whether it changes what it reads, so that it may find nothing left to do when it is repeated."""
+        return any(overlap(read, written) for read in self.reads for written in self.writes)
 
 
 @dataclass(frozen=True)
@@ -86,13 +95,22 @@ class JobState:
     def is_up_to_date(self, job: Job, index: int, rerun: set[str]) -> bool:
         """Whether a step needs no run, given the paths that steps before it wrote again in this run."""
         step = job.steps[index]
+        same_commands = self.finished.get(_label(job, index)) == [list(command) for command in step.commands]
+        if step.once:
+            return same_commands
         return (
-            self.finished.get(_label(job, index)) == [list(command) for command in step.commands]
+            same_commands
             and bool(step.writes)
             and all(watched_files(pattern) for pattern in step.writes)
             and not any(overlap(read, written) for read in step.reads for written in rerun)
             and all(self.left.get(pattern) == self.fingerprint(pattern) for pattern in step.reads)
         )
+
+    def was_interrupted(self, job: Job, index: int) -> bool:
+        """Whether an earlier run began the step with these commands, and did not come to its end."""
+        earlier = self.begun.get(_label(job, index))
+        commands = [list(command) for command in job.steps[index].commands]
+        return earlier is not None and earlier["commands"] == commands and not earlier.get("nothing_to_do")
 
     def begin(self, job: Job, index: int) -> int | None:
         """Note that a step begins; how many of its commands an earlier run of it, which was stopped, has finished.
@@ -105,7 +123,8 @@ class JobState:
             "reads": {pattern: self.fingerprint(pattern) for pattern in step.reads},
         }
         earlier = self.begun.get(label)
-        done = earlier["done"] if earlier is not None and {**earlier, "done": 0} == {**entry, "done": 0} else None
+        is_same = earlier is not None and all(earlier.get(key) == value for key, value in entry.items())
+        done = earlier["done"] if is_same else None
         self.begun = {label: entry | {"done": done or 0}}
         self.save()
         return done
@@ -113,6 +132,11 @@ class JobState:
     def note_command(self, job: Job, index: int):
         """Note that the next command of the step begun has finished."""
         self.begun[_label(job, index)]["done"] += 1
+        self.save()
+
+    def note_nothing_to_do(self, job: Job, index: int):
+        """Note that the step begun was not interrupted, but has found nothing to do."""
+        self.begun[_label(job, index)]["nothing_to_do"] = True
         self.save()
 
     def record(self, job: Job, index: int):
@@ -203,7 +227,7 @@ def _read_step(path, row, table, places, extra):
     )
     reads = tuple(text.format(**places) for text in step.reads)
     writes = tuple(text.format(**places) for text in step.writes)
-    return JobStep(name, commands, reads, writes)
+    return JobStep(name, commands, reads, writes, step.once)
 
 
 def _free_step(path, row, places, extra):
