@@ -13,6 +13,7 @@ import numpy as np
 
 from core import ffmpeg, interact
 from core.errors import FormatError, UsageError, UserError
+from core.files.name_record import forget_record
 from core.files.trash import set_aside
 from core.frame_record import write_record
 from core.imageio import read_image, to_bgr8
@@ -84,6 +85,7 @@ def extract_frames(
         if keep_old:
             set_aside(old_frames)
         write_record(folder, video, frames)
+        forget_record(folder)
         for old in () if keep_old else old_frames:
             old.unlink()
         for frame in frames:

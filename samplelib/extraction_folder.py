@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from core.errors import FormatError, UserError
+from core.files.name_record import forget_record
 from core.files.trash import set_aside, trash_folder_of
 from core.paths import list_files, list_images, remove_if_present
 from samplelib.aligned_face import FaceMetadata, read_metadata
@@ -96,6 +97,7 @@ def clean(output_folder: Path, files: list[Path], to_trash: bool = False) -> Pat
         The trash folder of ``output_folder`` when something was moved.
     """
     forget_state(output_folder)
+    forget_record(output_folder)
     if to_trash:
         set_aside(files)
         return trash_folder_of(output_folder) if files else None
