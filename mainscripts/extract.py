@@ -65,6 +65,7 @@ def run(options):
     _make_folder(options.output_dir)
     debug_folder = debug_folder_of(options.output_dir)
     remove_leftovers(options.output_dir, debug_folder)
+    _warn_of_pack(options.output_dir)
     if options.manual_output_debug_fix:
         return _re_extract(options, paths, debug_folder)
     state, first, doomed, fate = _decide_about_earlier_run(options, paths, debug_folder)
@@ -107,6 +108,16 @@ def _input_frames(options):
     for path in doubles:
         interact.info(f"Duplicate filenames are not allowed, skipping: {path.name}")
     return paths
+
+
+def _warn_of_pack(folder):
+    from samplelib.faceset import PACK_NAME
+
+    if (folder / PACK_NAME).is_file():
+        interact.warning(
+            f"{folder / PACK_NAME}: training and merging use this pack and not the new faces, until they are packed, too "
+            "(util --pack-faceset), or it is unpacked."
+        )
 
 
 def _make_folder(folder):

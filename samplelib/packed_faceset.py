@@ -238,12 +238,19 @@ def verify_pack(packed: Packed) -> None:
     FormatError
         When they differ, for example because a file changed meanwhile.
     """
-    entries = {(entry.person_name, entry.filename): entry for entry in _whole_pack(packed.path)}
-    if len(entries) != len(packed.files) + packed.only_packed:
+    entries = read_pack(packed.path, keep_open=False)
+    files = dict(zip(packed.names, packed.files))
+    if len(entries) != len(files) + packed.only_packed:
         raise FormatError(packed.path, "does not hold all pictures; pack again")
-    for file, name in zip(packed.files, packed.names):
-        if name not in entries or entries[name].read_bytes() != file.read_bytes():
+    for entry in interact.track(entries, "Checking the pack"):
+        data = entry.read_bytes()
+        if not is_complete(data):
+            raise _damaged_pictures(packed.path, [entry], len(entries))
+        file = files.pop((entry.person_name, entry.filename), None)
+        if file is not None and file.read_bytes() != data:
             raise FormatError(packed.path, f"does not hold {file} as it is now; pack again")
+    if files:
+        raise FormatError(packed.path, f"does not hold {next(iter(files.values()))}; pack again")
 
 
 def delete_originals(packed: Packed) -> None:
