@@ -72,7 +72,7 @@ def plan_addition(
     """Plan of a folder that has a pack: every picture of the pack and every loose one, each once.
 
     A picture is the same when its bytes are the same, whatever its name; sorting may have renamed it since, and the
-    new name counts then.
+    new name counts then. So does its person where the pack has none; a picture of one person stays that person's.
 
     Parameters
     ----------
@@ -102,15 +102,15 @@ def plan_addition(
         else:
             unknown.append((file, person, _digest(data) if len(data) in sizes else None))
     renamed, new = _matched_by_content(unknown, kept)
-    names = {_key(entry.filename, entry.person_name) for entry in kept.values()}
+    names = {_key(entry.filename, entry.person_name): entry for entry in kept.values()}
     conflicts = [file for file, person in new if _key(file.name, person) in names]
     choice = choose(conflicts, len(kept)) if conflicts else "both"
-    taken_names = {_key(file.name, person) for file, person in new} & names
+    taken_names = {_key(file.name, person) for file, person in new} & set(names)
     if choice == "packed":
         plan.left_out += conflicts
         new = [(file, person) for file, person in new if _key(file.name, person) not in taken_names]
     elif choice == "loose":
-        plan.replaced = [kept.pop(id(known[key])) for key in sorted(taken_names)]
+        plan.replaced = [kept.pop(id(names[key])) for key in sorted(taken_names)]
     taken = {_key(picture.filename, picture.person) for picture in same}
     for entry in kept.values():
         name = _free_name([entry.filename], entry.person_name, taken)
@@ -119,12 +119,18 @@ def plan_addition(
     for file, person in new:
         plan.pictures.append(PlannedPicture(_free_name([file.name], person, taken), person, file))
     for file, person, entry in renamed:
-        plan.pictures.append(
-            PlannedPicture(_free_name([file.name, entry.filename], person, taken), person, file, entry)
-        )
+        if person is None and entry.person_name is not None:
+            person, wishes = entry.person_name, [entry.filename]
+        else:
+            wishes = [file.name, entry.filename]
+        plan.pictures.append(PlannedPicture(_free_name(wishes, person, taken), person, file, entry))
     plan.pictures.sort(key=lambda picture: (picture.person or "", picture.filename))
-    plan.is_new = bool(new or plan.replaced) or any(item.filename != item.entry.filename for item in plan.pictures)
+    plan.is_new = bool(new or plan.replaced) or any(_is_moved(picture) for picture in plan.pictures)
     return plan
+
+
+def _is_moved(picture):
+    return (picture.person, picture.filename) != (picture.entry.person_name, picture.entry.filename)
 
 
 def _in_order(candidates):
@@ -137,15 +143,26 @@ def _matched_by_content(unknown, kept):
     found = defaultdict(list)
     if wanted:
         for entry in kept.values():
-            found[_digest(entry.read_bytes()), entry.person_name].append(entry)
+            found[_digest(entry.read_bytes())].append(entry)
     renamed, new = [], []
     for file, person, digest in unknown:
-        entries = found.get((digest, person))
-        if entries:
-            renamed.append((file, person, kept.pop(id(entries.pop(0)))))
-        else:
+        entry = _best_match(found.get(digest, ()), person)
+        if entry is None:
             new.append((file, person))
+        else:
+            found[digest] = [other for other in found[digest] if other is not entry]
+            renamed.append((file, person, kept.pop(id(entry))))
     return renamed, new
+
+
+def _best_match(entries, person):
+    """Of pictures with the bytes of a loose one that of its person, else one without a person; a loose picture that lies in
+    no folder of a person may be that of any."""
+    for wanted in (person, None):
+        for entry in entries:
+            if entry.person_name == wanted:
+                return entry
+    return entries[0] if entries and person is None else None
 
 
 def _free_name(wishes, person, taken):

@@ -22,4 +22,6 @@ def test_the_tests_of_every_promise_are_there():
     for file, test in references:
         path = ROOT / "tests" / file
         assert path.is_file(), file
-        assert not test or re.search(rf"^(async )?def {test}\(", path.read_text(encoding="utf-8"), re.M), f"{file}::{test}"
+        assert not test or re.search(rf"^(async )?def {test}\(", path.read_text(encoding="utf-8"), re.M), (
+            f"{file}::{test}"
+        )

@@ -192,6 +192,37 @@ def test_sorting_between_two_packs_doubles_nothing(folder):
     assert packed(folder) == before and not loose(folder)
 
 
+def test_equal_pictures_under_several_names_stay_as_many_as_they_are(folder):
+    """Each loose one is one of the pack; their index entries hold arrays, which have no simple equality."""
+    label = SegPolygon(True, np.array([[1, 2], [9, 3], [5, 9]]))
+    file = folder / "00000_0.jpg"
+    write_metadata(file, read_metadata(file).replace(polygons=(label,)).with_xseg_mask(np.ones((8, 8, 1))))
+    for name in ("copy 1.jpg", "copy 2.jpg"):
+        shutil.copy(file, folder / name)
+    main("util", "--input-dir", folder, "--pack-faceset", "--delete-originals")
+    (folder / "b.jpg").write_bytes(packed(folder)[None, file.name])
+    (folder / "a.jpg").write_bytes(packed(folder)[None, file.name])
+    main("util", "--input-dir", folder, "--pack-faceset", "--delete-originals")
+    assert len(packed(folder)) == 10 and {(None, "a.jpg"), (None, "b.jpg")} <= set(packed(folder))
+
+
+def test_faces_that_were_put_into_folders_of_persons_since_are_not_doubled(folder):
+    """The person joins the picture, and never leaves it."""
+    main("util", "--input-dir", folder, "--pack-faceset", "--no-delete-originals")
+    names = sorted(path.name for path in folder.glob("*.jpg"))
+    for name in names[:3]:
+        (folder / "anna").mkdir(exist_ok=True)
+        (folder / name).rename(folder / "anna" / name)
+    main("util", "--input-dir", folder, "--pack-faceset", "--person-faceset", "--no-delete-originals")
+    expected = {("anna" if name in names[:3] else None, name) for name in names}
+    assert set(packed(folder)) == expected
+    for name in names[:3]:
+        (folder / "anna" / name).rename(folder / name)
+    (folder / "anna").rmdir()
+    main("util", "--input-dir", folder, "--pack-faceset", "--delete-originals")
+    assert set(packed(folder)) == expected and not loose(folder)
+
+
 @pytest.mark.parametrize(
     ("arguments", "kept", "stays", "trash"),
     [
