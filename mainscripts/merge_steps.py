@@ -5,6 +5,7 @@ from pathlib import Path
 from core import interact
 from core.console.loss import Fate, ask_fate
 from core.errors import FormatError, UserError
+from core.files.trash import rename_aside
 
 CONTEXT_FRAMES = 12
 _MOST_NAMED = 10
@@ -119,6 +120,8 @@ def _states(options, frames, settings, model, output, path):
 
     session = _stored_session(options, model, settings.base, path)
     if session is None:
+        if path.is_file():
+            interact.info(f"The session that is not used is kept as {rename_aside(path).name}.")
         if not settings.tracks:
             return [FrameState(frame.path.name) for frame in frames], 0
         return [_given_state(frame, settings.at(frame.index), output) for frame in frames], 0

@@ -191,8 +191,8 @@ def _keep_for_later(folder, kind, is_wanted):
     place = keep_face_data(folder, kind, is_wanted)
     if place is not None:
         interact.info(
-            f"What is removed is kept in {place}. To put it back: copy that file into {folder} and run "
-            "util --restore-faceset-metadata."
+            f"What is removed is kept in {place}. To put it back: copy that file into {folder} (not over a {place.name} that "
+            "is there) and run util --restore-faceset-metadata."
         )
 
 

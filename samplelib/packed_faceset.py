@@ -313,6 +313,8 @@ def unpack_faceset(
     if damaged and not allow_damaged:
         raise _damaged_pictures(path, damaged, len(entries) + len(damaged))
     places = [_place(folder, entry) for entry in entries]
+    for parent in {place.parent for place in places}:
+        remove_torn(parent / "*")
     if len(set(map(_comparable, places))) != len(places):
         raise FormatError(path, "holds two pictures of the same name")
     conflicts = [place for place, entry in zip(places, entries) if _differs(place, entry)]

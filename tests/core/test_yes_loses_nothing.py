@@ -266,3 +266,25 @@ def test_no_model_is_deleted_by_yes(tmp_path, console):
     console(yes=True, answers="Enter the name of the model you want to delete: a\nDelete model a with *: y\n")
     saved_models._ask_delete(tmp_path, "SAEHD", ["a"])
     assert not (tmp_path / "a_SAEHD_data.dat").exists()
+
+
+def test_a_declined_session_is_kept(tmp_path, console):
+    """It holds the settings that somebody gave to every frame."""
+    from types import SimpleNamespace
+
+    from mainscripts.merge_steps import _states
+    from merger.config import MergeConfig
+    from merger.frames import Frame
+    from merger.session import session_path
+
+    console(yes=True)
+    path = session_path(tmp_path, "a", "SAEHD")
+    options = SimpleNamespace(model_dir=tmp_path, model="SAEHD", use_session=False)
+    settings = SimpleNamespace(base=MergeConfig(), tracks=())
+    frames = [Frame(0, tmp_path / "00001.png", ())]
+    for _ in range(2):
+        path.write_text("the settings of every frame")
+        _states(options, frames, settings, SimpleNamespace(name="a", iteration=1), None, path)
+    kept = sorted(file.name for file in tmp_path.iterdir())
+    assert kept == ["a_SAEHD_merger_session_old.json", "a_SAEHD_merger_session_old_1.json"]
+    assert (tmp_path / kept[0]).read_text() == "the settings of every frame"
