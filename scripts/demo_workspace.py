@@ -37,13 +37,14 @@ def begin(workspace):
             command = [sys.executable, str(MAIN), "workspace", "clear", "--workspace", str(workspace), "--yes"]
             if subprocess.run(command, stdin=subprocess.DEVNULL).returncode:
                 return f"{workspace} could not be cleared; see above."
-    write_mark(workspace, {})
+    write_mark(workspace, {}, look(workspace))
     return None
 
 
 def end(workspace):
-    """Note what the demo has left."""
-    write_mark(workspace, look(workspace))
+    """Note what the demo has left: all that was not there before it."""
+    others = read_mark(workspace, "others") or {}
+    write_mark(workspace, {name: stamp for name, stamp in look(workspace).items() if name not in others}, others)
 
 
 def look(workspace):
@@ -60,21 +61,21 @@ def look(workspace):
     return found
 
 
-def read_mark(workspace):
-    """What the last demo has left, {} after one that was interrupted; None where none has been."""
+def read_mark(workspace, part="files"):
+    """What the last demo has left, {} after one that was interrupted, or what was there before; None without a demo."""
     try:
         content = json.loads((workspace / MARK).read_text(encoding="utf-8"))
-        return content["files"] if isinstance(content["files"], dict) else {}
+        return content[part] if isinstance(content[part], dict) else {}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def write_mark(workspace, files):
+def write_mark(workspace, files, others):
     about = "The demo keeps here what it has left in this folder. What is not listed is yours and is not deleted."
     temporary = workspace / f"{MARK}.tmp"
-    temporary.write_text(json.dumps({"about": about, "files": files}), encoding="utf-8")
+    temporary.write_text(json.dumps({"about": about, "files": files, "others": others}), encoding="utf-8")
     os.replace(temporary, workspace / MARK)
 
 
