@@ -12,6 +12,7 @@ import pytest
 from fault_injection import at_every_moment
 from test_faceset_steps import contents, main
 
+from core import safe_pickle
 from core.errors import FormatError, UserError
 from samplelib import packed_faceset
 from samplelib.aligned_face import FaceMetadata, SegPolygon, read_metadata, save_face, write_metadata
@@ -178,6 +179,37 @@ def test_a_pack_of_deepfacelab_is_added_to(tmp_path):
     data = (tmp_path / "faceset.pak").read_bytes()
     size = struct.unpack_from("<QQ", data)[1]
     assert struct.unpack_from("<Q", data, 16 + size + 8 * len(new))[0] == len(data)
+
+
+@pytest.mark.parametrize("pack", ["release_env", "pak_flat", "variants/pak_plain_ints", "variants/pak_legacy_raw_mask"])
+def test_packs_of_every_age_are_added_to(tmp_path, pack):
+    source = KIT / pack / "faceset.pak"
+    (tmp_path / "faceset.pak").write_bytes(source.read_bytes())
+    put_face(tmp_path / "zzz.jpg", 1)
+    main("util", "--input-dir", tmp_path, "--pack-faceset", "--delete-originals")
+    old, new = packed_faceset.read_pack(source), packed_faceset.read_pack(tmp_path / "faceset.pak")
+    assert [entry.filename for entry in new] == [entry.filename for entry in old] + ["zzz.jpg"]
+    for before, after in zip(old, new):
+        assert before.read_bytes() == after.read_bytes() and before.index_metadata() == after.index_metadata()
+
+
+def test_what_a_fork_notes_in_its_index_stays(folder):
+    packed_faceset.delete_originals(packed_faceset.pack_faceset(folder))
+    path = folder / "faceset.pak"
+    data = path.read_bytes()
+    size = struct.unpack_from("<QQ", data)[1]
+    config = safe_pickle.loads(data[16 : 16 + size], "pack", safe_pickle.PACK_CLASSES)
+    for number, entry in enumerate(config):
+        entry["fork"] = {"score": number / 3, "points": np.arange(4.0).reshape(2, 2), "names": ["a", "b"]}
+    new = safe_pickle.dumps(config)
+    table = np.frombuffer(data[16 + size : 16 + size + 72], "<u8").copy()
+    table[-1] += len(new) - size
+    path.write_bytes(struct.pack("<QQ", 1, len(new)) + new + table.tobytes() + data[16 + size + 72 :])
+    put_face(folder / "zzz.jpg", 9)
+    packed_faceset.pack_faceset(folder)
+    after = [entry.config.get("fork") for entry in packed_faceset.read_pack(path)]
+    assert [value["score"] for value in after[:-1]] == [number / 3 for number in range(8)] and after[-1] is None
+    assert np.array_equal(after[3]["points"], [[0, 1], [2, 3]]) and after[3]["names"] == ["a", "b"]
 
 
 def test_sorting_between_two_packs_doubles_nothing(folder):
