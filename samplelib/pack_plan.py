@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core import interact
+from core.errors import UserError
 
 
 @dataclass
@@ -92,7 +93,7 @@ def plan_addition(
     kept = {id(entry): entry for entry in entries}
     same, unknown = [], []
     for file, person in interact.track(_in_order(candidates), "Comparing"):
-        data = file.read_bytes()
+        data = _read(file)
         if not is_packable(file, data):
             plan.left_out.append(file)
             continue
@@ -127,6 +128,13 @@ def plan_addition(
     plan.pictures.sort(key=lambda picture: (picture.person or "", picture.filename))
     plan.is_new = bool(new or plan.replaced) or any(_is_moved(picture) for picture in plan.pictures)
     return plan
+
+
+def _read(file):
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror or error}). Nothing was packed.") from None
 
 
 def _is_moved(picture):

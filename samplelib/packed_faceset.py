@@ -2,36 +2,29 @@
 
 import mmap
 import os
-import struct
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core import interact, safe_pickle
-from core.errors import FormatError, NothingToDo, UserError
+from core.errors import FormatError, UserError
 from core.files.trash import keep_bytes, trash_folder_of
-from core.paths import atomic_write, list_images, remove_if_present, remove_torn, replacing
+from core.paths import atomic_write, list_images, remove_if_present, remove_torn
 from samplelib import aligned_face, mask_codec, pack_plan
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import PACK_NAME, Sample, report_without_face_data
 from samplelib.jpeg_segments import is_complete
-from samplelib.pack_plan import PackPlan, PlannedPicture
+from samplelib.pack_writer import FACE_TYPE_NUMBERS, HEAD, VERSION, is_packable, write_pack
 
-_VERSION = 1
-_FACE_SAMPLE = 1
-_HEAD = struct.Struct("<QQ")
-_COPY_BLOCK = 1 << 20
 _LONGEST_NAME = 255
 _GREATEST_OFFSET = 1 << 60
 _CURE = (
     "Copy the file here again, or take the whole pictures out of it with util --unpack-faceset --allow-damaged, which keeps "
     "the pack"
 )
-_FACE_TYPE_NUMBERS = dict(zip(aligned_face.FACE_TYPES, (0, 1, 2, 3, 4, 10, 20, 100)))
-_FACE_TYPE_NAMES = {number: name for name, number in _FACE_TYPE_NUMBERS.items()}
+_FACE_TYPE_NAMES = {number: name for name, number in FACE_TYPE_NUMBERS.items()}
 
 
 @dataclass(slots=True)
@@ -58,9 +51,12 @@ class PackEntry:
 
     def read_bytes(self) -> bytes:
         """The JPEG, read from the pack."""
-        with open(self.pack, "rb") as stream:
-            stream.seek(self.offset)
-            data = stream.read(self.size)
+        try:
+            with open(self.pack, "rb") as stream:
+                stream.seek(self.offset)
+                data = stream.read(self.size)
+        except OSError as error:
+            raise FormatError(self.place, f"cannot be read ({error.strerror or error})") from None
         if len(data) != self.size:
             raise FormatError(self.place, "is cut off")
         return data
@@ -106,22 +102,22 @@ def read_pack(path: Any, keep_open: bool = True, cut_off: bool = False) -> list[
     try:
         with open(path, "rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            head = stream.read(_HEAD.size)
-            if len(head) < _HEAD.size:
+            head = stream.read(HEAD.size)
+            if len(head) < HEAD.size:
                 raise FormatError(path, "is cut off, or no packed faceset")
-            version, config_size = _HEAD.unpack(head)
-            if version != _VERSION:
-                raise FormatError(path, f"is no packed faceset of a known version ({version}, expected {_VERSION})")
-            if config_size > size - _HEAD.size - 8:
+            version, config_size = HEAD.unpack(head)
+            if version != VERSION:
+                raise FormatError(path, f"is no packed faceset of a known version ({version}, expected {VERSION})")
+            if config_size > size - HEAD.size - 8:
                 raise FormatError(path, "is cut off inside its index")
             config = _read_config(stream, path, config_size, keep_open)
-            stream.seek(_HEAD.size + config_size)
+            stream.seek(HEAD.size + config_size)
             table = stream.read(8 * (len(config) + 1))
     except OSError as error:
         raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
     if len(table) != 8 * (len(config) + 1):
         raise FormatError(path, "is cut off inside its table of offsets")
-    start = _HEAD.size + config_size + len(table)
+    start = HEAD.size + config_size + len(table)
     return _entries(path, config, np.frombuffer(table, "<u8"), size, start, cut_off)
 
 
@@ -209,12 +205,12 @@ def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME,
     for source, person in [(item, item.name) for item in person_folders(folder)] if persons else [(folder, None)]:
         candidates += [(file, person) for file in list_images(source)]
     if path.is_file():
-        plan = pack_plan.plan_addition(candidates, _whole_pack(path), _is_packable, choose or _refuse_to_choose)
+        plan = pack_plan.plan_addition(candidates, _whole_pack(path), is_packable, choose or _refuse_to_choose)
     else:
         plan = pack_plan.plan_fresh_pack(candidates)
     replaced = tuple(_to_trash(folder, plan.replaced))
     try:
-        packed = _write_pack(path, plan) if plan.is_new else plan.pictures
+        packed = write_pack(path, plan, _compare_with_old) if plan.is_new else plan.pictures
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}). Nothing was deleted.") from error
     report_without_face_data([file for file in plan.left_out if file.is_file() and _has_no_face_data(file)])
@@ -260,14 +256,22 @@ def delete_originals(packed: Packed) -> None:
     ------
     FormatError
         When the pack does not hold them as they are now; nothing is deleted then.
+    UserError
+        When one cannot be deleted; the same call finishes it later.
     """
     verify_pack(packed)
-    for file in packed.files:
-        file.unlink()
     persons = {entry.person_name for entry in read_pack(packed.path, keep_open=False)}
-    for folder in person_folders(packed.path.parent):
-        if folder.name in persons and not any(folder.iterdir()):
-            folder.rmdir()
+    try:
+        for file in packed.files:
+            file.unlink()
+        for folder in person_folders(packed.path.parent):
+            if folder.name in persons and not any(folder.iterdir()):
+                folder.rmdir()
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: cannot be deleted ({error.strerror or error}). All pictures are in {packed.path}; solve this "
+            "and run the same command again to finish."
+        ) from None
 
 
 def packed_persons(folder: Any, pack_name: str = PACK_NAME) -> set[str]:
@@ -324,7 +328,7 @@ def unpack_faceset(
             f"{conflicts[0].name}. Move them away; the pack was left as it is."
         )
     for place, entry in interact.track(list(zip(places, entries)), "Unpacking"):
-        place.parent.mkdir(exist_ok=True)
+        _make_folder(place.parent)
         atomic_write(place, entry.read_bytes())
     for entry in damaged:
         interact.error(f"{entry.place}: is cut off or damaged, so it was not unpacked.")
@@ -333,6 +337,13 @@ def unpack_faceset(
     else:
         remove_if_present(path)
     return len(entries)
+
+
+def _make_folder(folder):
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror or error}). The pack was left as it is.") from None
 
 
 def _whole_pack(path):
@@ -373,16 +384,6 @@ def _refuse_to_choose(files, only_packed):
     )
 
 
-def _is_packable(file, data):
-    """Whether the bytes of a file are a whole JPEG with face data; says so when they are only half of one."""
-    if not aligned_face.is_face_file(file):
-        return False
-    if not is_complete(data):
-        interact.warning(f"{file}: is cut off or no JPEG. It is not packed.")
-        return False
-    return aligned_face.metadata_from_jpeg(data, file) is not None
-
-
 def _has_no_face_data(file):
     try:
         return aligned_face.read_metadata(file) is None
@@ -399,7 +400,7 @@ def _to_trash(folder, entries):
 
 def _read_config(stream, path, size, keep_open):
     if keep_open:
-        view = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[_HEAD.size : _HEAD.size + size]
+        view = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[HEAD.size : HEAD.size + size]
     else:
         view = stream.read(size)
     config = safe_pickle.loads(view, path, safe_pickle.PACK_CLASSES, compact=True)
@@ -461,77 +462,6 @@ def _stored_form(config, path):
     }
 
 
-def _config_of(picture):
-    """Entry of the index for a picture of the plan, None for one that cannot be packed."""
-    if picture.entry is not None:
-        return _config_of_entry(picture)
-    try:
-        data = picture.file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{picture.file}: cannot be read ({error.strerror or error}). Nothing was packed.") from None
-    if not _is_packable(picture.file, data):
-        return None
-    shape, metadata = aligned_face.read_header(picture.file)
-    return _config(picture, shape, metadata)
-
-
-def _config_of_entry(picture):
-    """Entry of a picture that the old pack holds, with all that its index said, also what this program does not use."""
-    old = picture.entry
-    config = _config(picture, tuple(old.config["shape"]), old.index_metadata())
-    rest = {key: safe_pickle.expanded(value) for key, value in old.config.items() if key not in config}
-    return config | {key: value for key, value in rest.items() if _can_be_written(value)}
-
-
-def _can_be_written(value):
-    try:
-        safe_pickle.dumps(value)
-    except TypeError:
-        return False
-    return True
-
-
-def _config(picture, shape, metadata):
-    mask = metadata.xseg_mask
-    return {
-        "sample_type": _FACE_SAMPLE,
-        "filename": picture.filename,
-        "face_type": _FACE_TYPE_NUMBERS[metadata.face_type],
-        "shape": shape,
-        "landmarks": metadata.landmarks.tolist(),
-        "seg_ie_polys": aligned_face.polygons_to_dict(metadata.polygons),
-        "xseg_mask": None,
-        "xseg_mask_compressed": None if mask is None else np.frombuffer(mask, np.uint8),
-        "eyebrows_expand_mod": float(metadata.eyebrows_expand_mod),
-        "source_filename": metadata.source_filename,
-        "person_name": picture.person,
-    }
-
-
-def _write_pack(path: Path, plan: PackPlan) -> list[PlannedPicture]:
-    """Write a pack beside the old one, compare it with the old one, and put it in its place; the pictures that are in it."""
-    pictures, sizes = [], []
-
-    def configs():
-        for picture in interact.track(plan.pictures, "Packing"):
-            config = _config_of(picture)
-            if config is None:
-                plan.left_out.append(picture.file)
-                continue
-            pictures.append(picture)
-            sizes.append(picture.entry.size if picture.entry is not None else picture.file.stat().st_size)
-            yield config
-
-    with replacing(path) as temporary:
-        with open(temporary, "wb") as stream:
-            stream.write(_HEAD.pack(_VERSION, 0))
-            if not safe_pickle.dump_list(configs(), stream):
-                raise NothingToDo(f"{path.parent}: no face pictures to pack.")
-            _write_table_and_pictures(stream, pictures, sizes)
-        _compare_with_old(temporary, pictures)
-    return pictures
-
-
 def _compare_with_old(path, pictures):
     """Make sure that a new pack holds all that comes from the old one, bytes and index, before it takes its place."""
     if not any(picture.entry is not None for picture in pictures):
@@ -542,33 +472,6 @@ def _compare_with_old(path, pictures):
             continue
         if new.read_bytes() != old.read_bytes() or new.index_metadata() != old.index_metadata():
             raise UserError(f"{old.place}: did not arrive in the new pack. The old one was kept; try again.")
-
-
-def _write_table_and_pictures(stream, pictures, sizes):
-    """Fill in the size of the index, then the table (whose last entry is the size of the whole file), then the pictures."""
-    config_end = stream.tell()
-    start = config_end + 8 * (len(pictures) + 1)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype("<u8")
-    offsets[-1] += start
-    stream.write(offsets.tobytes())
-    for picture, size in zip(pictures, sizes):
-        _copy(picture, size, stream)
-    stream.seek(0)
-    stream.write(_HEAD.pack(_VERSION, config_end - _HEAD.size))
-
-
-def _copy(picture, size, stream):
-    """The bytes of one picture, from the old pack if it is there, else from its file."""
-    if picture.entry is not None:
-        stream.write(picture.entry.read_bytes())
-        return
-    copied = 0
-    with open(picture.file, "rb") as source:
-        for block in iter(partial(source.read, _COPY_BLOCK), b""):
-            stream.write(block)
-            copied += len(block)
-    if copied != size:
-        raise UserError(f"{picture.file}: changed while it was packed. Nothing was packed; try again.")
 
 
 def _place(folder, entry):
@@ -589,4 +492,6 @@ def _comparable(place):
 def _differs(place, entry):
     if place.is_symlink() or (place.exists() and not place.is_file()) or place.parent.is_symlink():
         raise UserError(f"{place}: a link or folder is in the way. Move it away; the pack was left as it is.")
+    if place.parent.exists() and not place.parent.is_dir():
+        raise UserError(f"{place.parent}: is a file in the way. Move it away; the pack was left as it is.")
     return place.exists() and place.read_bytes() != entry.read_bytes()

@@ -146,6 +146,39 @@ def test_a_job_goes_on_after_a_kill_while_deleting(tmp_path, left):
     assert packed(aligned) == before and not loose(aligned)
 
 
+def test_what_cannot_be_read_or_deleted_is_one_line_and_finished_later(folder, monkeypatch):
+    before = loose(folder)
+    unlink, read_bytes = Path.unlink, Path.read_bytes
+
+    def refuse(path, *arguments, **options):
+        if path.name == "00003_0.jpg":
+            raise PermissionError(13, "Permission denied", str(path))
+        return unlink(path, *arguments, **options)
+
+    def refuse_reading(path):
+        if path.name == "00005_0.jpg":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_bytes(path)
+
+    command = ("util", "--input-dir", folder, "--pack-faceset", "--delete-originals")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        assert "00003_0.jpg: cannot be deleted (Permission denied)" in main(*command, expect=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse_reading)
+        assert "00005_0.jpg: cannot be read (Permission denied)" in main(*command, expect=1)
+    main(*command)
+    assert packed(folder) == before and not loose(folder)
+
+
+def test_a_file_in_place_of_a_person_stops_unpacking(tmp_path):
+    put_face(tmp_path / "anna" / "1.jpg", 1)
+    packed_faceset.delete_originals(packed_faceset.pack_faceset(tmp_path, persons=True))
+    (tmp_path / "anna").write_text("mine")
+    output = main("util", "--input-dir", tmp_path, "--unpack-faceset", "--yes", expect=1)
+    assert "anna: is a file in the way" in output and (tmp_path / "faceset.pak").exists()
+
+
 def test_persons_are_finished_too(tmp_path):
     folder = tmp_path / "aligned"
     for number in range(6):
