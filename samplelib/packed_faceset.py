@@ -333,7 +333,9 @@ def unpack_faceset(
     for entry in damaged:
         interact.error(f"{entry.place}: is cut off or damaged, so it was not unpacked.")
     if damaged:
-        interact.error(f"{path}: stays, because {len(damaged)} of its pictures are damaged.")
+        interact.error(
+            f"{path}: stays, because {len(damaged)} of its pictures are damaged. Move it away to work without them."
+        )
     else:
         remove_if_present(path)
     return len(entries)
