@@ -81,6 +81,14 @@ class Answers:
             return answer
         return self._in_order.pop(0) if takes_order and self._in_order else None
 
+    def take_named(self, text: str) -> str | None:
+        """As :meth:`take`, only from an entry that names the question in letters: for what must not be answered by chance."""
+        question = _normal(text)
+        for pattern in self._named:
+            if re.search(r"[^\W\d_]", pattern) and fnmatch.fnmatchcase(question, pattern):
+                return self.take([text], takes_order=False)
+        return None
+
     def unused(self) -> list[str]:
         """Questions of the file that were not asked, then answers that were left over."""
         never = [question for pattern, (question, _) in self._named.items() if not self._times[pattern]]

@@ -46,6 +46,17 @@ def has_terminal():
     return not _state["assume_yes"] and _is_terminal(sys.stdin)
 
 
+def confirms_all():
+    """Whether ``--yes`` was given. It never agrees to throw away what exists nowhere else; see :mod:`core.console.loss`."""
+    return _state["assume_yes"]
+
+
+def named_answer(label):
+    """The answer that an answers file gives to a question by its name, or None; ``*`` alone is no name."""
+    answers = _state["answers"]
+    return None if answers is None else answers.take_named(label)
+
+
 def info(text=""):
     """Print a line to standard output, above any progress bar."""
     events.log("info", str(text))
@@ -120,13 +131,15 @@ def ask_number(label, default, low=None, high=None, range_text=None, help_text=N
     return _settle(label, prompt, default, parse, "a number", help_text)
 
 
-def ask_bool(label, default, help_text=None):
-    """Ask a yes/no question; returns bool."""
+def ask_bool(label, default, help_text=None, from_file=True):
+    """Ask a yes/no question; returns bool. Without ``from_file`` an answers file is not looked into."""
     prompt = _prompt("y" if default else "n", label, ["y/n"], help_text)
 
     def parse(text):
         return {"y": True, "n": False}[text.lower()]
 
+    if not from_file:
+        return _ask(prompt, default, parse, "y or n", help_text, echo=False)
     return _settle(label, prompt, default, parse, "y or n", help_text, echo=False)
 
 
@@ -146,7 +159,9 @@ def ask_text(label, default=None, choices=None, help_text=None, show_default=Tru
 
 
 def confirm(label, flag=None):
-    """Ask before something of the user's is deleted or replaced; default no, and no without a terminal.
+    """Ask before something is done that costs nothing but time; default no, and no without a terminal.
+
+    ``--yes`` agrees, so what may exist nowhere else is asked about with :mod:`core.console.loss`.
 
     Parameters
     ----------

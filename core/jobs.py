@@ -38,12 +38,21 @@ _STATE_FORM = {
 
 @dataclass(frozen=True)
 class JobStep:
-    """One step, ready to run: a name, the argument lists of its ``main.py`` calls, and the paths it reads and writes."""
+    """One step, ready to run: a name, the argument lists of its ``main.py`` calls, and the paths it reads and writes.
+
+    A step that is done ``once`` is not done again, whatever happens to the files.
+    """
 
     name: str
     commands: tuple[tuple[str, ...], ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    once: bool = False
+
+    @property
+    def works_in_place(self) -> bool:
+        """Whether it changes what it reads, so that it may find nothing left to do when it is repeated."""
+        return any(overlap(read, written) for read in self.reads for written in self.writes)
 
 
 @dataclass(frozen=True)
@@ -120,13 +129,22 @@ class JobState:
     def is_up_to_date(self, job: Job, index: int, rerun: set[str]) -> bool:
         """Whether a step needs no run, given the paths that steps before it wrote again in this run."""
         step = job.steps[index]
+        same_commands = self.finished.get(_label(job, index)) == [list(command) for command in step.commands]
+        if step.once:
+            return same_commands
         return (
-            self.finished.get(_label(job, index)) == [list(command) for command in step.commands]
+            same_commands
             and bool(step.writes)
             and all(watched_files(pattern) for pattern in step.writes)
             and not any(overlap(read, written) for read in step.reads for written in rerun)
             and all(self.left.get(pattern) == self.fingerprint(pattern) for pattern in step.reads)
         )
+
+    def was_interrupted(self, job: Job, index: int) -> bool:
+        """Whether an earlier run began the step with these commands, and did not come to its end."""
+        earlier = self.begun.get(_label(job, index))
+        commands = [list(command) for command in job.steps[index].commands]
+        return earlier is not None and earlier["commands"] == commands and not earlier.get("nothing_to_do")
 
     def begin(self, job: Job, index: int) -> int | None:
         """Note that a step begins; how many of its commands an earlier run of it, which was stopped, has finished.
@@ -139,7 +157,7 @@ class JobState:
             "reads": {pattern: self.fingerprint(pattern) for pattern in step.reads},
         }
         earlier = self.begun.get(label)
-        is_same = earlier is not None and {**earlier, "done": 0} == {**entry, "done": 0}
+        is_same = earlier is not None and all(earlier.get(key) == value for key, value in entry.items())
         done = min(max(earlier["done"], 0), len(step.commands)) if is_same else None
         self.begun = {label: entry | {"done": done or 0}}
         self.save()
@@ -148,6 +166,11 @@ class JobState:
     def note_command(self, job: Job, index: int):
         """Note that the next command of the step begun has finished."""
         self.begun[_label(job, index)]["done"] += 1
+        self.save()
+
+    def note_nothing_to_do(self, job: Job, index: int):
+        """Note that the step begun was not interrupted, but has found nothing to do."""
+        self.begun[_label(job, index)]["nothing_to_do"] = True
         self.save()
 
     def record(self, job: Job, index: int):
@@ -248,7 +271,7 @@ def _read_step(row, table, places, extra):
         for number, command in enumerate(step.commands)
     )
     reads, writes = (tuple(_filled(row, text, places) for text in texts) for texts in (step.reads, step.writes))
-    return JobStep(name, tuple(_bounded(row, words) for words in commands), reads, writes)
+    return JobStep(name, tuple(_bounded(row, words) for words in commands), reads, writes, step.once)
 
 
 def _free_step(row, places, extra):

@@ -28,6 +28,7 @@ class Step:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     end: str = "pause"
+    once: bool = False
 
     def arguments(self, places: dict[str, str], command: int = 0) -> list[str]:
         """Arguments of ``main.py`` for one of the commands, placeholders filled in."""

@@ -13,6 +13,9 @@ import numpy as np
 
 from core import ffmpeg, interact
 from core.errors import FormatError, UsageError, UserError
+from core.files.name_record import forget_record
+from core.files.trash import set_aside
+from core.frame_record import write_record
 from core.imageio import read_image, to_bgr8
 from core.parallel import ordered_map
 from core.paths import list_images, replacing
@@ -41,7 +44,9 @@ def numbered_frames(folder: Path, suffix: str) -> list[Path]:
     return [file for file in list_images(folder) if file.suffix.lower() == suffix and _FRAME_NAME.fullmatch(file.stem)]
 
 
-def extract_frames(video: Path, folder: Path, suffix: str = ".png", fps: int = 0, allow_damaged=None) -> Extraction:
+def extract_frames(
+    video: Path, folder: Path, suffix: str = ".png", fps: int = 0, allow_damaged=None, keep_old: bool = False
+) -> Extraction:
     """Write the frames of a video as ``00001.png``, ``00002.png`` …; those of an earlier extraction are replaced.
 
     The new frames are made in a hidden folder first, so that an error leaves the old ones as they were.
@@ -57,6 +62,8 @@ def extract_frames(video: Path, folder: Path, suffix: str = ".png", fps: int = 0
         Frames per second to take; 0 for each frame once, also at a variable frame rate.
     allow_damaged : callable, optional
         Called with an :class:`Extraction` that has fewer frames than the file should have; False ends in an error.
+    keep_old : bool
+        Move the frames of an earlier extraction to the trash folder.
     """
     info = probe(video)
     if fps and fps >= info.fps:
@@ -74,7 +81,12 @@ def extract_frames(video: Path, folder: Path, suffix: str = ".png", fps: int = 0
         frames = list_images(staging)
         extraction = Extraction(len(frames), expected, tuple(complaints))
         _check_complete(video, info, extraction, allow_damaged)
-        for old in numbered_frames(folder, suffix):
+        old_frames = numbered_frames(folder, suffix)
+        if keep_old:
+            set_aside(old_frames)
+        write_record(folder, video, frames)
+        forget_record(folder)
+        for old in () if keep_old else old_frames:
             old.unlink()
         for frame in frames:
             os.replace(frame, Path(folder) / frame.name)

@@ -1,6 +1,7 @@
 """The ``extract`` step: find the faces of frames and save them aligned."""
 
 from core import interact
+from core.console.loss import Fate, ask_fate
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
 from core.face_type_flag import add_face_type_flag
@@ -64,12 +65,13 @@ def run(options):
     _make_folder(options.output_dir)
     debug_folder = debug_folder_of(options.output_dir)
     remove_leftovers(options.output_dir, debug_folder)
+    _warn_of_pack(options.output_dir)
     if options.manual_output_debug_fix:
         return _re_extract(options, paths, debug_folder)
-    state, first, doomed = _decide_about_earlier_run(options, paths, debug_folder)
+    state, first, doomed, fate = _decide_about_earlier_run(options, paths, debug_folder)
     settings = _ask(options, debug_folder, state.options)
     if doomed is not None:
-        _clean(options, doomed)
+        _clean(options, doomed, fate)
     return _extract(options, paths, first, state, settings)
 
 
@@ -108,6 +110,16 @@ def _input_frames(options):
     return paths
 
 
+def _warn_of_pack(folder):
+    from samplelib.faceset import PACK_NAME
+
+    if (folder / PACK_NAME).is_file():
+        interact.warning(
+            f"{folder / PACK_NAME}: training and merging use this pack and not the new faces, until they are packed, too "
+            "(util --pack-faceset), or it is unpacked."
+        )
+
+
 def _make_folder(folder):
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +128,7 @@ def _make_folder(folder):
 
 
 def _decide_about_earlier_run(options, paths, debug_folder):
-    """What earlier runs did, the index of the first frame to do, and the files to delete (None: go on)."""
+    """What earlier runs did, the index of the first frame to do, the files to clear away (None: go on), and how."""
     from core.paths import list_images
     from samplelib import extraction_folder as folder
     from samplelib.extraction_journal import ExtractionState, read_state
@@ -132,26 +144,39 @@ def _decide_about_earlier_run(options, paths, debug_folder):
         raise UserError(f"{options.output_dir}: holds no record of the run that made it; give --restart.")
     if go_on:
         first = 0 if state.known or not count else folder.frame_to_go_on_with(options.output_dir, paths)
-        return state, first, None
+        return state, first, None, Fate.KEEP
     doomed = folder.debug_pictures(debug_folder)
     if options.input_dir != options.output_dir:
         doomed = folder.faces_written(options.output_dir) + doomed
-    return ExtractionState(), 0, _permitted(options, doomed)
+    return ExtractionState(), 0, doomed, _permitted(doomed)
 
 
-def _permitted(options, doomed):
-    if doomed:
-        folders = " and ".join(sorted({str(file.parent) for file in doomed}))
-        label = f"{folders}: {len(doomed)} pictures of an earlier extraction will be deleted. Delete them?"
-        if not interact.confirm(label, "--yes"):
-            raise UserError("Nothing was deleted and nothing extracted. Choose another --output-dir, or --continue.")
-    return doomed
+def _permitted(doomed):
+    """What becomes of the pictures of an earlier extraction: they may have been sorted, labelled and placed by hand."""
+    from samplelib.extraction_folder import count_labelled
+
+    if not doomed:
+        return Fate.DELETE
+    labelled = count_labelled(doomed)
+    if labelled:
+        interact.info(f"{labelled} of the faces carry labels that were drawn by hand.")
+    folders = " and ".join(sorted({str(file.parent) for file in doomed}))
+    label = f"{folders}: {len(doomed)} pictures of an earlier extraction will be deleted. Delete them?"
+    fate = ask_fate(label)
+    if fate is Fate.KEEP:
+        raise UserError(
+            "Nothing was deleted and nothing extracted. Choose another --output-dir, --continue, or --yes, which moves the "
+            "old pictures to a trash folder."
+        )
+    return fate
 
 
-def _clean(options, doomed):
+def _clean(options, doomed, fate):
     from samplelib.extraction_folder import clean
 
-    clean(options.output_dir, doomed)
+    trash = clean(options.output_dir, doomed, fate is Fate.SET_ASIDE)
+    if trash is not None:
+        interact.info(f"The pictures of the earlier extraction are in {trash} now.")
     left = [path.name for path in list_images(options.output_dir)]
     if left and options.input_dir != options.output_dir:
         interact.warning(f"{options.output_dir}: {len(left)} pictures that are no extracted faces stay ({left[0]} …).")

@@ -76,9 +76,14 @@ def _load_enhancer(options):
 
 def _make_copy(options, ending, work):
     """Run a tool into the folder beside the input, then offer to merge; exit code 1 when pictures failed."""
-    from samplelib.folder_exchange import offer_merge, prepare_output_folder
+    from samplelib.folder_exchange import finish_merge, offer_merge, prepare_output_folder
 
     folder = options.input_dir
+    if finish_merge(folder.with_name(folder.name + ending), folder):
+        interact.info(
+            "An earlier run was interrupted while it merged; that is finished now. Run it again for another size."
+        )
+        return 0
     output = prepare_output_folder(folder.with_name(folder.name + ending))
     try:
         written, failed = work(folder, output)

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from core import interact
+from core.console.loss import Fate, ask_fate
 from core.errors import FormatError, UserError
+from core.files.trash import rename_aside
 
 CONTEXT_FRAMES = 12
 _MOST_NAMED = 10
@@ -118,6 +120,8 @@ def _states(options, frames, settings, model, output, path):
 
     session = _stored_session(options, model, settings.base, path)
     if session is None:
+        if path.is_file():
+            interact.info(f"The session that is not used is kept as {rename_aside(path).name}.")
         if not settings.tracks:
             return [FrameState(frame.path.name) for frame in frames], 0
         return [_given_state(frame, settings.at(frame.index), output) for frame in frames], 0
@@ -284,13 +288,18 @@ def note_outcome(merged, failed):
 
 
 def _ask_to_overwrite(options, output, frames):
-    """Pictures that no merge wrote are replaced only after a yes."""
-    count = output.foreign(frames)
-    if not count or options.overwrite:
+    """Pictures that no merge wrote, or that were changed since, are replaced only after a yes."""
+    foreign = output.foreign_frames(frames)
+    if not foreign or options.overwrite:
         return
-    question = f"Pictures of {count} frames in {options.output_dir} were not written by this program. Overwrite them?"
-    if not interact.confirm(question, flag="--overwrite"):
+    question = (
+        f"Pictures of {len(foreign)} frames in {options.output_dir} were not written by this program. Overwrite them?"
+    )
+    fate = ask_fate(question, "--overwrite")
+    if fate is Fate.KEEP:
         raise UserError(f"{options.output_dir}: not merged. Move the old pictures away, or give --overwrite.")
+    if fate is Fate.SET_ASIDE:
+        interact.info(f"They are in {output.set_foreign_aside(foreign)} now.")
 
 
 def _export(options, frames, configs):

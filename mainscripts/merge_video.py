@@ -18,13 +18,14 @@ _DEFAULT_RATE = 25
 
 def merge_to_video(options, frames, configs, networks, model, workers):
     """Merge into an encoder what is not in finished parts; returns the failed paths and how many frames were tried."""
+    from core.replaced_video import keeping_video_of_others
     from core.video_encoders import check_container, check_writable_folder
     from merger.output import VideoOutput
     from merger.pipeline import merge_frames
 
     check_container(options.output_video.suffix.lower())
     check_writable_folder(options.output_video)
-    with _video_target(options, model) as (target, metadata):
+    with keeping_video_of_others(options.output_video), _video_target(options, model) as (target, metadata):
         parts, sound = _open_parts(options, frames, configs, model)
         pending = _pending(options, parts, frames)
         if len(pending) < len(frames):

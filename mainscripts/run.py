@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from core import events, interact
-from core.errors import UsageError, UserError
+from core.errors import NothingToDo, UsageError, UserError
 from core.paths import absolute_path, remove_torn
 from core.process import stop_signals
 
@@ -54,10 +54,16 @@ def run(options):
             interact.info(f"{where}")
             for pattern in step.writes:
                 remove_torn(pattern)
+            interrupted = state.was_interrupted(job, index)
             done = state.begin(job, index)
             events.emit("job_step", job=job.name, step=step.name, state="running")
             for number, command in enumerate(step.commands[done or 0 :]):
                 code = _call(_resumed(command) if number == 0 and done is not None else command, options)
+                if code == NothingToDo.exit_code and interrupted and step.works_in_place:
+                    interact.info(f"{where}: had done all its work when it was interrupted.")
+                    code = 0
+                if code == NothingToDo.exit_code:
+                    state.note_nothing_to_do(job, index)
                 if code != 0:
                     events.emit("job_step", job=job.name, step=step.name, state="failed", exit_code=code)
                     interact.error(f"{where}: ended with exit code {code}. Run the job again to go on from here.")

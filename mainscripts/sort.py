@@ -1,9 +1,12 @@
 """The ``sort`` step: renames the pictures of a faceset in a new order."""
 
 from core import interact
-from core.errors import UsageError, UserError
+from core.errors import NothingToDo, UsageError, UserError
+from core.files.name_record import NameRecord
 from core.paths import absolute_path, list_images
 from samplelib.sort_methods import DEFAULT_NUMBER, METHODS, all_keys, find_method
+
+_LEAST_FACES = 0.1  # of all pictures; a folder with fewer seems to be one of frames
 
 
 def add_parser(subparsers):
@@ -12,7 +15,7 @@ def add_parser(subparsers):
         "sort",
         help="sort a faceset",
         description="Sort the pictures of a folder by renaming them 00000, 00001, … in the new order. "
-        "What a method throws out is moved to <folder>_trash, never deleted.",
+        "What a method throws out is moved to <folder>_trash, never deleted. --undo brings everything back.",
     )
     parser.add_argument("--input-dir", type=absolute_path, required=True, metavar="DIR", help="folder of pictures")
     parser.add_argument("--by", choices=all_keys(), metavar="METHOD", help="one of: " + ", ".join(all_keys()))
@@ -30,6 +33,9 @@ def add_parser(subparsers):
                         "landmarks-error: largest error that stays, in distances between the eyes")  # fmt: skip
     parser.add_argument("--embedding-model", type=absolute_path, metavar="FILE",
                         help="identity: ONNX face recognition network (ArcFace style, 112 px)")  # fmt: skip
+    parser.add_argument("--undo", action="store_true",
+                        help="bring back the names that the pictures had before they were sorted for the first time, "
+                        "and those that went to the trash")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="print the new order and rename nothing")
     parser.set_defaults(run=run)
 
@@ -42,11 +48,15 @@ def run(options):
     _check_folder(folder)
     if rename.finish_renaming(folder):
         interact.info("An earlier sort was interrupted while it renamed; its renaming is finished now.")
+    if options.undo:
+        return _undo(folder, options)
     paths = list_images(folder, required=True)
     if options.identity is not None and options.by is None:
         options.by = "identity"
     method = find_method(options.by) if options.by else _ask_method()
-    result = sorting.sort_pictures(paths, method.key, _method_options(method.key, options))
+    method_options = _method_options(method.key, options)
+    _ask_about_frames(folder, paths, options)
+    result = sorting.sort_pictures(paths, method.key, method_options)
     if options.dry_run:
         _print_order(result)
         return
@@ -55,6 +65,44 @@ def run(options):
     except KeyboardInterrupt:
         interact.warning("Stopped while renaming. No file is lost; the next sort of this folder finishes it.")
         raise
+
+
+def _undo(folder, options):
+    """Bring back the first names."""
+    from samplelib import rename
+
+    if options.by or options.identity:
+        raise UsageError("--undo stands alone: it brings the names back and sorts by nothing.")
+    plan = rename.undo_plan(folder)
+    if not len(plan):
+        raise NothingToDo(f"{folder}: no sort is recorded here, so there is nothing to undo.")
+    if options.dry_run:
+        for name, first in (*plan.renames, *plan.restored):
+            interact.info(f"{first} <- {name}")
+        return
+    with interact.progress(len(plan), "Renaming") as bar:
+        rename.rename_files(plan, bar.update, NameRecord())
+    interact.info(
+        f"Pictures that have their first names again: {len(plan.renames)}, back from the trash: {len(plan.restored)}"
+    )
+
+
+def _ask_about_frames(folder, paths, options):
+    """A folder of frames, whose names are their order in the film, is sorted only after a yes."""
+    from core.parallel import ordered_map
+    from samplelib.aligned_face import read_metadata
+
+    if options.dry_run or options.undo:
+        return
+    faces = sum(outcome.value is not None for outcome in ordered_map(read_metadata, paths))
+    if faces >= _LEAST_FACES * len(paths):
+        return
+    interact.info(
+        f"Only {faces} of {len(paths)} pictures in {folder} carry face data, so these seem to be frames, whose names are "
+        "their order. (sort --undo would bring the names back.)"
+    )
+    if not interact.confirm("Sort them all the same?", "--yes"):
+        raise UserError(f"{folder}: not sorted. Give the folder of the faces, for example {folder / 'aligned'}.")
 
 
 def _check_folder(folder):

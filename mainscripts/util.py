@@ -1,10 +1,17 @@
 """The ``util`` step: work on the files of a faceset as a whole."""
 
 from core import interact
+from core.console.loss import Fate, ask_fate
 from core.errors import NothingToDo, UsageError, UserError
 from core.paths import absolute_path, list_images
+from core.yes_no_flag import add_yes_no
 
 _DESCRIPTION = "Work on the files of a faceset. Several of the actions run in the order in which they are listed here."
+_SAME_NAME_CHOICES = ("loose", "packed", "both")
+_SAME_NAME_HELP = (
+    "loose: those of the folder; the packed ones go to the trash folder. packed: those of the pack; the loose ones stay in "
+    "the folder. both: all; the loose ones get a number behind their names. none: change nothing."
+)
 
 
 def add_parser(subparsers):
@@ -15,10 +22,20 @@ def add_parser(subparsers):
     for flag, help_text, _ in _ACTIONS:
         actions.add_argument(flag, action="store_true", help=help_text)
     answers = parser.add_argument_group("answers to the questions that actions ask")
-    _add_yes_no(answers, "--person-faceset", "pack each sub-folder as a person of its own")
-    _add_yes_no(answers, "--delete-originals", "after packing, delete the pictures that are in the pack")
+    add_yes_no(answers, "--person-faceset", "pack each sub-folder as a person of its own")
+    add_yes_no(answers, "--delete-originals", "after packing, delete the pictures that are in the pack")
     answers.add_argument(
-        "--overwrite", action="store_true", help="replace an existing pack, or pictures when unpacking"
+        "--same-name",
+        choices=_SAME_NAME_CHOICES,
+        help="which picture goes into the pack where a loose one differs from one of the same name in the pack",
+    )
+    answers.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace pictures when unpacking; when packing the same as --same-name loose",
+    )
+    answers.add_argument(
+        "--allow-damaged", action="store_true", help="take the whole pictures out of a damaged pack, which stays"
     )
     answers.add_argument(
         "--mask-at-image-size", action="store_true", help="bring exported masks to the size of the pictures"
@@ -35,13 +52,6 @@ def run(options):
         raise UsageError("--input-dir is missing: the folder of face pictures to work on.")
     codes = [action(options) for _, action in chosen]
     return max((code or 0 for code in codes), default=0)
-
-
-def _add_yes_no(group, flag, help_text):
-    group.add_argument(flag, action="store_true", default=None, help=help_text)
-    group.add_argument(
-        f"--no-{flag[2:]}", action="store_false", dest=flag[2:].replace("-", "_"), help="answer no to that"
-    )
 
 
 def _loose_folder(options):
@@ -103,28 +113,70 @@ def _restore_metadata(options):
 
 def _pack(options):
     from samplelib import packed_faceset
-    from samplelib.faceset import PACK_NAME
     from samplelib.folder_exchange import ask_before_loss
 
     folder = options.input_dir
     list_images(folder)
-    path = folder / PACK_NAME
     persons = _process_as_persons(options, packed_faceset.person_folders(folder))
-    if path.exists() and not options.overwrite:
-        question = f"{path} exists already. Replace it by a pack of the pictures that lie in the folder now?"
-        if not interact.confirm(question, "--overwrite"):
-            raise UserError(f"{path}: exists already and was kept. Unpack it first, or give --overwrite.")
-    packed = packed_faceset.pack_faceset(folder, persons)
-    interact.info(f"Packed {len(packed.files)} pictures into {path}")
-    if packed.left_out:
-        interact.info(f"Not packed, so they stay in the folder: {len(packed.left_out)} pictures")
+
+    def choose(files, only_packed):
+        return _choose_of_same_name(options, files, only_packed)
+
+    packed = packed_faceset.pack_faceset(folder, persons, choose=choose)
+    _tell_what_is_packed(packed)
+    if not packed.files and not persons:
+        return
     if ask_before_loss("Delete original files?", options.delete_originals, "--delete-originals"):
         packed_faceset.delete_originals(packed)
+
+
+def _tell_what_is_packed(packed):
+    if packed.is_new:
+        interact.info(f"Packed {len(packed.files)} pictures into {packed.path}")
+    elif not packed.files:
+        interact.info(f"{packed.path}: there is no face picture in the folder to add.")
+    else:
+        interact.info(f"{packed.path} holds all {len(packed.files)} face pictures of the folder already.")
+    if packed.only_packed:
+        interact.info(f"The pack holds {packed.only_packed} pictures more, which are only there. They stay in it.")
+    if packed.replaced:
+        interact.info(
+            f"{len(packed.replaced)} pictures that the pack held before are in {packed.replaced[0].parent} now."
+        )
+    if packed.left_out:
+        interact.info(f"Not packed, so they stay in the folder: {len(packed.left_out)} pictures")
+
+
+def _choose_of_same_name(options, files, only_packed):
+    """What becomes of loose pictures that have the name of another picture of the pack."""
+    from samplelib.faceset import PACK_NAME
+
+    if options.same_name is not None:
+        return options.same_name
+    if options.overwrite:
+        return "loose"
+    interact.info(
+        f"{len(files)} pictures of the folder differ from those of the same names in {PACK_NAME}, for example "
+        f"{files[0].name}. {only_packed} pictures are only in the pack."
+    )
+    default = "loose" if interact.confirms_all() else "none"
+    choices = [*_SAME_NAME_CHOICES, "none"]
+    choice = interact.ask_text("Which of the same name belong into the pack?", default, choices, _SAME_NAME_HELP)
+    if choice == "none":
+        raise UserError(
+            f"{files[0].parent}: {len(files)} pictures have the names of others in {PACK_NAME} ({files[0].name} …). "
+            "Nothing was changed. Give --same-name loose, packed or both."
+        )
+    return choice
 
 
 def _process_as_persons(options, folders):
     if not folders:
         if options.person_faceset:
+            from samplelib.packed_faceset import packed_persons
+
+            if packed_persons(options.input_dir):
+                return True
             raise UsageError(f"--person-faceset: {options.input_dir} has no sub-folders.")
         return False
     if options.person_faceset is not None:
@@ -133,6 +185,7 @@ def _process_as_persons(options, folders):
 
 
 def _unpack(options):
+    from core.files.trash import move_to_trash, trash_folder_of
     from samplelib.faceset import PACK_NAME
     from samplelib.packed_faceset import unpack_faceset
 
@@ -143,9 +196,14 @@ def _unpack(options):
 
     def may_replace(files):
         question = f"Replace {len(files)} files of the same names that have other content, for example {files[0].name}?"
-        return options.overwrite or interact.confirm(question, "--overwrite")
+        fate = Fate.DELETE if options.overwrite else ask_fate(question, "--overwrite")
+        if fate is Fate.SET_ASIDE:
+            places = move_to_trash(files, trash_folder_of(options.input_dir))
+            interact.info(f"{len(files)} pictures of the folder were moved to {places[0].parent}.")
+        return fate is not Fate.KEEP
 
-    interact.info(f"Unpacked: {unpack_faceset(options.input_dir, may_replace)}")
+    interact.info(f"Unpacked: {unpack_faceset(options.input_dir, may_replace, allow_damaged=options.allow_damaged)}")
+    return 1 if path.is_file() else 0
 
 
 def _export_masks(options):

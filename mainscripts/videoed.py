@@ -1,10 +1,12 @@
 """The ``videoed`` steps: frames out of a video, cutting, denoising, and frames into a video."""
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from core import interact
+from core.console.loss import Fate, ask_fate, confirm_loss
 from core.errors import UsageError, UserError
+from core.files.trash import trash_folder_of
 from core.paths import absolute_path, resolve_input_file
 
 _START = "00:00:00.000"
@@ -113,21 +115,39 @@ def extract(options):
     folder = options.output_dir
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file, not a folder. Give another --output-dir.")
-    old = numbered_frames(folder, f".{kind}")
-    if old and interact.has_terminal() and not interact.confirm(f"Replace the {len(old)} frames in {folder} ?"):
-        raise UserError("Stopped; the frames were left as they are.")
-    if old:
-        interact.info(f"Replacing {len(old)} frames of an earlier extraction.")
+    fate = _fate_of_old_frames(folder, numbered_frames(folder, f".{kind}"))
 
     def allow_damaged(extraction):
         question = f"Only {extraction.count} of about {extraction.expected} frames could be read. Keep them?"
         return options.allow_damaged or interact.confirm(question, "--allow-damaged")
 
-    result = extract_frames(video, folder, f".{kind}", fps, allow_damaged)
+    result = extract_frames(video, folder, f".{kind}", fps, allow_damaged, keep_old=fate is Fate.SET_ASIDE)
     interact.info(f"{result.count} frames written to {folder}")
     if result.complaints:
         interact.warning(f"{video.name} is damaged in places ({result.complaints[-1]}); some frames may look broken.")
     _mention_other_images(folder, kind)
+
+
+def _fate_of_old_frames(folder, old):
+    """What becomes of frames that are in the way; without a terminal those are set aside that cannot be made again."""
+    from core.frame_record import can_be_extracted_again
+
+    if not old:
+        return Fate.DELETE
+    again = can_be_extracted_again(folder, old)
+    if not again:
+        interact.info(
+            f"Not all frames in {folder} are as a video gave them that is still there; some may be the only ones."
+        )
+    if interact.has_terminal():
+        if not confirm_loss(f"Replace the {len(old)} frames in {folder} ?"):
+            raise UserError("Stopped; the frames were left as they are.")
+        return Fate.DELETE
+    interact.info(f"Replacing {len(old)} frames of an earlier extraction.")
+    if again:
+        return Fate.DELETE
+    interact.info(f"They go to {trash_folder_of(folder)}.")
+    return Fate.SET_ASIDE
 
 
 def _mention_other_images(folder, kind):
@@ -160,18 +180,27 @@ def cut(options):
     if info.duration and begin_seconds >= info.duration:
         raise UsageError(f"The beginning {begin} lies behind the end of {video.name} ({duration}).")
     output = video.with_name(f"{video.stem}_cut{video.suffix}")
-    if output.exists() and not interact.confirm(f"Replace {output.name} ?", "--yes"):
-        raise UserError(f"{output}: exists already. Rename it, or give --yes to replace it.")
+    keeping = _fate_of_old_cut(output)
     settings = _settings(options, output, bitrate, False)
-    with _keeping_manifest(options, video, output) as target:
+    with keeping, _keeping_manifest(options, video, output) as target:
         cut_video(video, target, begin_seconds, end_seconds, track, settings)
     interact.info(f"Written to {output}")
 
 
+def _fate_of_old_cut(output):
+    """Ask before a cut that is there is replaced; a context that keeps it under another name when only ``--yes`` agrees."""
+    from core.replaced_video import keeping_video
+
+    if not output.exists():
+        return nullcontext()
+    fate = ask_fate(f"Replace {output.name} ?")
+    if fate is Fate.KEEP:
+        raise UserError(f"{output}: exists already. Rename it, or give --yes, which does that.")
+    return keeping_video(output) if fate is Fate.SET_ASIDE else nullcontext()
+
+
 def _keeping_manifest(options, video, output):
     """Where to write a cut: a video with a C2PA manifest gets a new one that holds the old; others stay without."""
-    from contextlib import nullcontext
-
     from core.provenance import Story, has_manifest, marked
 
     if not has_manifest(video):
@@ -226,6 +255,7 @@ def _refuse_faces(images):
 def encode(options):
     """Run ``video-from-sequence``."""
     from core.paths import list_images
+    from core.replaced_video import keeping_video_of_others
     from core.video_steps import encode_images, read_reference
 
     output = options.output_file
@@ -245,7 +275,7 @@ def encode(options):
     if options.include_audio and (reference is None or not reference.info.audio):
         interact.info("The reference has no sound." if reference else "No --reference-file, so there is no sound.")
     settings = _settings(options, output, bitrate, options.lossless)
-    with _marking(options, reference) as (target, metadata):
+    with keeping_video_of_others(output), _marking(options, reference) as (target, metadata):
         count = encode_images(
             options.input_dir, target, fps or 25, settings, reference, options.include_audio, metadata,
             f"Writing {output.name}",

@@ -1,10 +1,13 @@
 """The ``xseg`` step: label masks, apply a trained XSeg network, remove masks and labels."""
 
+import argparse
+
 from core import interact
 from core.device_flags import add_device_flags
 from core.errors import NothingToDo, UsageError
 from core.face_type_flag import add_face_type_flag
 from core.paths import absolute_path
+from core.yes_no_flag import add_yes_no
 
 WARN_MASKS = "!!! WARNING : APPLIED XSEG MASKS WILL BE REMOVED FROM THE FRAMES !!!"
 FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head")
@@ -25,8 +28,9 @@ def add_parser(subparsers):
     _add(commands, "remove", run_remove, "remove applied masks; labels stay")
     _add(commands, "remove_labels", run_remove_labels, "remove labels; applied masks stay")
     fetch = _add(commands, "fetch", run_fetch, "copy labelled faces to the folder <name>_xseg")
+    add_yes_no(fetch, "--delete-originals", "delete the copied faces from the input folder (asked)")
     fetch.add_argument(
-        "--delete-original", choices=("yes", "no"), help="delete the copied faces from the input folder (asked)"
+        "--delete-original", dest="delete_originals", type=_yes_or_no, metavar="yes|no", help=argparse.SUPPRESS
     )
     suggest = _add(commands, "suggest", run_suggest, "propose labels for faces that have none, to be corrected by hand")
     suggest.add_argument("--count", type=int, default=0, help="faces to propose for, spread evenly [0 = all]")
@@ -79,6 +83,7 @@ def run_remove(options):
     from xseglib.tools import remove_applied_masks
 
     _warn_and_wait(options.input_dir, WARN_MASKS, "Remove the applied masks?")
+    _keep_for_later(options.input_dir, "masks", lambda metadata: metadata.xseg_mask is not None)
     _report(remove_applied_masks(options.input_dir), "Files processed")
 
 
@@ -87,11 +92,13 @@ def run_remove_labels(options):
     from xseglib.tools import remove_labels
 
     _warn_and_wait(options.input_dir, WARN_LABELS, "Remove the labels?")
+    _keep_for_later(options.input_dir, "labels", lambda metadata: bool(metadata.polygons))
     _report(remove_labels(options.input_dir), "Files processed")
 
 
 def run_fetch(options):
     """Copy the labelled faces of a folder."""
+    from samplelib.folder_exchange import ask_before_loss
     from xseglib.folders import face_files
     from xseglib.tools import delete_fetched, fetch_folder, fetch_labelled
 
@@ -100,7 +107,7 @@ def run_fetch(options):
     interact.info(f"Copying faces containing XSeg polygons to {fetch_folder(folder).name}/ folder.")
     copied, statistics = fetch_labelled(folder)
     interact.info(f"Files copied: {len(copied)}")
-    if copied and _wants_deletion(options):
+    if copied and ask_before_loss("Delete original files?", options.delete_originals, "--delete-originals"):
         interact.info(f"Files deleted: {delete_fetched(copied)}")
     statistics.raise_if_failed()
 
@@ -177,6 +184,25 @@ def _warn_and_wait(folder, warning, question):
         raise NothingToDo(f"{folder}: nothing was removed.")
 
 
+def _keep_for_later(folder, kind, is_wanted):
+    """Save what is going to be removed, so that it can be put back."""
+    from xseglib.tools import keep_face_data
+
+    place = keep_face_data(folder, kind, is_wanted)
+    if place is not None:
+        interact.info(
+            f"What is removed is kept in {place}. To put it back: copy that file into {folder} (not over a {place.name} that "
+            "is there) and run util --restore-faceset-metadata."
+        )
+
+
+def _yes_or_no(text):
+    """Value of the flag as it was called in the first releases."""
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError("give yes or no")
+    return text == "yes"
+
+
 def _mask_source(options):
     """Mask source and its key for ``apply``."""
     from xseglib import sources
@@ -221,12 +247,6 @@ def _asked_face_type(options):
 
 def _describe(source):
     return "trained XSeg model" if hasattr(source, "predictor") else "generic whole-face masks"
-
-
-def _wants_deletion(options):
-    if options.delete_original is not None:
-        return options.delete_original == "yes"
-    return interact.ask_bool("Delete original files?", True)
 
 
 def _report(statistics, label):

@@ -74,6 +74,7 @@ class InteractiveRun:
         self._running: dict[int, Future] = {}
         self._saved: tuple | None = None
         self._saved_at = 0.0
+        self._exported: bytes | None = None
 
     def run(self, window) -> None:
         """Go on until Esc or until the window is closed.
@@ -170,7 +171,8 @@ class InteractiveRun:
         for state in merger.frames:
             last = state.config or last
             configs.append(last)
-        write_settings(self._settings_path, configs, [state.name for state in merger.frames], linear)
+        names = [state.name for state in merger.frames]
+        self._exported = write_settings(self._settings_path, configs, names, linear, self._exported)
         interact.info(f"Settings of all frames are written to {self._settings_path}")
 
     def _save(self):

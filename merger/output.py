@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import FormatError, UserError
+from core.files.trash import set_aside, trash_folder_of
 from core.imageio import encode_image, read_bgr, read_image
 from core.paths import atomic_write, remove_if_present
 from core.video_parts import VideoParts
@@ -67,7 +68,18 @@ class FolderOutput:
 
     def foreign(self, frames: list[Frame]) -> int:
         """How many of the frames have pictures that no merge wrote, or that were changed since."""
-        return sum(self.journal.is_foreign(frame.stem) for frame in frames)
+        return len(self.foreign_frames(frames))
+
+    def foreign_frames(self, frames: list[Frame]) -> list[Frame]:
+        """The frames of :meth:`foreign`."""
+        return [frame for frame in frames if self.journal.is_foreign(frame.stem)]
+
+    def set_foreign_aside(self, frames: list[Frame]) -> Path | None:
+        """Move the pictures of frames to the trash folders; returns that of the merged frames."""
+        for index in (1, 0):
+            files = [self.journal.outputs(frame.stem)[index] for frame in frames]
+            trash = set_aside([file for file in files if file.exists()])
+        return trash or trash_folder_of(self.journal.output_dir)
 
 
 def _remove_torn(folder):

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core import interact
 from core.files.file_value import describe
+from core.files.trash import rename_aside
 from core.files.yaml_file import Limits, read_yaml
 from core.paths import atomic_write
 from merger.config import RANGES, SETTING_NAMES, MergeConfig, parse_value, readable_value
@@ -117,9 +119,28 @@ def settings_text(configs: Sequence[MergeConfig], names: Sequence[str] = (), lin
     return "\n".join(lines) + "\n"
 
 
-def write_settings(path: Path, configs: Sequence[MergeConfig], names: Sequence[str] = (), linear: bool = False) -> None:
-    """Write a settings file; see :func:`settings_text`."""
-    atomic_write(path, settings_text(configs, names, linear).encode())
+def write_settings(
+    path: Path,
+    configs: Sequence[MergeConfig],
+    names: Sequence[str] = (),
+    linear: bool = False,
+    own: bytes | None = None,
+) -> bytes:
+    """Write a settings file; see :func:`settings_text`.
+
+    A file that is there gets another name, because somebody may have edited it, unless it holds the same, or what this
+    run has written before (``own``).
+
+    Returns
+    -------
+    bytes
+        What was written.
+    """
+    data = settings_text(configs, names, linear).encode()
+    if path.is_file() and path.read_bytes() not in (data, own):
+        interact.info(f"The settings that were in {path.name} are in {rename_aside(path).name} now.")
+    atomic_write(path, data)
+    return data
 
 
 def _track(name, value):

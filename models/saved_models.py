@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from core import interact
+from core.console.loss import confirm_loss
 from core.errors import NothingToDo, UserError
 from models.lock import LOCK_SUFFIX, is_locked
 from models.model_files import STATE_SUFFIX
@@ -116,7 +117,7 @@ def _ask_delete(model_dir, class_name, names):
         interact.info(f"There is no model {name!r}.")
         return
     entries = entries_of_model(model_dir, file_prefix(class_name, name))
-    if interact.confirm(f"Delete model {name} with its history and backups ({len(entries)} files and folders)?"):
+    if confirm_loss(f"Delete model {name} with its history and backups ({len(entries)} files and folders)?"):
         delete_model(model_dir, class_name, name)
 
 

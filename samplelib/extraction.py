@@ -9,7 +9,9 @@ from queue import SimpleQueue
 import cv2
 import numpy as np
 
-from core.errors import UserError
+from core import interact
+from core.errors import FormatError, UserError
+from core.files.trash import keep_copy
 from core.imageio import read_bgr, write_image
 from core.parallel import cpu_count, ordered_map
 from core.paths import remove_if_present
@@ -17,7 +19,7 @@ from facelib.alignment import face_matrix, transform_points, warp_face
 from facelib.drawing import crop_corners, draw_rect_landmarks
 from facelib.face_finder import FaceFinder, FoundFace
 from facelib.face_type import FaceType
-from samplelib.aligned_face import FaceMetadata, save_face
+from samplelib.aligned_face import FaceMetadata, read_metadata, save_face
 
 DEBUG_JPEG_QUALITY = 50
 INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
@@ -175,11 +177,24 @@ def write_frame(
     files = []
     for index, cut in enumerate(cuts):
         name = f"{frame.stem}_{index}.jpg"
+        _keep_labels(settings.output_folder / name)
         save_face(settings.output_folder / name, cut.picture, cut.metadata, settings.jpeg_quality)
         files.append(name)
     if settings.debug_folder is not None:
         write_image(settings.debug_folder / f"{frame.stem}.jpg", draw_debug(image, cuts, settings), DEBUG_JPEG_QUALITY)
     return FrameResult(frame.name, tuple(files))
+
+
+def _keep_labels(path):
+    """Keep a face picture that is going to be written anew in the trash folder when somebody drew labels in it."""
+    if not path.exists():
+        return
+    try:
+        metadata = read_metadata(path)
+    except FormatError:
+        return
+    if metadata is not None and metadata.polygons:
+        interact.info(f"{path.name} carries labels and is written anew; the old one is kept as {keep_copy(path)}.")
 
 
 def write_marked_frame(

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from core.errors import FormatError, UserError
+from core.files.name_record import forget_record
+from core.files.trash import set_aside, trash_folder_of
 from core.paths import list_files, list_images, remove_if_present
 from samplelib.aligned_face import FaceMetadata, read_metadata
 from samplelib.extraction_journal import forget_state
@@ -80,11 +82,28 @@ def remove_leftovers(*folders: Path) -> None:
                 remove_if_present(path)
 
 
-def clean(output_folder: Path, files: list[Path]) -> None:
-    """Remove the files of an earlier extraction, and what was noted about it."""
+def count_labelled(files: list[Path]) -> int:
+    """How many of the pictures are faces with labels drawn by hand."""
+    found = (_metadata(file) for file in files)
+    return sum(metadata is not None and bool(metadata.polygons) for metadata in found)
+
+
+def clean(output_folder: Path, files: list[Path], to_trash: bool = False) -> Path | None:
+    """Remove the files of an earlier extraction, or move them to trash folders, and forget what was noted about it.
+
+    Returns
+    -------
+    Path or None
+        The trash folder of ``output_folder`` when something was moved.
+    """
     forget_state(output_folder)
+    forget_record(output_folder)
+    if to_trash:
+        set_aside(files)
+        return trash_folder_of(output_folder) if files else None
     for file in files:
         remove_if_present(file)
+    return None
 
 
 def _metadata(path: Path) -> FaceMetadata | None:

@@ -11,7 +11,7 @@ import numpy as np
 from core import interact
 from core.errors import FormatError, NothingToDo, UserError
 from core.imageio import decode_image, to_bgr8
-from core.paths import list_images
+from core.paths import list_files, list_images
 from core.safe_pickle import printable
 from samplelib import aligned_face
 from samplelib.aligned_face import FaceMetadata
@@ -91,6 +91,9 @@ def load_faceset(folder: Any, allow_empty: bool = False, pack_name: str = PACK_N
         from samplelib.packed_faceset import open_pack
 
         samples = open_pack(pack)
+        beside = len(list_files(folder, aligned_face.FACE_SUFFIXES))
+        if beside:
+            interact.warning(f"{pack} is used; the {beside} pictures beside it are not used. Pack them to add them.")
     else:
         samples = list(_loose_samples(folder))
     if not samples and not allow_empty:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from core import interact
+from core.files.trash import rename_aside
 from core.paths import atomic_write
 from samplelib.faceset_survey import FaceFacts, Survey, survey_faceset
 from samplelib.svg_charts import COLORS, heat_map, histogram
@@ -14,6 +16,7 @@ YAW_EDGES = np.arange(-90, 91, 10)
 PITCH_EDGES = np.arange(-60, 61, 10)
 NAMES = {"src": "source", "dst": "destination"}
 
+_TITLE = "<title>Faceset report</title>"
 _SHEET = 24
 _MOST_SUSPECTS = 48
 _FEWEST_FACES = 3
@@ -42,7 +45,7 @@ figure { margin: 0; width: 96px; font-size: 11px; overflow-wrap: anywhere; } fig
 
 
 def write_report(output: Path, source: Path | None = None, destination: Path | None = None) -> dict[str, Survey]:
-    """Look at one or two facesets and write the page; it needs no other file.
+    """Look at one or two facesets and write the page; it needs no other file. Only an earlier page is replaced.
 
     Returns
     -------
@@ -51,6 +54,8 @@ def write_report(output: Path, source: Path | None = None, destination: Path | N
     """
     folders = {"src": source, "dst": destination}
     surveys = {side: survey_faceset(folder) for side, folder in folders.items() if folder is not None}
+    if output.is_file() and _TITLE.encode() not in output.read_bytes():
+        interact.info(f"{output.name} was no report; it is called {rename_aside(output).name} now.")
     atomic_write(output, page(surveys).encode())
     return surveys
 
@@ -94,7 +99,7 @@ def coverage(survey: Survey) -> np.ndarray:
 def page(surveys: dict[str, Survey]) -> str:
     """The whole page as HTML."""
     parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Faceset report</title>',
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">' + _TITLE,
         f"<style>{_STYLE}</style></head><body><h1>Faceset report</h1>",
         _overview(surveys),
         _poses(surveys),

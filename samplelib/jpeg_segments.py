@@ -1,5 +1,6 @@
 """Finds the header segments of a JPEG, and puts one in or takes one out, without decoding pixels."""
 
+import re
 import struct
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ LARGEST_BODY = 65533
 _START_OF_IMAGE = b"\xff\xd8"
 _STANDALONE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Inside a scan 00 after FF stands for a plain FF, D0 … D7 are restart points, and FF may fill up.
+_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class NotJpeg(Exception):
@@ -77,6 +80,37 @@ def scan_header(data: bytes, complete: bool = True) -> list[Segment]:
             raise NotJpeg("is cut off inside its header")
         segments.append(Segment(marker, start, at + 4, end))
         at = end
+
+
+def is_complete(data: bytes) -> bool:
+    """Whether a JPEG is there from its start to its end-of-image marker; what follows that does not matter.
+
+    Scans are walked through from marker to marker, so that the end of a thumbnail in the header does not count.
+    """
+    if data[:2] != _START_OF_IMAGE:
+        return False
+    at, in_scan = 2, False
+    while True:
+        if in_scan:
+            found = _MARKER_IN_SCAN.search(data, at)
+            if found is None:
+                return False
+            at = found.start()
+        if data[at : at + 1] != b"\xff":
+            return False
+        while data[at + 1 : at + 2] == b"\xff":
+            at += 1
+        if at + 2 > len(data):
+            return False
+        marker = data[at + 1]
+        if marker == END_OF_IMAGE:
+            return in_scan
+        at += 2
+        if marker not in _STANDALONE:
+            if at + 2 > len(data):
+                return False
+            at += data[at] << 8 | data[at + 1]
+            in_scan = in_scan or marker == SOS
 
 
 def _end_of_data(segments, complete, wanted):

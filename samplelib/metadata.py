@@ -1,5 +1,6 @@
 """Keeps the face data of a folder in one file while its pictures are edited elsewhere, and puts it back."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from core import interact, safe_pickle
 from core.errors import FormatError, NothingToDo, UserError
 from core.imageio import encode_image, read_image, to_bgr8
-from core.paths import IMAGE_EXTENSIONS, atomic_write, list_images, remove_if_present
+from core.paths import atomic_write, list_files, list_images, remove_if_present
 from samplelib import aligned_face
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import loose_faces
@@ -29,19 +30,29 @@ class SavedFace:
 
 
 def save_faceset_metadata(folder: Any) -> Path:
-    """Write the metadata of every face picture of a folder to its ``meta.dat``, replacing an older one.
+    """Write the metadata of every face picture of a folder to its ``meta.dat``.
+
+    What an older ``meta.dat`` holds of pictures that have no face data now stays in it: it may exist nowhere else, when an
+    editor has dropped it from the picture.
 
     Raises
     ------
     NothingToDo
         When there is no face picture; an existing ``meta.dat`` stays.
+    FormatError
+        When there is a ``meta.dat`` that cannot be read; it stays.
     """
     folder = Path(folder)
-    saved = {path.name: SavedFace(shape, metadata) for path, shape, metadata in loose_faces(folder)}
+    path = folder / METADATA_NAME
+    saved = {file.name: SavedFace(shape, metadata) for file, shape, metadata in loose_faces(folder)}
     if not saved:
         raise NothingToDo(f"{folder}: no face pictures whose metadata could be saved.")
-    atomic_write(folder / METADATA_NAME, metadata_file_bytes(saved))
-    return folder / METADATA_NAME
+    earlier = read_metadata_file(path) if path.is_file() else {}
+    kept = {name: face for name, face in earlier.items() if name not in saved}
+    if kept:
+        interact.info(f"Face data of {len(kept)} pictures that have none now stays in {METADATA_NAME}.")
+    atomic_write(path, metadata_file_bytes(kept | saved))
+    return path
 
 
 def metadata_file_bytes(saved: dict[str, SavedFace]) -> bytes:
@@ -67,8 +78,8 @@ def read_metadata_file(path: Any) -> dict[str, SavedFace]:
 def restore_faceset_metadata(folder: Any) -> tuple[int, list[str]]:
     """Put the face data of ``meta.dat`` back into the pictures of a folder, at the size that they had.
 
-    A picture that was saved in another format under the same stem is turned into a JPEG; the other file stays.
-    ``meta.dat`` is deleted only when every entry was restored.
+    A picture that was saved in another format under the same stem (png, webp, bmp, …) is turned into a JPEG; the other
+    file stays. ``meta.dat`` is deleted only when every entry was restored.
 
     Returns
     -------
@@ -86,10 +97,10 @@ def restore_faceset_metadata(folder: Any) -> tuple[int, list[str]]:
     for image in list_images(folder):
         if aligned_face.is_face_file(image) and image.name not in saved:
             interact.info(f"No saved metadata for {image.name}")
-    left = []
+    left, forms = [], _files_by_stem(folder)
     for name, face in interact.track(list(saved.items()), "Restoring"):
         try:
-            _restore(folder, name, face)
+            _restore(folder / name, face, forms)
         except UserError as error:
             interact.warning(str(error))
             left.append(name)
@@ -98,13 +109,11 @@ def restore_faceset_metadata(folder: Any) -> tuple[int, list[str]]:
     return len(saved) - len(left), left
 
 
-def _restore(folder, name, face):
-    target = folder / name
-    source = _present_form(target)
-    if source is None:
-        raise UserError(f"{target}: the picture is not there any more.")
+def _restore(target, face, forms):
+    source = _present_form(target, forms)
     height, width = face.shape[:2]
     if source == target and aligned_face.is_face_file(target):
+        _refuse_another_face(target, face)
         data = safe_pickle.read_limited(target)
         image = read_image(target)
         if image.shape[:2] == (height, width) and data[:2] == b"\xff\xd8":
@@ -120,15 +129,53 @@ def _restore(folder, name, face):
     atomic_write(target, aligned_face.with_metadata(data, face.metadata, target))
 
 
-def _present_form(target):
-    """The file itself, or one of the same stem in another picture format, or None."""
+def _files_by_stem(folder):
+    """Files of a folder by their stem, also by the whole name that an editor may have put its suffix behind."""
+    forms = defaultdict(list)
+    for file in list_files(folder):
+        forms[file.stem].append(file)
+    return forms
+
+
+def _present_form(target, forms):
+    """The file itself, or the newest of those that hold the same picture in another format."""
+    others = [file for file in (*forms[target.stem], *forms[target.name]) if file != target]
+    readable = sorted(filter(_is_picture, others), key=lambda file: file.stat().st_mtime_ns)
     if target.is_file():
+        if readable:
+            interact.warning(f"{readable[-1].name} lies beside {target.name} and is not used; {target.name} is.")
         return target
-    for extension in IMAGE_EXTENSIONS:
-        for candidate in (target.with_suffix(extension), target.with_suffix(extension.upper())):
-            if candidate.is_file():
-                return candidate
-    return None
+    if readable:
+        return readable[-1]
+    if others:
+        raise UserError(
+            f"{target}: was saved as {others[0].name}, which cannot be read. Save it as png or jpg under the same name and "
+            "restore again."
+        )
+    raise UserError(
+        f"{target}: the picture is not there any more, in any format. Put it back under this name and restore again."
+    )
+
+
+def _is_picture(file):
+    try:
+        return cv2.haveImageReader(str(file))
+    except cv2.error:
+        return False
+
+
+def _refuse_another_face(target, face):
+    """A sort since the data was saved would put it into the wrong pictures."""
+    try:
+        present = aligned_face.read_metadata(target)
+    except FormatError:
+        return  # another format under this name, or a damaged file: that is told when the picture is read
+    sources = {present.source_filename, face.metadata.source_filename} if present is not None else set()
+    if len(sources - {None}) == 2:
+        raise UserError(
+            f"{target}: is a face of {present.source_filename}, but the saved data is of a face of "
+            f"{face.metadata.source_filename}. The names have changed since; bring them back first (sort --undo)."
+        )
 
 
 def _saved_face(path, name, entry):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
 from samplelib.faceset import loose_faces
+from samplelib.rename import RenamePlan, finish_renaming, rename_files
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,14 @@ def recover_original_names(folder: Any) -> int:
     """Rename every face picture of a folder after the frame that it comes from.
 
     The number of the face within its frame is not stored, so faces of one frame are numbered in the order of their
-    present names. Names of files that are no face pictures are never taken.
+    present names. Names of files that are no face pictures are never taken. ``sort --undo`` brings the names back.
 
     Returns
     -------
     int
         Number of face pictures that have their original name now.
     """
+    finish_renaming(Path(folder))
     faces = [(path, metadata.source_filename) for path, _, metadata in loose_faces(folder)]
     plan = plan_original_names(faces, {entry.name for entry in os.scandir(folder)})
     apply_renamings(plan)
@@ -54,26 +55,16 @@ def plan_original_names(faces: list[tuple[Path, str | None]], present: set[str])
 
 
 def apply_renamings(plan: list[Renaming]) -> None:
-    """Rename files of one folder, also when names swap: first all to temporary names, then to the new ones.
+    """Rename files of one folder, also when names swap; see :func:`samplelib.rename.rename_files`.
 
-    When a step fails, all files get their old names back.
+    Raises
+    ------
+    UserError
+        When a new name is taken; nothing is renamed then.
     """
     plan = [item for item in plan if item.path.name != item.new_name]
-    steps = [(item.path, _temporary(item.path, number)) for number, item in enumerate(plan)]
-    steps += [(temporary, item.path.with_name(item.new_name)) for item, (_, temporary) in zip(plan, list(steps))]
-    done = []
-    try:
-        for old, new in steps:
-            if os.path.lexists(new):
-                raise UserError(f"{new}: appeared while renaming; nothing was renamed. Try again.")
-            os.rename(old, new)
-            done.append((old, new))
-    except BaseException as error:
-        for old, new in reversed(done):
-            os.rename(new, old)
-        if isinstance(error, OSError):
-            raise UserError(f"{error.filename}: cannot be renamed ({error.strerror}); nothing was renamed.") from error
-        raise
+    if plan:
+        rename_files(RenamePlan(plan[0].path.parent, tuple((item.path.name, item.new_name) for item in plan)))
 
 
 def _stem(source):
@@ -82,7 +73,3 @@ def _stem(source):
     name = re.split(r"[/\\]", source)[-1]
     stem = os.path.splitext(name)[0]
     return stem if stem and not re.search(r'[\0-\x1f<>:"|?*]', stem) and stem not in (".", "..") else None
-
-
-def _temporary(path, number):
-    return path.with_name(f"{path.stem[:80]}_{number}_tmp{path.suffix}")

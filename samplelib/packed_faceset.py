@@ -2,28 +2,29 @@
 
 import mmap
 import os
-import struct
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core import interact, safe_pickle
-from core.errors import FormatError, NothingToDo, UserError
-from core.paths import atomic_write, list_images, remove_if_present, replacing
-from samplelib import aligned_face, mask_codec
+from core.errors import FormatError, UserError
+from core.files.trash import keep_bytes, trash_folder_of
+from core.paths import atomic_write, list_images, remove_if_present, remove_torn
+from samplelib import aligned_face, mask_codec, pack_plan
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import PACK_NAME, Sample, report_without_face_data
+from samplelib.jpeg_segments import is_complete
+from samplelib.pack_writer import FACE_TYPE_NUMBERS, HEAD, VERSION, is_packable, write_pack
 
-_VERSION = 1
-_FACE_SAMPLE = 1
-_HEAD = struct.Struct("<QQ")
-_COPY_BLOCK = 1 << 20
 _LONGEST_NAME = 255
-_FACE_TYPE_NUMBERS = dict(zip(aligned_face.FACE_TYPES, (0, 1, 2, 3, 4, 10, 20, 100)))
-_FACE_TYPE_NAMES = {number: name for name, number in _FACE_TYPE_NUMBERS.items()}
+_GREATEST_OFFSET = 1 << 60
+_CURE = (
+    "Copy the file here again, or take the whole pictures out of it with util --unpack-faceset --allow-damaged, which keeps "
+    "the pack"
+)
+_FACE_TYPE_NAMES = {number: name for name, number in FACE_TYPE_NUMBERS.items()}
 
 
 @dataclass(slots=True)
@@ -50,9 +51,12 @@ class PackEntry:
 
     def read_bytes(self) -> bytes:
         """The JPEG, read from the pack."""
-        with open(self.pack, "rb") as stream:
-            stream.seek(self.offset)
-            data = stream.read(self.size)
+        try:
+            with open(self.pack, "rb") as stream:
+                stream.seek(self.offset)
+                data = stream.read(self.size)
+        except OSError as error:
+            raise FormatError(self.place, f"cannot be read ({error.strerror or error})") from None
         if len(data) != self.size:
             raise FormatError(self.place, "is cut off")
         return data
@@ -77,7 +81,7 @@ class PackEntry:
         )
 
 
-def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
+def read_pack(path: Any, keep_open: bool = True, cut_off: bool = False) -> list[PackEntry]:
     """Index of a packed faceset; no picture is read.
 
     Parameters
@@ -86,6 +90,8 @@ def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
         The file.
     keep_open : bool
         Leave masks in the file and look at them there, which saves memory but keeps the file in use.
+    cut_off : bool
+        Take a file of which the end is missing, too; reading a picture that is not there raises.
 
     Raises
     ------
@@ -96,22 +102,23 @@ def read_pack(path: Any, keep_open: bool = True) -> list[PackEntry]:
     try:
         with open(path, "rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            head = stream.read(_HEAD.size)
-            if len(head) < _HEAD.size:
+            head = stream.read(HEAD.size)
+            if len(head) < HEAD.size:
                 raise FormatError(path, "is cut off, or no packed faceset")
-            version, config_size = _HEAD.unpack(head)
-            if version != _VERSION:
-                raise FormatError(path, f"is no packed faceset of a known version ({version}, expected {_VERSION})")
-            if config_size > size - _HEAD.size - 8:
+            version, config_size = HEAD.unpack(head)
+            if version != VERSION:
+                raise FormatError(path, f"is no packed faceset of a known version ({version}, expected {VERSION})")
+            if config_size > size - HEAD.size - 8:
                 raise FormatError(path, "is cut off inside its index")
             config = _read_config(stream, path, config_size, keep_open)
-            stream.seek(_HEAD.size + config_size)
+            stream.seek(HEAD.size + config_size)
             table = stream.read(8 * (len(config) + 1))
     except OSError as error:
         raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
     if len(table) != 8 * (len(config) + 1):
         raise FormatError(path, "is cut off inside its table of offsets")
-    return _entries(path, config, np.frombuffer(table, "<u8"), size, _HEAD.size + config_size + len(table))
+    start = HEAD.size + config_size + len(table)
+    return _entries(path, config, np.frombuffer(table, "<u8"), size, start, cut_off)
 
 
 def open_pack(path: Any) -> list[Sample]:
@@ -133,11 +140,33 @@ def open_pack(path: Any) -> list[Sample]:
 
 @dataclass(frozen=True)
 class Packed:
-    """Result of packing: the file, the pictures in it, and the files of the folder that are not in it."""
+    """Result of packing.
+
+    Parameters
+    ----------
+    path : Path
+        The pack.
+    files : list of Path
+        The loose pictures that are in it.
+    left_out : list of Path
+        The loose pictures that are not.
+    names : list of tuple
+        Person and name in the pack of each of ``files``.
+    only_packed : int
+        How many pictures are in the pack and nowhere else.
+    replaced : list of Path
+        Where pictures of the old pack went whose names loose ones took.
+    is_new : bool
+        Whether the pack was written; False when it held all that already.
+    """
 
     path: Path
     files: list[Path]
     left_out: list[Path]
+    names: list[tuple[str | None, str]]
+    only_packed: int = 0
+    replaced: tuple[Path, ...] = ()
+    is_new: bool = True
 
 
 def person_folders(folder: Any) -> list[Path]:
@@ -145,8 +174,11 @@ def person_folders(folder: Any) -> list[Path]:
     return sorted((Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()), key=str)
 
 
-def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME) -> Packed:
+def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME, choose: Any = None) -> Packed:
     """Pack the face pictures of a folder, or of its sub-folders, into one file. Deletes nothing.
+
+    Pictures of a pack that is there already stay in it; the loose ones are added. Of a loose picture and another one of
+    the same name in the pack, ``choose`` tells which is wanted. What it drops from the pack goes to the trash folder.
 
     Parameters
     ----------
@@ -154,43 +186,48 @@ def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME)
         Holds the pictures, and afterwards the pack, which replaces an existing one in one step.
     persons : bool
         Pack only what is in the sub-folders, under their names.
+    choose : callable, optional
+        See :func:`samplelib.pack_plan.plan_addition`; without it, an error.
 
     Raises
     ------
     NothingToDo
         When there is no face picture.
+    FormatError
+        When the pack that is there is damaged; it stays as it is.
+    UserError
+        When there are pictures of the same name and nobody chooses, or the pack cannot be written.
     """
     folder = Path(folder)
+    path = folder / pack_name
+    remove_torn(path)
     candidates = []
     for source, person in [(item, item.name) for item in person_folders(folder)] if persons else [(folder, None)]:
-        candidates += [(path, person) for path in sorted(list_images(source), key=str)]
-    packed, sizes, left_out = [], [], []
-    path = folder / pack_name
-
-    def configs():
-        for file, person in interact.track(candidates, "Packing"):
-            config = _config_of(file, person)
-            if config is None:
-                left_out.append(file)
-                continue
-            packed.append(file)
-            sizes.append(file.stat().st_size)
-            yield config
-
+        candidates += [(file, person) for file in list_images(source)]
+    if path.is_file():
+        plan = pack_plan.plan_addition(candidates, _whole_pack(path), is_packable, choose or _refuse_to_choose)
+    else:
+        plan = pack_plan.plan_fresh_pack(candidates)
+    replaced = tuple(_to_trash(folder, plan.replaced))
     try:
-        with replacing(path) as temporary, open(temporary, "wb") as stream:
-            stream.write(_HEAD.pack(_VERSION, 0))
-            if not safe_pickle.dump_list(configs(), stream):
-                raise NothingToDo(f"{folder}: no face pictures to pack.")
-            _write_table_and_pictures(stream, packed, sizes)
+        packed = write_pack(path, plan, _compare_with_old) if plan.is_new else plan.pictures
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}). Nothing was deleted.") from error
-    report_without_face_data(left_out)
-    return Packed(path, packed, left_out)
+    report_without_face_data([file for file in plan.left_out if file.is_file() and _has_no_face_data(file)])
+    loose = [picture for picture in packed if picture.file is not None]
+    return Packed(
+        path,
+        [picture.file for picture in loose],
+        plan.left_out,
+        [(picture.person, picture.filename) for picture in loose],
+        plan.only_packed,
+        replaced,
+        plan.is_new,
+    )
 
 
 def verify_pack(packed: Packed) -> None:
-    """Read the pack back and compare every picture in it with its original.
+    """Read the pack back: every picture in it must be whole, and the loose ones equal to their originals.
 
     Raises
     ------
@@ -198,11 +235,18 @@ def verify_pack(packed: Packed) -> None:
         When they differ, for example because a file changed meanwhile.
     """
     entries = read_pack(packed.path, keep_open=False)
-    if len(entries) != len(packed.files):
+    files = dict(zip(packed.names, packed.files))
+    if len(entries) != len(files) + packed.only_packed:
         raise FormatError(packed.path, "does not hold all pictures; pack again")
-    for entry, file in zip(entries, packed.files):
-        if entry.filename != file.name or entry.read_bytes() != file.read_bytes():
+    for entry in interact.track(entries, "Checking the pack"):
+        data = entry.read_bytes()
+        if not is_complete(data):
+            raise _damaged_pictures(packed.path, [entry], len(entries))
+        file = files.pop((entry.person_name, entry.filename), None)
+        if file is not None and file.read_bytes() != data:
             raise FormatError(packed.path, f"does not hold {file} as it is now; pack again")
+    if files:
+        raise FormatError(packed.path, f"does not hold {next(iter(files.values()))}; pack again")
 
 
 def delete_originals(packed: Packed) -> None:
@@ -212,17 +256,38 @@ def delete_originals(packed: Packed) -> None:
     ------
     FormatError
         When the pack does not hold them as they are now; nothing is deleted then.
+    UserError
+        When one cannot be deleted; the same call finishes it later.
     """
     verify_pack(packed)
-    for file in packed.files:
-        file.unlink()
-    for folder in {file.parent for file in packed.files} - {packed.path.parent}:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+    persons = {entry.person_name for entry in read_pack(packed.path, keep_open=False)}
+    try:
+        for file in packed.files:
+            file.unlink()
+        for folder in person_folders(packed.path.parent):
+            if folder.name in persons and not any(folder.iterdir()):
+                folder.rmdir()
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: cannot be deleted ({error.strerror or error}). All pictures are in {packed.path}; solve this "
+            "and run the same command again to finish."
+        ) from None
 
 
-def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_NAME) -> int:
+def packed_persons(folder: Any, pack_name: str = PACK_NAME) -> set[str]:
+    """Persons of the pack of a folder; empty without a pack."""
+    path = Path(folder) / pack_name
+    if not path.is_file():
+        return set()
+    return {entry.person_name for entry in read_pack(path, keep_open=False) if entry.person_name is not None}
+
+
+def unpack_faceset(
+    folder: Any, may_replace: Any = None, pack_name: str = PACK_NAME, allow_damaged: bool = False
+) -> int:
     """Write every picture of a pack back into the folder, or into one sub-folder per person, then delete the pack.
+
+    Before anything is written, every picture is looked through to its end.
 
     Parameters
     ----------
@@ -231,11 +296,13 @@ def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_N
     may_replace : callable, optional
         Takes the list of existing files with other content; returns whether they may be replaced. Without it they may
         not.
+    allow_damaged : bool
+        Take the whole pictures of a damaged pack, which stays then; the others are named.
 
     Returns
     -------
     int
-        Number of pictures.
+        Number of pictures written.
 
     Raises
     ------
@@ -246,8 +313,12 @@ def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_N
     """
     folder = Path(folder)
     path = folder / pack_name
-    entries = read_pack(path, keep_open=False)
+    entries, damaged = _whole_and_damaged(read_pack(path, keep_open=False, cut_off=allow_damaged))
+    if damaged and not allow_damaged:
+        raise _damaged_pictures(path, damaged, len(entries) + len(damaged))
     places = [_place(folder, entry) for entry in entries]
+    for parent in {place.parent for place in places}:
+        remove_torn(parent / "*")
     if len(set(map(_comparable, places))) != len(places):
         raise FormatError(path, "holds two pictures of the same name")
     conflicts = [place for place, entry in zip(places, entries) if _differs(place, entry)]
@@ -257,15 +328,81 @@ def unpack_faceset(folder: Any, may_replace: Any = None, pack_name: str = PACK_N
             f"{conflicts[0].name}. Move them away; the pack was left as it is."
         )
     for place, entry in interact.track(list(zip(places, entries)), "Unpacking"):
-        place.parent.mkdir(exist_ok=True)
+        _make_folder(place.parent)
         atomic_write(place, entry.read_bytes())
-    remove_if_present(path)
+    for entry in damaged:
+        interact.error(f"{entry.place}: is cut off or damaged, so it was not unpacked.")
+    if damaged:
+        interact.error(
+            f"{path}: stays, because {len(damaged)} of its pictures are damaged. Move it away to work without them."
+        )
+    else:
+        remove_if_present(path)
     return len(entries)
+
+
+def _make_folder(folder):
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror or error}). The pack was left as it is.") from None
+
+
+def _whole_pack(path):
+    """Entries of a pack in which every picture is whole."""
+    entries, damaged = _whole_and_damaged(read_pack(path, keep_open=False))
+    if damaged:
+        raise _damaged_pictures(path, damaged, len(entries) + len(damaged))
+    return entries
+
+
+def _whole_and_damaged(entries):
+    whole, damaged = [], []
+    for entry in interact.track(entries, "Checking the pack"):
+        (whole if _is_whole(entry) else damaged).append(entry)
+    return whole, damaged
+
+
+def _is_whole(entry):
+    try:
+        return is_complete(entry.read_bytes())
+    except FormatError:
+        return False
+
+
+def _damaged_pictures(path, damaged, count):
+    first = safe_pickle.printable(damaged[0].filename)
+    return FormatError(
+        path,
+        f"{len(damaged)} of its {count} pictures are cut off or damaged, first {first}. Nothing was changed. {_CURE}",
+    )
+
+
+def _refuse_to_choose(files, only_packed):
+    raise UserError(
+        f"{files[0].parent}: {len(files)} pictures differ from those of the same names in the pack, for example "
+        f"{files[0].name}, and {only_packed} pictures are only in the pack. Nothing was changed. Give --same-name loose, "
+        "packed or both."
+    )
+
+
+def _has_no_face_data(file):
+    try:
+        return aligned_face.read_metadata(file) is None
+    except FormatError:
+        return False
+
+
+def _to_trash(folder, entries):
+    """Write pictures of a pack to the trash folder."""
+    trash = trash_folder_of(folder)
+    for entry in entries:
+        yield keep_bytes(entry.read_bytes(), trash / _place(folder, entry).name)
 
 
 def _read_config(stream, path, size, keep_open):
     if keep_open:
-        view = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[_HEAD.size : _HEAD.size + size]
+        view = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[HEAD.size : HEAD.size + size]
     else:
         view = stream.read(size)
     config = safe_pickle.loads(view, path, safe_pickle.PACK_CLASSES, compact=True)
@@ -286,12 +423,22 @@ def _check_config(path, item):
         raise FormatError(path, f"its index has no usable person for {item['filename'][:80]!r}")
 
 
-def _entries(path, config, table, size, start):
+def _entries(path, config, table, size, start, cut_off):
+    """Entries with their places. The last offset is the size of the whole file; that of some packs counts as the others."""
     offsets = table.astype(np.int64)
-    ends = np.minimum(offsets[1:] + start, size)
     begins = offsets[:-1] + start
-    if (offsets[:-1] < 0).any() or (begins > size).any() or (ends < begins).any():
-        raise FormatError(path, "is damaged or cut off: its table of offsets does not fit its size")
+    end = offsets[-1] if offsets[-1] >= begins.max(initial=start) else offsets[-1] + start
+    if offsets[-1] + start == size:
+        end = size
+    ends = np.append(begins[1:], end)[: len(begins)]
+    if (
+        (offsets < 0).any()
+        or (offsets > _GREATEST_OFFSET).any()
+        or (ends < begins).any()
+        or (end != size and not cut_off)
+    ):
+        expected = f" ({size} bytes, {end} expected)" if end > size else ""
+        raise FormatError(path, f"is damaged or cut off: its table of offsets does not fit its size{expected}. {_CURE}")
     pairs = zip(config, begins.tolist(), (ends - begins).tolist())
     return [PackEntry(path, item, begin, length) for item, begin, length in pairs]
 
@@ -317,47 +464,16 @@ def _stored_form(config, path):
     }
 
 
-def _config_of(file, person):
-    try:
-        shape, metadata = aligned_face.read_header(file)
-    except FormatError as error:
-        interact.warning(f"{error}. It is not packed.")
-        return None
-    if metadata is None:
-        return None
-    mask = metadata.xseg_mask
-    return {
-        "sample_type": _FACE_SAMPLE,
-        "filename": file.name,
-        "face_type": _FACE_TYPE_NUMBERS[metadata.face_type],
-        "shape": shape,
-        "landmarks": metadata.landmarks.tolist(),
-        "seg_ie_polys": aligned_face.polygons_to_dict(metadata.polygons),
-        "xseg_mask": None,
-        "xseg_mask_compressed": None if mask is None else np.frombuffer(mask, np.uint8),
-        "eyebrows_expand_mod": float(metadata.eyebrows_expand_mod),
-        "source_filename": metadata.source_filename,
-        "person_name": person,
-    }
-
-
-def _write_table_and_pictures(stream, files, sizes):
-    """Fill in the size of the index, then the table (whose last entry is the size of the whole file), then the files."""
-    config_end = stream.tell()
-    start = config_end + 8 * (len(files) + 1)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype("<u8")
-    offsets[-1] += start
-    stream.write(offsets.tobytes())
-    for file, size in zip(files, sizes):
-        copied = 0
-        with open(file, "rb") as source:
-            for block in iter(partial(source.read, _COPY_BLOCK), b""):
-                stream.write(block)
-                copied += len(block)
-        if copied != size:
-            raise UserError(f"{file}: changed while it was packed. Nothing was packed; try again.")
-    stream.seek(0)
-    stream.write(_HEAD.pack(_VERSION, config_end - _HEAD.size))
+def _compare_with_old(path, pictures):
+    """Make sure that a new pack holds all that comes from the old one, bytes and index, before it takes its place."""
+    if not any(picture.entry is not None for picture in pictures):
+        return
+    for new, picture in zip(read_pack(path, keep_open=False), pictures, strict=True):
+        old = picture.entry
+        if old is None:
+            continue
+        if new.read_bytes() != old.read_bytes() or new.index_metadata() != old.index_metadata():
+            raise UserError(f"{old.place}: did not arrive in the new pack. The old one was kept; try again.")
 
 
 def _place(folder, entry):
@@ -378,4 +494,6 @@ def _comparable(place):
 def _differs(place, entry):
     if place.is_symlink() or (place.exists() and not place.is_file()) or place.parent.is_symlink():
         raise UserError(f"{place}: a link or folder is in the way. Move it away; the pack was left as it is.")
+    if place.parent.exists() and not place.parent.is_dir():
+        raise UserError(f"{place.parent}: is a file in the way. Move it away; the pack was left as it is.")
     return place.exists() and place.read_bytes() != entry.read_bytes()

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Swaps a face from beginning to end on two sample clips, with the same commands as the numbered scripts.
 #   DFL_DEMO_WORKSPACE    where (default: workspace_demo beside main.py); put your own data_src.mp4 and data_dst.mp4
-#                         there first to use them instead of the sample clips
+#                         there first to use them instead of the sample clips. The demo stops where there are frames,
+#                         faces or models that it has not made
 #   DFL_DEMO_ITERATIONS   training iterations (default 500)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,13 +16,12 @@ started=$SECONDS
 
 step() { printf '\n=== %s\n' "$1"; }
 
+# A fresh start each time, where only a demo has been before.
+"$DFL_VENV/bin/python" "$here/demo_workspace.py" begin "$W"
+
 step "Sample clips"
-if [ ! -f "$W/data_src.mp4" ] || [ ! -f "$W/data_dst.mp4" ]; then
-    "$DFL_VENV/bin/python" "$here/make_demo_clips.py" "$W"
-fi
-ls "$W"/data_*.mp4
-# A fresh start each time; the clips stay.
-rm -rf "$W/data_src" "$W/data_dst" "$W/model"
+"$DFL_VENV/bin/python" "$here/make_demo_clips.py" "$W"
+ls "$W"/data_*.*
 
 step "2) extract images from video data_src"
 bash "$here/2_extract_images_from_video_data_src.sh" --fps 0 --output-ext png
@@ -52,4 +52,5 @@ bash "$here/8_merged_to_mp4.sh" --bitrate 16
 
 step "Result"
 "$DFL_VENV/bin/python" "$here/demo_report.py" "$W" --model demo_SAEHD
+"$DFL_VENV/bin/python" "$here/demo_workspace.py" end "$W"
 echo "Time: $((SECONDS - started)) s"

@@ -17,6 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.ffmpeg import ffmpeg_program
+from core.paths import VIDEO_EXTENSIONS
 
 WIDTH, HEIGHT, FRAMES_PER_SECOND, SOUND_RATE = 640, 480, 25, 48000
 
@@ -107,9 +108,9 @@ def sound(seconds, pitch, seed):
 
 
 def write_clip(path, portrait, frames, seed, pitch):
-    """Encode one clip as H.264 with AAC sound."""
+    """Encode one clip as H.264 with AAC sound; it has its name only when it is whole."""
     samples = sound(frames / FRAMES_PER_SECOND, pitch, seed)
-    track = path.with_suffix(".wav")
+    track, unfinished = (path.with_name(f".{path.stem}.unfinished{suffix}") for suffix in (".wav", path.suffix))
     with wave.open(str(track), "wb") as stream:
         stream.setnchannels(1)
         stream.setsampwidth(2)
@@ -118,7 +119,7 @@ def write_clip(path, portrait, frames, seed, pitch):
     command = [
         ffmpeg_program(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{WIDTH}x{HEIGHT}",
         "-r", str(FRAMES_PER_SECOND), "-i", "pipe:0", "-i", str(track), "-c:v", "libx264", "-crf", "16",
-        "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(path),
+        "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(unfinished),
     ]  # fmt: skip
     encoder = subprocess.Popen(command, stdin=subprocess.PIPE)
     for frame in clip_frames(portrait, frames, seed):
@@ -128,6 +129,7 @@ def write_clip(path, portrait, frames, seed, pitch):
     track.unlink()
     if track_done != 0:
         sys.exit(f"ffmpeg could not write {path}")
+    unfinished.replace(path)
 
 
 def main():
@@ -136,8 +138,9 @@ def main():
     parser.add_argument("--frames", type=int, default=80, help="frames a clip (default 80)")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    write_clip(options.folder / "data_src.mp4", astronaut(), options.frames, seed=1, pitch=262.0)
-    write_clip(options.folder / "data_dst.mp4", grace_hopper(), options.frames, seed=2, pitch=196.0)
+    for name, picture, seed, pitch in (("data_src", astronaut, 1, 262.0), ("data_dst", grace_hopper, 2, 196.0)):
+        if not any(path.suffix.lower() in VIDEO_EXTENSIONS for path in options.folder.glob(f"{name}.*")):
+            write_clip(options.folder / f"{name}.mp4", picture(), options.frames, seed=seed, pitch=pitch)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,54 @@
 
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import UserError
-from core.paths import free_name, natural_key, remove_if_present, replacing
-from samplelib.aligned_face import FaceMetadata, read_metadata, write_metadata
-from xseglib.folders import Statistics, require_writable, walk_faces
+from core.files.trash import set_aside, trash_folder_of
+from core.paths import atomic_write, free_name, natural_key, remove_if_present, replacing
+from samplelib.aligned_face import FaceMetadata, read_header, read_metadata, write_metadata
+from samplelib.metadata import METADATA_NAME, SavedFace, metadata_file_bytes
+from xseglib.folders import Statistics, face_files, require_writable, walk_faces
+
+
+def keep_face_data(folder: Path, kind: str, is_wanted: Callable[[FaceMetadata], bool]) -> Path | None:
+    """Save the face data of the faces that are going to lose something, as a ``meta.dat`` in the trash folder.
+
+    ``util --restore-faceset-metadata`` puts it back when the file is copied into the folder of the faces.
+
+    Parameters
+    ----------
+    folder : Path
+    kind : str
+        Part of the name of the folder in the trash folder.
+    is_wanted : callable
+        Tells from its metadata whether a face is going to lose something.
+
+    Returns
+    -------
+    Path or None
+        The ``meta.dat``; None when no face is wanted.
+    """
+    saved = {}
+    for path in face_files(folder):
+        try:
+            shape, metadata = read_header(path)
+        except UserError:
+            continue  # named when it cannot be changed either
+        if metadata is not None and is_wanted(metadata):
+            saved[path.name] = SavedFace(shape, metadata)
+    if not saved:
+        return None
+    place = free_name(trash_folder_of(folder) / f"removed_{kind}") / METADATA_NAME
+    try:
+        place.parent.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{place.parent}: the folder cannot be made ({error.strerror or error}).") from None
+    atomic_write(place, metadata_file_bytes(saved))
+    return place
 
 
 def remove_applied_masks(folder: Path) -> Statistics:
@@ -47,8 +87,9 @@ def fetch_folder(folder: Path) -> Path:
 def fetch_labelled(folder: Path) -> tuple[dict[Path, Path], Statistics]:
     """Copy every face that has a polygon into :func:`fetch_folder`.
 
-    An older copy of the same face is replaced; another face of the same name that lies there keeps its file, and the
-    new copy gets a number behind its name.
+    A copy that is there already is taken as it is. An older copy of the same face with other labels or another mask goes
+    to the trash folder of :func:`fetch_folder`; another face of the same name keeps its file, and the new copy gets a
+    number behind its name.
 
     Returns
     -------
@@ -67,24 +108,35 @@ def fetch_labelled(folder: Path) -> tuple[dict[Path, Path], Statistics]:
         if not metadata.polygons:
             return False
         with naming:
-            place = target / path.name
-            if place.exists() and not _shows_same_face(place, metadata):
-                place = free_name(place)
-            with replacing(place) as temporary:
-                shutil.copyfile(path, temporary)
-                shutil.copystat(path, temporary)
-        copies[path] = place
+            copies[path] = _copy_labelled(path, metadata, target)
         return True
 
     statistics = walk_faces(folder, work)
     return {path: copies[path] for path in sorted(copies, key=natural_key)}, statistics
 
 
+def _copy_labelled(path, metadata, target):
+    """Copy a face into the folder ``target`` unless it is there; returns its place."""
+    data = path.read_bytes()
+    place, number = target / path.name, 0
+    while place.exists() and place.read_bytes() != data:
+        if _shows_same_face(place, metadata):
+            set_aside([place])
+            break
+        number += 1
+        place = target / f"{path.stem}_{number}{path.suffix}"
+    if not place.exists():
+        with replacing(place) as temporary:
+            temporary.write_bytes(data)
+            shutil.copystat(path, temporary)
+    return place
+
+
 def delete_fetched(copies: dict[Path, Path]) -> int:
-    """Delete originals after a look whether each copy is complete; returns how many were deleted."""
+    """Delete originals after comparing each with its copy; returns how many were deleted."""
     for path, copy in copies.items():
         try:
-            if copy.stat().st_size != path.stat().st_size:
+            if copy.read_bytes() != path.read_bytes():
                 raise UserError(f"{path}: its copy {copy} differs; this and all following originals were kept.")
             remove_if_present(path)
         except OSError as error:

@@ -132,10 +132,10 @@ def test_main_takes_the_file_by_flag_and_by_environment(tmp_path):
     for environment, flags in ((None, ("--answers", file)), ({**os.environ, "DFL_ANSWERS": str(file)}, ())):
         full.parent.mkdir(exist_ok=True)
         full.write_bytes(b"x")
-        file.write_text("Delete these folders with everything in them?: n\nEnter FPS: 3\n")
+        file.write_text("Delete these frames, faces and models?: n\nEnter FPS: 3\n")
         refused = run(*clear, *flags, environment=environment)
         assert refused.returncode == 1 and full.is_file()
-        file.write_text("Delete these folders with everything in them?: y\nEnter FPS: 3\n")
+        file.write_text("Delete these frames, faces and models?: y\nEnter FPS: 3\n")
         done = run(*clear, *flags, environment=environment)
         assert done.returncode == 0 and not full.exists(), done.stderr
         assert "answers.yaml: not used in this step: 'Enter FPS'." in done.stdout

@@ -195,7 +195,7 @@ def has_mask(face):
 
 
 PLAN = (
-    Row("clear-workspace", ("--yes",), cleared, before=put_material),
+    Row("clear-workspace", ("--delete",), cleared, before=put_material),
     Row("cut-video", cut_file, lambda house, text: 3 <= probe(house.workspace / "data_src_cut.mp4").frame_count <= 5),
     Row("extract-video-src", ("--fps", 0, "--output-ext", "png"), lambda h, text: len(images(h.source)) == FRAMES),
     Row("extract-video-dst", ("--output-ext", "png"), lambda house, text: len(images(house.destination)) == FRAMES),
@@ -236,8 +236,8 @@ PLAN = (
     Row("xseg-generic-src", (), each_face("source", has_mask)),
     Row("xseg-edit-dst", (), each_face("destination", lambda face: face.polygons, 2), label_two_faces),
     Row("xseg-edit-src", (), each_face("source", lambda face: face.polygons, 2), label_two_faces),
-    Row("xseg-fetch-dst", ("--delete-original", "no"), lambda h, text: len(images(h.destination / "aligned_xseg")) == 2),
-    Row("xseg-fetch-src", ("--delete-original", "no"), lambda h, text: len(images(h.source / "aligned_xseg")) == 2),
+    Row("xseg-fetch-dst", ("--no-delete-originals",), lambda h, text: len(images(h.destination / "aligned_xseg")) == 2),
+    Row("xseg-fetch-src", ("--no-delete-originals",), lambda h, text: len(images(h.source / "aligned_xseg")) == 2),
     Row("xseg-remove-dst", ("--yes",), each_face("destination", has_mask, 0)),
     Row("xseg-remove-src", ("--yes",), each_face("source", has_mask, 0)),
     Row("train-xseg", ("--set", "face_type=wf", "--set", "batch_size=2", "--target-iter", 2), trained("XSeg", 2),

@@ -208,3 +208,42 @@ steps:
     monkeypatch.setattr(job_runner, "_call", finished)
     assert job_runner.run(options) == 0 and len(called) == 4
     assert job_runner.run(options) == 0 and len(called) == 4
+
+
+def leave_killed(job_file):
+    """Leave the record of a job that was killed in its first step."""
+    (job,) = load_jobs(job_file)
+    state = JobState.load(job.workspace)
+    state.begin(job, 0)
+
+
+def test_a_step_that_had_done_all_when_it_was_killed_is_done(tmp_path):
+    """Unpacking finds no pack any more; only after an interruption does that mean that it has come to its end."""
+    aligned = tmp_path / "workspace" / "data_src" / "aligned"
+    aligned.mkdir(parents=True)
+    (aligned / "1.jpg").write_bytes(b"picture")
+    job_file = tmp_path / "job.yaml"
+    job_file.write_text("steps:\n  - unpack-src\n")
+    for _ in range(2):
+        assert run_job(job_file).returncode == 3
+    (tmp_path / "workspace" / STATE_NAME).unlink()
+    leave_killed(job_file)
+    (aligned / "2.jpg").write_bytes(b"what it read has changed, because it writes there")
+    done = run_job(job_file)
+    assert done.returncode == 0 and "had done all its work when it was interrupted" in done.stdout
+    assert "up to date" in run_job(job_file).stdout
+
+
+def test_clearing_the_workspace_is_done_once(tmp_path):
+    """Going on with a job must not throw away what its earlier steps have made."""
+    frames = tmp_path / "workspace" / "data_src"
+    frames.mkdir(parents=True)
+    (frames / "old.png").write_bytes(b"old")
+    job_file = tmp_path / "job.yaml"
+    job_file.write_text("confirm-all: true\nsteps:\n  - clear-workspace\n  - command: [util]\n    reads: ['{S}']\n")
+    assert run_job(job_file).returncode == 0
+    assert not (frames / "old.png").exists()
+    assert (tmp_path / "workspace" / "cleared_1" / "data_src" / "old.png").read_bytes() == b"old"
+    (frames / "new.png").write_bytes(b"new")
+    assert "clear-workspace: up to date" in run_job(job_file).stdout
+    assert (frames / "new.png").exists()

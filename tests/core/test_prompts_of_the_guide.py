@@ -94,13 +94,13 @@ def test_folders_of_other_names_are_left_alone(tmp_path):
     assert [path.name for path in list_images(tmp_path / "data_src" / "aligned")] == ["1.jpg"]
     assert list_images(tmp_path / "data_src") == []
     (tmp_path / "data_src.mp4").write_bytes(b"x")
-    assert main.main(["workspace", "clear", "--workspace", str(tmp_path), "--yes"]) == 0
-    interact.configure(assume_yes=False)
+    assert main.main(["workspace", "clear", "--workspace", str(tmp_path), "--delete"]) == 0
     assert (tmp_path / "mine" / "4.jpg").exists() and (tmp_path / "data_src.mp4").exists()
+    assert (tmp_path / "data_src" / "aligned-copy" / "3.jpg").exists()
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_dir()}
     assert found == {
-        "mine", "data_src", "data_src/aligned", "data_src/aligned_debug", "data_dst", "data_dst/aligned",
-        "data_dst/aligned_debug", "model",
+        "mine", "data_src", "data_src/aligned", "data_src/aligned_debug", "data_src/aligned-copy", "data_dst",
+        "data_dst/aligned", "data_dst/aligned_debug", "model",
     }  # fmt: skip
 
 

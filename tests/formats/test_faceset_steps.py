@@ -122,11 +122,18 @@ def test_a_file_changed_after_packing_is_not_deleted(folder):
     assert all((folder / name).exists() for name in NAMES)
 
 
-def test_nothing_to_pack_keeps_the_old_pack(tmp_path):
-    (tmp_path / "faceset.pak").write_bytes(b"old")
+def test_a_damaged_pack_is_never_replaced(folder):
+    (folder / "faceset.pak").write_bytes(b"old")
+    before = contents(folder)
+    with pytest.raises(FormatError, match="faceset.pak: is cut off, or no packed faceset"):
+        packed_faceset.pack_faceset(folder)
+    assert contents(folder) == before
+
+
+def test_nothing_to_pack(tmp_path):
     with pytest.raises(NothingToDo):
         packed_faceset.pack_faceset(tmp_path)
-    assert contents(tmp_path) == {"faceset.pak": b"old"}
+    assert contents(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -259,6 +266,78 @@ def test_metadata_stays_when_a_picture_is_missing_or_broken(folder, capsys):
     )
 
 
+@pytest.mark.parametrize("kind", [".webp", ".bmp", ".jp2", ".tif", ".ppm", ".JPEG", ".WEBP", ".jpg.webp", ".jpg.bmp"])
+def test_metadata_is_restored_into_a_picture_that_an_editor_saved_in_another_format(folder, kind):
+    before = {name: aligned_face.read_header(folder / name) for name in NAMES}
+    save_faceset_metadata(folder)
+    picture = read_image(folder / NAMES[0])
+    (folder / NAMES[0]).unlink()
+    saved = folder / f"00001_0{kind}"
+    saved.write_bytes(encode_image(picture, f".{kind.split('.')[-1]}"))
+    output = main("util", "--input-dir", folder, "--restore-faceset-metadata")
+    assert "Restored: 4" in output and not (folder / "meta.dat").exists() and saved.exists()
+    assert {name: aligned_face.read_header(folder / name) for name in NAMES} == before
+    assert np.abs(read_image(folder / NAMES[0]).astype(int) - picture).mean() < 8
+
+
+@pytest.mark.parametrize("kind", [".webp", ".bmp", ".png"])
+def test_metadata_is_restored_into_another_format_under_the_old_name(folder, kind):
+    before = {name: aligned_face.read_header(folder / name) for name in NAMES}
+    save_faceset_metadata(folder)
+    (folder / NAMES[0]).write_bytes(encode_image(read_image(folder / NAMES[0]), kind))
+    assert restore_faceset_metadata(folder) == (4, [])
+    assert {name: aligned_face.read_header(folder / name) for name in NAMES} == before
+    assert (folder / NAMES[0]).read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_of_several_formats_the_newest_is_restored_and_one_beside_the_picture_is_named(folder):
+    save_faceset_metadata(folder)
+    white = np.full((96, 96, 3), 255, np.uint8)
+    (folder / NAMES[0]).unlink()
+    for number, (kind, image) in enumerate(((".bmp", white), (".png", white * 0), (".webp", white // 2))):
+        (folder / f"00001_0{kind}").write_bytes(encode_image(image, kind))
+        os.utime(folder / f"00001_0{kind}", (1000 + number % 2, 1000 + number % 2))
+    (folder / "00002_0.webp").write_bytes(encode_image(white, ".webp"))
+    output = main("util", "--input-dir", folder, "--restore-faceset-metadata")
+    assert read_image(folder / NAMES[0]).max() < 10
+    assert "00002_0.webp lies beside 00002_0.jpg and is not used" in output
+
+
+def test_a_format_that_cannot_be_read_is_named_with_what_to_do(folder):
+    save_faceset_metadata(folder)
+    (folder / NAMES[0]).unlink()
+    (folder / "00001_0.psd").write_bytes(b"8BPS\0\1" + bytes(90))
+    output = main("util", "--input-dir", folder, "--restore-faceset-metadata", expect=1)
+    assert "was saved as 00001_0.psd, which cannot be read. Save it as png or jpg" in output
+    assert (folder / "meta.dat").exists() and (folder / "00001_0.psd").exists()
+
+
+def test_metadata_does_not_go_into_pictures_that_were_renamed_since(folder):
+    save_faceset_metadata(folder)
+    one, two = folder / NAMES[0], folder / NAMES[1]
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second), two.write_bytes(first)
+    restored, left = restore_faceset_metadata(folder)
+    assert left == NAMES[:2] and (one.read_bytes(), two.read_bytes()) == (second, first)
+
+
+def test_saving_metadata_again_keeps_that_of_pictures_which_lost_theirs(folder, capsys):
+    before = {name: aligned_face.read_header(folder / name) for name in NAMES}
+    save_faceset_metadata(folder)
+    (folder / NAMES[0]).write_bytes(encode_image(read_image(folder / NAMES[0]), ".jpg"))
+    save_faceset_metadata(folder)
+    assert "Face data of 1 pictures" in capsys.readouterr().out
+    assert restore_faceset_metadata(folder) == (4, [])
+    assert {name: aligned_face.read_header(folder / name) for name in NAMES} == before
+
+
+def test_a_damaged_metadata_file_is_not_replaced(folder):
+    (folder / "meta.dat").write_bytes(b"damaged")
+    with pytest.raises(FormatError, match="meta.dat"):
+        save_faceset_metadata(folder)
+    assert (folder / "meta.dat").read_bytes() == b"damaged"
+
+
 def test_metadata_file_that_is_missing_or_escapes(folder):
     with pytest.raises(UserError, match="meta.dat: no such file"):
         restore_faceset_metadata(folder)
@@ -285,10 +364,10 @@ def test_names_follow_the_frames(folder):
         sources[path.read_bytes()] = number
     (folder / "b_0.jpg").write_bytes(encode_image(np.zeros((4, 4, 3), np.uint8), ".jpg"))
     assert recover_original_names(folder) == 4
-    found = {path.name: sources.get(path.read_bytes()) for path in folder.iterdir()}
+    found = {path.name: sources.get(path.read_bytes()) for path in folder.glob("*.jpg")}
     assert found == {"b_0.jpg": None, "b_1.jpg": 0, "a_0.jpg": 1, "b_2.jpg": 2, "имя кадра_0.jpg": 3}
     assert recover_original_names(folder) == 4
-    assert {path.name: sources.get(path.read_bytes()) for path in folder.iterdir()} == found
+    assert {path.name: sources.get(path.read_bytes()) for path in folder.glob("*.jpg")} == found
 
 
 def test_names_that_swap_or_cannot_be_used(tmp_path):
@@ -305,7 +384,11 @@ def test_names_that_swap_or_cannot_be_used(tmp_path):
     (tmp_path / "c.jpg").write_text("3")
     with pytest.raises(UserError, match="nothing was renamed"):
         apply_renamings([Renaming(tmp_path / "a.jpg", "d.jpg"), Renaming(tmp_path / "b.jpg", "c.jpg")])
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.jpg": "2", "b.jpg": "1", "c.jpg": "3"}
+    assert {path.name: path.read_text() for path in tmp_path.glob("*.jpg")} == {
+        "a.jpg": "2",
+        "b.jpg": "1",
+        "c.jpg": "3",
+    }
 
 
 # --- masks
@@ -470,9 +553,10 @@ def test_pack_and_unpack_from_the_command_line(folder):
     before = contents(folder)
     output = main("util", "--input-dir", folder, "--pack-faceset")
     assert "Delete original files?" in output and sorted(contents(folder)) == [*NAMES, "faceset.pak"], "nobody said yes"
-    output = main("util", "--input-dir", folder, "--pack-faceset", expect=1)
-    assert "exists already" in output
-    main("util", "--input-dir", folder, "--pack-faceset", "--overwrite", answers="y\n")
+    pack = (folder / "faceset.pak").read_bytes()
+    output = main("util", "--input-dir", folder, "--pack-faceset")
+    assert "holds all 4 face pictures of the folder already" in output and (folder / "faceset.pak").read_bytes() == pack
+    main("util", "--input-dir", folder, "--pack-faceset", answers="y\n")
     assert sorted(contents(folder)) == ["faceset.pak"]
     for action in ("--save-faceset-metadata", "--export-faceset-mask", "--add-landmarks-debug-images"):
         assert "Unpack it first" in main("util", "--input-dir", folder, action, expect=1)

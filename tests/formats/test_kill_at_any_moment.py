@@ -168,9 +168,10 @@ def test_recovering_names(tmp_path):
             (folder / name).write_bytes(data)
 
     def check(folder, finished):
-        assert sorted(path.read_bytes() for path in folder.iterdir()) == sorted(FACES.values())
-        if finished:
-            assert {path.name: path.read_bytes() for path in folder.iterdir()} == FACES
+        assert sorted(path.read_bytes() for path in folder.glob("*.jpg")) == sorted(FACES.values())
+        if not finished:
+            recover_original_names(folder)
+        assert {path.name: path.read_bytes() for path in folder.glob("*.jpg")} == FACES
 
     at_every_moment(prepare, recover_original_names, check, tmp_path)
 

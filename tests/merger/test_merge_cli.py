@@ -116,6 +116,10 @@ def test_pictures_of_others_are_not_replaced_without_a_yes(workspace):
     before = mine.read_bytes()
     code, output = workspace.merge("--workers", "1")
     assert code == 1 and "--overwrite" in output and mine.read_bytes() == before
+    assert workspace.merge("--workers", "1", "--yes")[0] == 0
+    trash = workspace.merged.with_name(f"{workspace.merged.name}_trash")
+    assert mine.read_bytes() != before and (trash / mine.name).read_bytes() == before, "--yes throws nothing away"
+    mine.write_bytes(before)
     assert workspace.merge("--workers", "1", "--overwrite")[0] == 0
     assert mine.read_bytes() != before
 

@@ -21,7 +21,9 @@ def _folder(tmp_path, names):
 
 
 def _content(folder):
-    return {path.name: path.read_text() for path in folder.iterdir()} if folder.exists() else {}
+    """Names and texts without the hidden record of the first names."""
+    files = folder.iterdir() if folder.exists() else ()
+    return {path.name: path.read_text() for path in files if not path.name.startswith(".")}
 
 
 def test_numbers_and_trash(tmp_path):

@@ -94,7 +94,9 @@ def copy_of(faceset, tmp_path):
 
 
 def _bytes(folder):
-    return sorted(path.read_bytes() for path in folder.iterdir()) if folder.exists() else []
+    """Of all files but the hidden record of the first names."""
+    files = folder.iterdir() if folder.exists() else ()
+    return sorted(path.read_bytes() for path in files if not path.name.startswith("."))
 
 
 THROW_OUT_FOREIGN = ("blur", "motion-blur", "face-yaw", "face-pitch", "face-source-rect-size", "origname")
@@ -170,7 +172,7 @@ def test_errors_name_the_cure(tmp_path):
     (folder / "faceset.pak").unlink()
     cv2.imwrite(str(folder / "a.png"), np.zeros((64, 64, 3), np.uint8))
     cv2.imwrite(str(folder / "b.png"), np.zeros((64, 80, 3), np.uint8))
-    result = _run("sort", "--input-dir", folder, "--by", "absdiff", "--similar", check=False)
+    result = _run("sort", "--input-dir", folder, "--by", "absdiff", "--similar", "--yes", check=False)
     assert result.returncode == 1 and "b.png" in result.stderr and "resize" in result.stderr
     assert _images(folder) == ["a.png", "b.png"]
     result = _run("sort", "--input-dir", folder, "--by", "final", "--target-count", "0", check=False)
@@ -193,7 +195,7 @@ def test_interrupted_in_the_middle_of_renaming_and_finished_by_the_next_run(copy
         time.sleep(0.01)
     process.send_signal(kill)
     assert process.wait(30) == (-9 if kill == signal.SIGKILL else 130)
-    assert _bytes(copy_of) != before
+    assert any(name.startswith("renaming") for name in os.listdir(copy_of))
     result = _run(*arguments)
     assert "interrupted" in result.stdout
     assert _bytes(copy_of) == before

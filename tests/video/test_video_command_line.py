@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import video_clips as clips
 
+from core.frame_record import RECORD_NAME
 from core.imageio import read_bgr, read_image, write_image
 from core.paths import list_images
 from core.video import probe, read_frames
@@ -68,8 +69,9 @@ def test_the_workflow_in_a_folder_with_an_odd_name(tmp_path, clip):
     assert done.returncode == 0 and "Denoise factor?" not in done.stdout
     assert len(list_images(frames)) == 20
     assert files_of(work) == sorted(
-        ["-result.mp4", "-result_cut.mp4", "Data_dst.mp4", *(f"data_dst/merged/{n:05d}.png" for n in range(1, 21))]
-    )
+        ["-result.mp4", "-result_cut.mp4", "Data_dst.mp4", f"data_dst/merged/{RECORD_NAME}",
+         *(f"data_dst/merged/{n:05d}.png" for n in range(1, 21))]
+    )  # fmt: skip
 
 
 @pytest.mark.skipif(os.name == "nt", reason="niceness is a POSIX notion")
@@ -115,9 +117,56 @@ def test_a_second_extraction_replaces_frames_and_nothing_else(tmp_path, clip):
     assert "Replacing 30 frames of an earlier extraction." in done.stdout
     assert "4 other images" in done.stderr
     names = set(files_of(folder))
-    assert names == {"holiday.png", "123.png", "00007.jpg", "00001_0.png", "notes.txt"} | {
+    assert names == {"holiday.png", "123.png", "00007.jpg", "00001_0.png", "notes.txt", RECORD_NAME} | {
         f"{n:05d}.png" for n in range(1, 21)
     }
+
+
+def test_frames_that_exist_nowhere_else_are_set_aside_and_others_made_again(tmp_path, clip):
+    video = tmp_path / "clip.mp4"
+    shutil.copy(clip, video)
+    folder = write_frames(tmp_path / "frames", 30)
+    trash = tmp_path / "frames_trash"
+    mine = {file.name: file.read_bytes() for file in list_images(folder)}
+    extract = ["videoed", "extract-video", "--input-file", video, "--output-dir", folder, "--output-ext", "png"]
+    assert clips.call_main(*extract, "--fps", 0, "--yes").returncode == 0
+    assert {file.name: file.read_bytes() for file in trash.iterdir()} == mine, "no record tells where they came from"
+    done = clips.call_main(*extract, "--fps", 5, "--yes")
+    assert done.returncode == 0 and len(list(trash.iterdir())) == 30, "as the video gives them"
+    assert len(list_images(folder)) in (4, 5)
+    (folder / "00002.png").write_bytes(mine["00002.png"])
+    assert clips.call_main(*extract, "--fps", 0).returncode == 0
+    assert (trash / "00002_1.png").read_bytes() == mine["00002.png"], "retouched since"
+    other = tmp_path / "other.mp4"
+    video.rename(other)
+    count = len(list(trash.iterdir()))
+    extract[3] = other
+    assert clips.call_main(*extract, "--fps", 5).returncode == 0
+    assert len(list(trash.iterdir())) == count + 20, "the video of the record is gone"
+
+
+@pytest.mark.parametrize("provenance", [True, False])
+def test_a_video_of_others_is_not_replaced(tmp_path, clip, provenance):
+    folder, output = write_frames(tmp_path / "frames", 3), tmp_path / "holiday.mp4"
+    shutil.copy(clip, output)
+    mine = output.read_bytes()
+    encode = [
+        "videoed",
+        "video-from-sequence",
+        "--input-dir",
+        folder,
+        "--output-file",
+        output,
+        "--fps",
+        25,
+        "--bitrate",
+        1,
+    ]
+    for _ in range(2):
+        assert clips.call_main(*encode, "--yes", *([] if provenance else ["--no-provenance"])).returncode == 0
+    assert (tmp_path / "holiday_old.mp4").read_bytes() == mine and len(list(read_frames(output))) == 3
+    kept = [file.name for file in tmp_path.glob("holiday_old*.mp4")]
+    assert len(kept) == (1 if provenance else 2), "a result with marks is made again"
 
 
 def cut_short(clip, folder, suffix):
@@ -272,6 +321,7 @@ def test_no_end_time_means_to_the_end_and_an_existing_cut_is_kept(tmp_path, clip
     assert done.returncode == 1 and "exists already" in done.stderr and cut.read_bytes() == before
     done = clips.call_main("videoed", "cut-video", "--input-file", video, "--to-time", "00:00:00.000", "--yes")
     assert done.returncode == 0 and len(list(read_frames(cut))) == 20
+    assert (tmp_path / "v_cut_old.mp4").read_bytes() == before, "--yes throws nothing away"
 
 
 def test_cutting_takes_the_chosen_audio_track(tmp_path, clip):

@@ -1,6 +1,7 @@
 """Removing masks and labels and fetching labelled faces, through the command line."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from labelled_faces import CUT, TRIANGLE, make_faceset, run_main, write_face
 
 from core.errors import NothingToDo, UserError
 from core.imageio import read_bgr
-from samplelib.aligned_face import read_metadata
+from samplelib.aligned_face import read_metadata, write_metadata
 from xseglib import tools
 
 
@@ -60,21 +61,73 @@ def test_fetch_copies_and_deletes_when_told(faces):
     labelled = {path.name: path.read_bytes() for path in faces.iterdir() if read_metadata(path).polygons}
     result = run_main("xseg", "fetch", "--input-dir", faces, stdin="n\n")
     assert "Copying faces containing XSeg polygons to aligned_xseg/ folder." in result.stdout
-    assert "Files copied: 3" in result.stdout and "[y] Delete original files? ( y/n ) : " in result.stdout
+    assert "Files copied: 3" in result.stdout and "[n] Delete original files? ( y/n ) : " in result.stdout
     target = faces.parent / "aligned_xseg"
     assert {path.name: path.read_bytes() for path in target.iterdir()} == labelled
     assert len(list(faces.iterdir())) == 6
 
     result = run_main("xseg", "fetch", "--input-dir", faces)
+    assert "Nobody to ask" in result.stdout and "--delete-originals" in result.stdout and result.returncode == 0
+    assert len(list(faces.iterdir())) == 6, "without a terminal nothing is deleted"
+
+    result = run_main("xseg", "fetch", "--input-dir", faces, stdin="y\n")
     assert "Files deleted: 3" in result.stdout and result.returncode == 0
     assert {path.name: path.read_bytes() for path in target.iterdir()} == labelled
     assert sorted(path.name for path in faces.iterdir()) == ["00001.jpg", "00003.jpg", "00005.jpg"]
 
 
-def test_fetch_flag_keeps_the_originals(faces):
-    result = run_main("xseg", "fetch", "--input-dir", faces, "--delete-original", "no")
-    assert result.returncode == 0 and "Delete original files?" not in result.stdout
+@pytest.mark.parametrize(
+    ("flags", "left"),
+    [
+        (["--no-delete-originals"], 6),
+        (["--delete-original", "no"], 6),
+        (["--delete-originals"], 3),
+        (["--delete-original", "yes"], 3),
+        (["--yes"], 3),
+    ],
+)
+def test_fetch_flags(faces, flags, left):
+    """The second spelling is that of the first releases. What ``--yes`` deletes is in the copies, compared byte by byte."""
+    result = run_main("xseg", "fetch", "--input-dir", faces, *flags)
+    assert result.returncode == 0, result.stderr
+    assert len(list(faces.iterdir())) == left and len(list(faces.with_name("aligned_xseg").iterdir())) == 3
+
+
+def test_fetching_again_keeps_labels_that_were_drawn_in_the_copy(faces):
+    run_main("xseg", "fetch", "--input-dir", faces, "--no-delete-originals")
+    copy = faces.with_name("aligned_xseg") / "00000.jpg"
+    write_metadata(copy, read_metadata(copy).replace(polygons=(CUT,)))
+    labelled = copy.read_bytes()
+    result = run_main("xseg", "fetch", "--input-dir", faces, "--delete-originals")
+    assert result.returncode == 0 and len(list(copy.parent.iterdir())) == 3
+    assert read_metadata(copy).polygons == (TRIANGLE, CUT)
+    assert (faces.with_name("aligned_xseg_trash") / "00000.jpg").read_bytes() == labelled
+
+
+def test_an_original_that_changed_after_it_was_copied_is_kept(faces):
+    copies, _ = tools.fetch_labelled(faces)
+    changed = next(iter(copies))
+    data = bytearray(changed.read_bytes())
+    data[-3] ^= 1
+    changed.write_bytes(data)
+    with pytest.raises(UserError, match="differs"):
+        tools.delete_fetched(copies)
     assert len(list(faces.iterdir())) == 6
+
+
+@pytest.mark.parametrize(("tool", "count"), [("remove", 2), ("remove_labels", 3)])
+def test_what_is_removed_can_be_put_back(faces, tool, count):
+    before = {path.name: read_metadata(path) for path in faces.iterdir()}
+    for _ in range(2):
+        result = run_main("xseg", tool, "--input-dir", faces, "--yes")
+        assert result.returncode == 0, result.stderr
+    kept = list(faces.with_name("aligned_trash").rglob("meta.dat"))
+    assert len(kept) == 1
+    assert {path.name: read_metadata(path) for path in faces.iterdir()} != before
+    shutil.copy(kept[0], faces)
+    result = run_main("util", "--input-dir", faces, "--restore-faceset-metadata")
+    assert f"Restored: {count}" in result.stdout and result.returncode == 0
+    assert {path.name: read_metadata(path) for path in faces.glob("*.jpg")} == before
 
 
 def test_fetch_never_replaces_another_face(tmp_path):
