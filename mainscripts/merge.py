@@ -75,6 +75,9 @@ def add_parser(subparsers):
     )
     parser.add_argument("--morph-factor", type=float, metavar="X", help="AMP: 0…1 (asked)")
     parser.add_argument("--overwrite", action="store_true", help="merge all frames anew, over existing ones")
+    parser.add_argument(
+        "--force", action="store_true", help="merge even when the faces seem to be cut out of other frames than these"
+    )
     parser.add_argument("--subpixel-motion", action="store_true", help="measure motion for the blur below a pixel")
     parser.add_argument(
         "--smooth-landmarks",
@@ -115,6 +118,7 @@ def run(options):
         interact.info("No frames to merge in input_dir.")
         return 3
     merge_steps.report_consents(options)
+    frames = merge_steps.collect_frames(options, paths)
     model = merge_steps.open_model(options)
     base = _model_config(model).replace(masked_statistics=options.masked_statistics)
     if base.is_morphable:
@@ -122,14 +126,12 @@ def run(options):
     if _wants_window(options):
         settings = Settings(base.replace(**values), tracks)
         workers = _workers(options)
-        frames = merge_steps.collect_frames(options, paths)
         return merge_steps.run_interactive(options, frames, settings, model, workers)
     from merger.questions import ask_settings
 
     given = {**{name: track.values[0] for name, track in tracks.items()}, **values}
     settings = Settings(ask_settings(base, given), tracks)
     workers = _workers(options)
-    frames = merge_steps.collect_frames(options, paths)
     return merge_steps.run_all(options, frames, settings, model, workers)
 
 

@@ -51,12 +51,15 @@ def faceset_folders(options):
 
 
 def collect_frames(options, paths):
-    """Frames with their faces, smoothed if wanted, and their motion."""
+    """Frames with their faces, smoothed if wanted, and their motion; refused when the faces come from other frames."""
+    from mainscripts.merge_sources import check_sources
     from merger.frames import match_faces, with_motion
     from merger.smoothing import smooth_landmarks
     from samplelib.faceset import load_faceset
 
-    frames, single = match_faces(paths, load_faceset(options.aligned_dir, allow_empty=True))
+    samples = load_faceset(options.aligned_dir, allow_empty=True)
+    frames, single = match_faces(paths, samples)
+    check_sources(options, frames, samples)
     if options.smooth_landmarks:
         frames = smooth_landmarks(frames, options.smooth_landmarks)
     return with_motion(frames, options.subpixel_motion) if single else frames
