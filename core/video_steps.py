@@ -133,13 +133,14 @@ def encode_images(
     include_audio: bool = False,
     metadata: dict[str, str] | None = None,
     caption: str | None = None,
+    images: list[Path] | None = None,
 ) -> int:
-    """Make a video of the images of a folder in natural order, and return their number.
+    """Make a video of the images of a folder in natural order, or of ``images``, and return their number.
 
     With a reference its frame rate, colour tags, pixel shape and, on request, its sound are taken over. When its frame
     rate varies and there are as many images as it has frames, each image gets the time of its frame.
     """
-    images = list_images(folder, required=True)
+    images = images or list_images(folder, required=True)
     times, colour, aspect, sound = None, ColourTags(), Fraction(1), None
     if reference is not None:
         colour, aspect = reference.info.colour, reference.info.display_pixel_aspect

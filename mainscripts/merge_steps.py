@@ -89,6 +89,7 @@ def run_interactive(options, frames, settings, model, workers):
     from merger.window import MergerWindow
 
     output = _folder_output(options, model)
+    _record_frames(options, frames)
     path = session_path(options.model_dir, model.name, options.model)
     start = settings.at(0)
     states, position = _states(options, frames, settings, model, output, path)
@@ -230,6 +231,7 @@ def _merge_to_folder(options, frames, configs, networks, model, workers):
     from merger.pipeline import merge_frames
 
     output = _folder_output(options, model)
+    _record_frames(options, frames)
     pending = {
         frame.index
         for frame, config in zip(frames, configs, strict=True)
@@ -301,6 +303,14 @@ def _export(options, frames, configs):
 
     write_settings(options.export_settings, configs, [frame.path.name for frame in frames])
     interact.info(f"Settings are written to {options.export_settings}")
+
+
+def _record_frames(options, frames):
+    """Leave a list of all frames beside the results, so that a video of only some of them is noticed."""
+    from core.video_sequence import record_frames
+
+    for folder in (options.output_dir, options.output_mask_dir):
+        record_frames(folder, [frame.stem for frame in frames])
 
 
 def _record(options, model):

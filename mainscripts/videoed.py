@@ -65,6 +65,15 @@ def _add_encode(commands):
     )
     parser.add_argument("--reference-file", type=absolute_path, help="video that gives frame rate, colours and sound")
     parser.add_argument("--ext", default="png", help="has no effect: all images of the folder are used")
+    missing = parser.add_mutually_exclusive_group()
+    missing.add_argument(
+        "--hold-missing", action="store_const", const="hold", dest="missing",
+        help="repeat the picture before a missing one, so that sound and pictures stay together",
+    )  # fmt: skip
+    missing.add_argument(
+        "--ignore-missing", action="store_const", const="ignore", dest="missing",
+        help="make a video of just the pictures that are there, shorter than its sound",
+    )  # fmt: skip
     parser.add_argument("--fps", type=int, help="frames per second without a reference (asked)")
     parser.add_argument("--bitrate", type=int, help="megabits per second (asked unless lossless)")
     parser.add_argument("--include-audio", action="store_true", help="take the sound of the reference")
@@ -236,6 +245,7 @@ def encode(options):
         if output.exists() and output.samefile(path):
             raise UsageError(f"{output}: is the reference itself. Give another --output-file.")
         reference = read_reference(path)
+    images = _pictures_of_video(options, reference)
     fps = options.fps
     if reference is None and fps is None:
         fps = interact.ask_int("Enter FPS", 25, low=1)
@@ -248,9 +258,59 @@ def encode(options):
     with _marking(options, reference) as (target, metadata):
         count = encode_images(
             options.input_dir, target, fps or 25, settings, reference, options.include_audio, metadata,
-            f"Writing {output.name}",
+            f"Writing {output.name}", images,
         )  # fmt: skip
     interact.info(f"{count} frames written to {output}")
+
+
+def _pictures_of_video(options, reference):
+    """The pictures in order, one a frame; missing ones are refused, held or left out, as the flags say."""
+    from core import video_sequence
+
+    folder = options.input_dir
+    sequence = video_sequence.look_at(folder, len(reference.times) if reference is not None else None)
+    choice = options.missing or video_sequence.choice_for_masks(folder)
+    _check_odd_pictures(folder, sequence, choice if reference is not None else "ignore")
+    if sequence.is_complete:
+        video_sequence.record_choice(folder, options.missing)
+        return sequence.images
+    lacking = _lacking(sequence)
+    if choice == "hold" and sequence.missing:
+        interact.warning(f"{folder}: {lacking}; the picture before each is repeated.")
+    elif choice == "ignore":
+        interact.warning(f"{folder}: {lacking}; the video gets shorter, so sound and pictures will not fit.")
+    else:
+        hold = "--hold-missing repeats the picture before, " if sequence.missing else ""
+        raise UserError(
+            f"{folder}: {lacking}, so the video would be shorter than its sound. Merge the rest first (the same command "
+            f"goes on); {hold}--ignore-missing takes only what is there."
+        )
+    video_sequence.record_choice(folder, options.missing)
+    return sequence.held() if choice == "hold" else sequence.images
+
+
+def _lacking(sequence):
+    from core.video_sequence import ranges_text
+
+    if not sequence.missing:
+        return (
+            f"{sequence.unknown} of {len(sequence.images) + sequence.unknown} pictures are missing; "
+            "their names do not tell which"
+        )
+    verb = "picture is" if len(sequence.missing) == 1 else "pictures are"
+    named = ranges_text(sequence.missing, sequence.wanted)
+    return f"{len(sequence.missing)} of {len(sequence.wanted)} {verb} missing ({named})"
+
+
+def _check_odd_pictures(folder, sequence, choice):
+    if sequence.doubled and choice != "ignore":
+        raise UserError(
+            f"{folder}: {len(sequence.doubled)} frames have two pictures each ({sequence.doubled[0]}, of different kinds), so "
+            "the video would be longer than its sound. Remove one of each; --ignore-missing shows both."
+        )
+    if sequence.surplus:
+        first, last = sequence.surplus[0].name, sequence.surplus[-1].name
+        interact.warning(f"{len(sequence.surplus)} pictures belong to none of the frames ({first} … {last}).")
 
 
 @contextmanager
