@@ -245,6 +245,8 @@ def encode(options):
         if output.exists() and output.samefile(path):
             raise UsageError(f"{output}: is the reference itself. Give another --output-file.")
         reference = read_reference(path)
+    if options.c2pa_cert or options.c2pa_key:
+        _certificate(options)
     images = _pictures_of_video(options, reference)
     fps = options.fps
     if reference is None and fps is None:
