@@ -111,8 +111,10 @@ class JobState:
         return done
 
     def note_command(self, job: Job, index: int):
-        """Note that the next command of the step begun has finished."""
-        self.begun[_label(job, index)]["done"] += 1
+        """Note that the next command of the step begun has finished, and how what it reads (and may write) looks now."""
+        entry = self.begun[_label(job, index)]
+        entry["done"] += 1
+        entry["reads"] = {pattern: self.fingerprint(pattern) for pattern in job.steps[index].reads}
         self.save()
 
     def record(self, job: Job, index: int):

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core import ffmpeg, interact
+from core import ffmpeg, interact, picture_swap
 from core.errors import FormatError, UsageError, UserError
+from core.image_headers import image_size
 from core.imageio import read_image, to_bgr8
 from core.parallel import ordered_map
 from core.paths import list_images, replacing
@@ -22,6 +23,7 @@ from core.video_probe import ColourTags, VideoInfo, constant_rate, frame_times, 
 
 _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = ".unfinished."
+_DENOISED = "denoised"
 _SEEK_MARGIN = 20.0
 
 
@@ -252,15 +254,17 @@ def cut_video(
 def denoise_images(folder: Path, factor: int) -> int:
     """Denoise the images of a folder in place as one film (hqdn3d, in space and time); returns their number.
 
-    All images must be of one kind and size. They are replaced only when all new ones are there.
+    All images must be of one kind and size. They are replaced only when all new ones are there. When an earlier run was
+    killed while it replaced them, this one only finishes that.
     """
     import ffmpeg as graph
 
+    earlier = _finish_denoising(folder, factor)
+    if earlier:
+        return earlier
     images = list_images(folder, required=True)
-    suffixes = sorted({image.suffix for image in images})
-    if len(suffixes) > 1:
-        raise UsageError(f"{folder}: all images must be of one kind, here are {', '.join(suffixes)}. Convert some.")
-    suffix = suffixes[0]
+    suffix = _common_suffix(folder, images)
+    size = _common_size(folder, images)
     with _staging(folder) as staging:
         (staging / "in").mkdir()
         (staging / "out").mkdir()
@@ -271,14 +275,56 @@ def denoise_images(folder: Path, factor: int) -> int:
         arguments = graph.output(picture, f"out/%06d{suffix}", f="image2", **options).get_args()
         complaints = ffmpeg.run(arguments, len(images), "Denoising", staging)
         results = list_images(staging / "out")
-        if len(results) != len(images):
+        if len(results) != len(images) or any(image_size(result) != size for result in results):
             raise UserError(
                 f"{folder}: {len(results)} of {len(images)} images came back{_because(complaints)}. "
-                "They may differ in size or be damaged; nothing was changed."
+                "They may be damaged; nothing was changed."
             )
-        for result, image in zip(results, images):
-            os.replace(result, image)
+        picture_swap.commit(dict(zip(images, results)), folder, _DENOISED, {"factor": factor})
+    picture_swap.finish(folder, _DENOISED)
     return len(images)
+
+
+def _finish_denoising(folder, factor):
+    """Put the results of a killed run in place; their number, or 0 when there is nothing of that kind."""
+    _remove_dead_staging(folder)
+    earlier = picture_swap.finish(folder, _DENOISED)
+    if earlier is None:
+        return 0
+    count, left, note = earlier
+    if left:
+        interact.warning(f"{len(left)} images were changed since a denoising that was interrupted ({left[0]} …).")
+    if len(left) == count:
+        return 0
+    interact.info(f"An earlier denoising (factor {note.get('factor')}) was interrupted; its results are in place now.")
+    if note.get("factor") != factor:
+        interact.warning(
+            f"They were made with factor {note.get('factor')}, not {factor}. Run again to denoise them further."
+        )
+    return count - len(left)
+
+
+def _common_suffix(folder, images):
+    suffixes = sorted({image.suffix for image in images})
+    if len(suffixes) > 1:
+        raise UsageError(f"{folder}: all images must be of one kind, here are {', '.join(suffixes)}. Convert some.")
+    return suffixes[0]
+
+
+def _common_size(folder, images):
+    """(width, height) that all images have, going by their headers."""
+    by_size = {}
+    for outcome in ordered_map(image_size, images):
+        if outcome.error is not None:
+            raise outcome.error
+        by_size.setdefault(outcome.value, []).append(outcome.item.name)
+    if len(by_size) == 1:
+        return next(iter(by_size))
+    parts = [f"{width}x{height}: {len(names)} ({names[0]})" for (width, height), names in by_size.items()]
+    raise UsageError(
+        f"{folder}: all images must have one size, here are {'; '.join(parts[:5])}{' …' if parts[5:] else ''}. "
+        "Nothing was changed; move those of other sizes away."
+    )
 
 
 def _link(source, target):
@@ -294,9 +340,7 @@ def _staging(folder):
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(f"{_STAGING}*"):
-            if not _alive(old.name.split(".")[2]):
-                shutil.rmtree(old, ignore_errors=True)
+        _remove_dead_staging(folder)
         staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}.", dir=folder))
     except OSError as error:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error}).") from None
@@ -304,6 +348,12 @@ def _staging(folder):
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _remove_dead_staging(folder):
+    for old in Path(folder).glob(f"{_STAGING}*"):
+        if not _alive(old.name.split(".")[2]):
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _alive(process_number):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from core import events, interact
-from core.errors import UsageError
+from core.errors import UsageError, UserError
 from core.paths import absolute_path, remove_torn
 from core.process import stop_signals
 
@@ -26,17 +26,22 @@ def add_parser(subparsers):
 def run(options):
     """Run all jobs in order; the first step that fails ends the run with its exit code."""
     from core.jobs import JobState, load_jobs
+    from mainscripts.job_inputs import JobInputs
 
     jobs = load_jobs(options.job_file)
-    for job in jobs:
-        for step in job.steps:
-            for command in step.commands:
-                _check_command(options.job_file, step, command)
+    parsed = {
+        id(step): [_check_command(options.job_file, step, command) for command in step.commands]
+        for job in jobs
+        for step in job.steps
+    }
+    inputs, missing = JobInputs(), 0
     for job in jobs:
         state = JobState.load(job.workspace)
         rerun = set()
         for index, step in enumerate(job.steps):
             where = f"{job.name}: step {index + 1} of {len(job.steps)}, {step.name}"
+            if options.dry_run:
+                missing += _tell_missing(where, inputs.missing(step.commands, parsed[id(step)], step.writes))
             if state.is_up_to_date(job, index, rerun):
                 interact.info(f"{where}: up to date.")
                 events.emit("job_step", job=job.name, step=step.name, state="up to date")
@@ -61,11 +66,21 @@ def run(options):
             events.emit("job_step", job=job.name, step=step.name, state="done")
         if options.dry_run:
             _tell_free_disk(job.workspace)
+    if missing:
+        raise UserError(
+            f"{options.job_file}: {missing} {'thing is' if missing == 1 else 'things are'} missing, see above."
+        )
     return 0
 
 
+def _tell_missing(where, lines):
+    for line in lines:
+        interact.error(f"{where}: {line}")
+    return len(lines)
+
+
 def _check_command(job_file, step, command):
-    """Find a mistyped flag before hours of work, not after."""
+    """Find a mistyped flag before hours of work, not after; the parsed arguments."""
     import contextlib
     import io
 
@@ -74,7 +89,7 @@ def _check_command(job_file, step, command):
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(complaint):
-            build_parser().parse_args(command)
+            return build_parser().parse_args(command)
     except SystemExit:
         problem = complaint.getvalue().strip().splitlines()[-1:] or ["unknown problem"]
         raise UsageError(f"{job_file}: step {step.name}: {problem[0]}") from None
@@ -131,7 +146,6 @@ def _reaches_children(number):
 
 def _forecast(step):
     """Frames that a step will work on, and the disk that it will take, as far as that can be known now."""
-    from core.errors import UserError
     from core.paths import IMAGE_EXTENSIONS, resolve_input_file
 
     for pattern in step.reads:
@@ -146,8 +160,9 @@ def _forecast(step):
             video = probe(resolve_input_file(pattern))
         except UserError as error:
             return f" {error}"
-        gigabytes = (video.frame_count or 0) * video.width * video.height * 3 * 0.55 / 1e9
-        return f" About {video.frame_count or 'an unknown number of'} frames; as PNG about {gigabytes:.1f} GB."
+        frames = video.expected_frames
+        gigabytes = (frames or 0) * video.width * video.height * 3 * 0.55 / 1e9
+        return f" About {frames or 'an unknown number of'} frames; as PNG about {gigabytes:.1f} GB."
     return ""
 
 
