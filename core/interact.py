@@ -63,7 +63,7 @@ def error(text):
     _print(f"/!\\ {text}", sys.stderr)
 
 
-def ask_int(label, default, low=None, high=None, range_text=None, help_text=None, allowed=None):
+def ask_int(label, default, low=None, high=None, range_text=None, help_text=None, allowed=None, again=True):
     """Ask for a whole number.
 
     Parameters
@@ -80,6 +80,8 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
         Printed for the answer ``?``.
     allowed : collection of int, optional
         Other numbers are refused.
+    again : bool
+        Whether a refused answer is asked again at a terminal. Otherwise the default is taken, and said, as without one.
     """
     shown = range_text
     if shown is None and low is not None and high is not None:
@@ -97,7 +99,7 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
         return value
 
     expected = "a whole number" if allowed is None else "one of " + ", ".join(str(value) for value in allowed)
-    return _settle(label, prompt, default, parse, expected, help_text)
+    return _settle(label, prompt, default, parse, expected, help_text, again=again)
 
 
 def ask_number(label, default, low=None, high=None, range_text=None, help_text=None):
@@ -275,14 +277,14 @@ def _prompt(default, label, parts, help_text):
     return f"{text} : " if label or parts else f"{text}: "
 
 
-def _settle(label, prompt, default, parse, expected, help_text, echo=True):
+def _settle(label, prompt, default, parse, expected, help_text, echo=True, again=True):
     given = _from_file(label)
     if given is not None:
         return _use_answer(prompt, default, parse, expected, given if echo else as_bool_answer(given))
-    return _ask(prompt, default, parse, expected, help_text, echo)
+    return _ask(prompt, default, parse, expected, help_text, echo, again)
 
 
-def _ask(prompt, default, parse, expected, help_text, echo=True):
+def _ask(prompt, default, parse, expected, help_text, echo=True, again=True):
     while True:
         print(prompt, end="", flush=True)
         line = None if _state["assume_yes"] else _read_line(None if has_terminal() else _PIPE_PATIENCE_SECONDS)
@@ -298,7 +300,7 @@ def _ask(prompt, default, parse, expected, help_text, echo=True):
         try:
             value = parse(text)
         except (ValueError, KeyError, OverflowError):
-            if has_terminal():
+            if has_terminal() and again:
                 print(f"{text!r} is not {expected}.")
                 continue
             print(f"\n{text!r} is not {expected}; taking {_echo(default)!r}.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.paths import atomic_write, list_images
 
-LIST_NAME = ".dfl_merge_frames.json"
+LIST_NAME = "merge_frames.json"
 MASK_ENDING = "_mask"
 
 _NUMBERED = re.compile(r"(.*?)(\d+)", re.DOTALL)

@@ -90,6 +90,8 @@ def _check_command(job_file, step, command):
     try:
         with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(complaint):
             return build_parser().parse_args(command)
+    except UserError as error:
+        raise UsageError(f"{job_file}: step {step.name}: {error}") from None
     except SystemExit:
         problem = complaint.getvalue().strip().splitlines()[-1:] or ["unknown problem"]
         raise UsageError(f"{job_file}: step {step.name}: {problem[0]}") from None

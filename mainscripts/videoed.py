@@ -5,8 +5,11 @@ from contextlib import contextmanager
 
 from core import interact
 from core.errors import UsageError, UserError
+from core.number_flags import add_whole_number
 from core.paths import absolute_path, resolve_input_file
 
+FACTOR_RANGE = (1, 20)
+_HIGHEST_RATE, _HIGHEST_BITRATE = 1000, 2000
 _START = "00:00:00.000"
 _FPS_HELP = "How many frames are taken from each second of video. 0 takes all of them."
 _FORMAT_HELP = (
@@ -33,7 +36,7 @@ def _add_extract(commands):
         "--output-dir", required=True, type=absolute_path, help="folder for the frames, made if missing"
     )
     parser.add_argument("--output-ext", choices=("png", "jpg"), help="kind of image (asked)")
-    parser.add_argument("--fps", type=int, help="frames per second, 0 = all (asked)")
+    add_whole_number(parser, "--fps", 0, _HIGHEST_RATE, help="frames per second, 0 = all (asked)")
     parser.add_argument("--allow-damaged", action="store_true", help="take what can be read of a damaged video")
     parser.set_defaults(run=extract)
 
@@ -43,8 +46,8 @@ def _add_cut(commands):
     parser.add_argument("--input-file", required=True, type=absolute_path, help="video; NAME.* takes any extension")
     parser.add_argument("--from-time", help="where the part begins, HH:MM:SS.mmm or seconds (asked)")
     parser.add_argument("--to-time", help="where it ends; 00:00:00.000 = end of the video (asked)")
-    parser.add_argument("--audio-track-id", type=int, help="number of the audio track, from 0 (asked)")
-    parser.add_argument("--bitrate", type=int, help="megabits per second (asked)")
+    add_whole_number(parser, "--audio-track-id", 0, help="number of the audio track, from 0 (asked)")
+    add_whole_number(parser, "--bitrate", 1, _HIGHEST_BITRATE, help="megabits per second (asked)")
     _add_encoder_flags(parser)
     _add_signing_flags(parser)
     parser.set_defaults(run=cut)
@@ -53,7 +56,7 @@ def _add_cut(commands):
 def _add_denoise(commands):
     parser = commands.add_parser("denoise-image-sequence", help="denoise the images of a folder as one film")
     parser.add_argument("--input-dir", required=True, type=absolute_path, help="folder with the images")
-    parser.add_argument("--factor", type=int, help="strength 1-20 (asked)")
+    add_whole_number(parser, "--factor", *FACTOR_RANGE, help="strength 1-20 (asked)")
     parser.set_defaults(run=denoise)
 
 
@@ -74,8 +77,8 @@ def _add_encode(commands):
         "--ignore-missing", action="store_const", const="ignore", dest="missing",
         help="make a video of just the pictures that are there, shorter than its sound",
     )  # fmt: skip
-    parser.add_argument("--fps", type=int, help="frames per second without a reference (asked)")
-    parser.add_argument("--bitrate", type=int, help="megabits per second (asked unless lossless)")
+    add_whole_number(parser, "--fps", 1, _HIGHEST_RATE, help="frames per second without a reference (asked)")
+    add_whole_number(parser, "--bitrate", 1, _HIGHEST_BITRATE, help="megabits per second (asked unless lossless)")
     parser.add_argument("--include-audio", action="store_true", help="take the sound of the reference")
     parser.add_argument("--lossless", action="store_true", help="keep every value of the video's pixel format")
     parser.add_argument("--model-dir", type=absolute_path, help="model named in the manifest if merging left no record")
@@ -117,7 +120,7 @@ def extract(options):
     if fps is None:
         fps = interact.ask_int("Enter FPS", 0, help_text=_FPS_HELP)
     if fps < 0:
-        raise UsageError(f"--fps {fps}: give 0 for all frames, or a positive number.")
+        raise UsageError(f"Enter FPS {fps}: give 0 for all frames, or a positive number.")
     kind = options.output_ext or interact.ask_text("Output image format", "png", ["png", "jpg"], _FORMAT_HELP)
     folder = options.output_dir
     if folder.exists() and not folder.is_dir():
@@ -214,8 +217,8 @@ def denoise(options):
     _refuse_faces(list_images(options.input_dir, required=True))
     factor = options.factor
     if factor is None:
-        factor = interact.ask_int("Denoise factor?", 7, 1, 20)
-    count = denoise_images(options.input_dir, min(20, max(1, factor)))
+        factor = interact.ask_int("Denoise factor?", 7, *FACTOR_RANGE)
+    count = denoise_images(options.input_dir, factor)
     interact.info(f"{count} images denoised. Transparency and other data inside the images are not kept.")
 
 
@@ -251,8 +254,6 @@ def encode(options):
     fps = options.fps
     if reference is None and fps is None:
         fps = interact.ask_int("Enter FPS", 25, low=1)
-    if fps is not None and fps < 1:
-        raise UsageError(f"--fps {fps}: give a positive number.")
     bitrate = 16 if options.lossless else _bitrate(options, 16)
     if options.include_audio and (reference is None or not reference.info.audio):
         interact.info("The reference has no sound." if reference else "No --reference-file, so there is no sound.")
@@ -383,7 +384,9 @@ def _bitrate(options, default):
     bitrate = options.bitrate
     if bitrate is None:
         bitrate = interact.ask_int("Bitrate of output file in MB/s", default, low=1)
-    return max(1, bitrate)
+        if bitrate > _HIGHEST_BITRATE:
+            raise UsageError(f"Bitrate {bitrate}: give megabits per second, 1 to {_HIGHEST_BITRATE}.")
+    return bitrate
 
 
 def _settings(options, output, bitrate, lossless):
