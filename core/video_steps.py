@@ -14,7 +14,7 @@ import numpy as np
 from core import ffmpeg, interact, picture_swap
 from core.errors import FormatError, UsageError, UserError
 from core.image_headers import image_size
-from core.imageio import read_image, to_bgr8
+from core.imageio import read_image, require_whole_file, to_bgr8
 from core.parallel import ordered_map
 from core.paths import list_images, replacing
 from core.video import Sound, open_writer
@@ -312,9 +312,15 @@ def _common_suffix(folder, images):
 
 
 def _common_size(folder, images):
-    """(width, height) that all images have, going by their headers."""
+    """(width, height) that all images have, going by their headers; each must be whole, as ffmpeg does not mind."""
     by_size = {}
-    for outcome in ordered_map(image_size, images):
+
+    def look(image):
+        size = image_size(image)
+        require_whole_file(image)
+        return size
+
+    for outcome in ordered_map(look, images):
         if outcome.error is not None:
             raise outcome.error
         by_size.setdefault(outcome.value, []).append(outcome.item.name)

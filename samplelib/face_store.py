@@ -117,8 +117,11 @@ class FaceStore:
             if index not in self._broken:
                 self._broken.add(index)
                 sample = self.samples[index]
-                text = str(error)
-                interact.warning(f"{text if sample.name in text else f'{sample.name}: {text}'} The face is left out.")
+                text = str(error).rstrip(".")
+                count = f" ({len(self._broken)} so far)" if len(self._broken) > 1 else ""
+                interact.warning(
+                    f"{text if sample.name in text else f'{sample.name}: {text}'}. The face is left out{count}."
+                )
 
 
 def swap_face_store(
