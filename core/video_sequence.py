@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
-from core.paths import atomic_write, list_images
+from core.paths import IMAGE_EXTENSIONS, atomic_write, list_files, list_images
 
 LIST_NAME = "merge_frames.json"
 MASK_ENDING = "_mask"
@@ -138,7 +138,7 @@ def _frames_above(folder, stems):
     """Names of the pictures in the folder above, when at least half of these pictures bear such names."""
     if not folder.parent.is_dir():
         return None
-    above = list(dict.fromkeys(image.stem for image in list_images(folder.parent)))
+    above = list(dict.fromkeys(image.stem for image in list_files(folder.parent, IMAGE_EXTENSIONS)))
     return above if 2 * len(stems.intersection(above)) >= len(stems) else None
 
 
