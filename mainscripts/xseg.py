@@ -35,6 +35,9 @@ def add_parser(subparsers):
     suggest.add_argument(
         "--from-applied", action="store_true", help="trace the applied masks instead of the embedded face mesh"
     )
+    suggest.add_argument(
+        "--complete", action="store_true", help="add the outline to faces whose labels only exclude, instead"
+    )
     queue = _add(commands, "queue", run_queue, "list the faces on which trained mask and face mesh disagree most")
     queue.add_argument("--model-dir", type=absolute_path, help="predict with this XSeg model [use the applied masks]")
     add_whole_number(queue, "--show", 0, default=20, help="lines to print [20]")
@@ -67,6 +70,10 @@ def run_apply(options):
     statistics = apply_masks(folder, source, key, options.batch_size, options.restart)
     for own, count in getattr(source, "converted", {}).items():
         interact.info(f"Faces of type {own.text}, converted to {source.face_type.text} and their masks back: {count}")
+    if getattr(source, "face_type", folder) is None:
+        from samplelib.faceset_types import mention_mixed_types
+
+        mention_mixed_types(source.seen.elements(), str(folder), "All were taken as they are (face type same).")
     unsure = getattr(source, "unsure", ())
     if unsure:
         interact.warning(
@@ -111,7 +118,9 @@ def run_suggest(options):
     """Propose labels for faces without any."""
     from xseglib.suggest import suggest_labels
 
-    statistics, labelled, empty = suggest_labels(options.input_dir, options.count, options.from_applied)
+    statistics, labelled, empty = suggest_labels(
+        options.input_dir, options.count, options.from_applied, options.complete
+    )
     if labelled:
         interact.info(f"Faces that have labels already and were left alone: {labelled}")
     if empty:

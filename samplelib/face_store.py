@@ -15,6 +15,7 @@ from facelib.drawing import draw_landmarks
 from facelib.face_type import FaceType
 from samplelib.augment import PreparedFace, prepare_face
 from samplelib.faceset import Sample
+from samplelib.faceset_types import types_text
 
 MEBIBYTE = 2**20
 _SHARE_OF_FREE_MEMORY = 0.25
@@ -166,7 +167,7 @@ def warn_about_smaller_types(samples: list[Sample], face_type: FaceType, folder_
     """Say once when faces show less than the model wants to see: their border will be stretched."""
     smaller = [sample for sample in samples if FaceType.from_text(sample.training_metadata.face_type) < face_type]
     if smaller:
-        own = smaller[0].training_metadata.face_type
+        own = types_text(sample.training_metadata.face_type for sample in smaller)
         interact.warning(
             f"{folder_name}: {len(smaller)} of {len(samples)} faces are of a smaller type ({own}) than the model's "
             f"{face_type.text}; their borders are stretched. Extract them again with a larger face type."
