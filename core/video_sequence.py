@@ -93,7 +93,7 @@ def look_at(folder: Path, frame_count: int | None = None) -> PictureSequence:
 
     Which frames there are is told by, in this order: the frames in the folder above (``data_dst`` of
     ``data_dst/merged``), the list that the merge left, the number of frames of the reference video, and
-    the numbers in the names, which should go up evenly.
+    the numbers in the names, which should go up evenly. Of the first two that counts which has as many as the reference.
 
     Parameters
     ----------
@@ -108,8 +108,12 @@ def look_at(folder: Path, frame_count: int | None = None) -> PictureSequence:
     """
     images = list_images(folder, required=True)
     stems = {image.stem for image in images}
-    wanted = _frames_above(Path(folder), stems) or _listed_frames(Path(folder), stems)
-    if wanted is not None:
+    told = [_frames_above(Path(folder), stems), _listed_frames(Path(folder), stems)]
+    told = sorted(filter(None, told), key=lambda names: len(names) != frame_count)
+    if told and len(stems) == frame_count and stems.issubset(told[0]):
+        return PictureSequence(images, [stem for stem in told[0] if stem in stems], [])
+    if told:
+        wanted = told[0]
         return PictureSequence(images, wanted, [stem for stem in wanted if stem not in stems])
     if frame_count is not None and len(stems) >= frame_count:
         return PictureSequence(images, None, [])

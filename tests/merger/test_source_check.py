@@ -221,3 +221,20 @@ def test_a_video_is_compared_as_a_folder_is(workspace, film, tmp_path):
         assert process.returncode == right, output
         assert ("do not fit" in output) == bool(right)
         assert len(workspace.results()) == (2 * COUNT if not right else 2 * COUNT)
+
+
+def test_the_window_is_not_even_opened(workspace, film):
+    put(workspace, scaled(0.5)([frame for frame, _ in film]))
+    code, output = workspace.merge("--interactive")
+    assert code == 1 and "do not fit" in output and not (workspace.merged / "00001.png").exists()
+
+
+def test_a_frame_that_is_cut_off_is_named_and_left_out(workspace, film):
+    frame = workspace.frames / "00003.png"
+    data = cv2.imencode(".jpg", film[2][0], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    frame.with_suffix(".jpg").write_bytes(data[: len(data) // 2])
+    frame.unlink()
+    code, output = workspace.merge("--yes")
+    assert code == 1 and "00003.jpg: is cut off: only the upper" in output
+    assert "1 of 40 frames were not merged: 00003.jpg" in output
+    assert not (workspace.merged / "00003.png").exists() and len(workspace.results()) == 2 * (COUNT - 1)

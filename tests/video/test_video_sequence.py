@@ -100,6 +100,18 @@ def test_the_list_of_the_merge_counts_where_the_frames_are_gone(tmp_path):
     assert lacking(folder) == "00007"
 
 
+def test_what_agrees_with_the_reference_counts_first(tmp_path):
+    fill(tmp_path, [*numbers((1, 20)), "holiday"])
+    folder = fill(tmp_path / "merged", numbers((1, 10)))
+    record_frames(folder, numbers((1, 10)))
+    assert lacking(folder, 10) == 0, "merged from a shorter video"
+    assert lacking(folder, 20) == "00011–holiday"
+    fill(folder, numbers((11, 20)))
+    assert lacking(folder, 20) == 0
+    (folder / "00020.png").rename(folder / "00021.png")
+    assert lacking(folder, 20) == "00020–holiday"
+
+
 def test_pictures_of_other_things_above_do_not_count(tmp_path):
     fill(tmp_path, ["holiday", "cat"])
     assert lacking(fill(tmp_path / "merged", numbers((1, 3)))) == 0
