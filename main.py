@@ -44,7 +44,7 @@ def main(arguments=None):
     parser = build_parser()
     try:
         options = parser.parse_args(arguments)
-    except UserError as error:  # a number that is out of its range; see core.number_flags
+    except UserError as error:  # a number that is out of its range; see core.console.number_flags
         interact.error(error)
         return error.exit_code
     if not hasattr(options, "run"):

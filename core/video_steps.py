@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core import ffmpeg, interact, picture_swap
+from core import ffmpeg, interact
 from core.errors import FormatError, UsageError, UserError
+from core.files import picture_swap
 from core.image_headers import image_size
 from core.imageio import read_image, require_whole_file, to_bgr8
 from core.parallel import ordered_map
@@ -287,8 +288,8 @@ def denoise_images(folder: Path, factor: int) -> int:
 
 def _finish_denoising(folder, factor):
     """Put the results of a killed run in place; their number, or 0 when there is nothing of that kind."""
-    _remove_dead_staging(folder)
-    earlier = picture_swap.finish(folder, _DENOISED)
+    with _staging(folder):  # Entering it removes what killed runs have left.
+        earlier = picture_swap.finish(folder, _DENOISED)
     if earlier is None:
         return 0
     count, left, note = earlier
@@ -346,7 +347,9 @@ def _staging(folder):
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_dead_staging(folder)
+        for old in folder.glob(f"{_STAGING}*"):
+            if not _alive(old.name.split(".")[2]):
+                shutil.rmtree(old, ignore_errors=True)
         staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}.", dir=folder))
     except OSError as error:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error}).") from None
@@ -354,12 +357,6 @@ def _staging(folder):
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def _remove_dead_staging(folder):
-    for old in Path(folder).glob(f"{_STAGING}*"):
-        if not _alive(old.name.split(".")[2]):
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def _alive(process_number):

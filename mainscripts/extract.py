@@ -1,10 +1,10 @@
 """The ``extract`` step: find the faces of frames and save them aligned."""
 
 from core import interact
+from core.console.number_flags import add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
 from core.face_type_flag import add_face_type_flag
-from core.number_flags import add_whole_number
 from core.paths import absolute_path, list_images, resolve_input_file
 
 FACE_TYPES = ("half_face", "midfull_face", "full_face", "whole_face", "head", "mark_only")

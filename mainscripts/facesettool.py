@@ -1,10 +1,10 @@
 """The ``facesettool`` step: make a better copy of a faceset."""
 
 from core import interact
+from core.console.number_flags import add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UserError
 from core.face_type_flag import add_face_type_flag
-from core.number_flags import add_whole_number
 from core.paths import absolute_path
 from mainscripts.faceset_report import add_report_parser
 

@@ -3,9 +3,9 @@
 import argparse
 
 from core import interact
+from core.console.number_flags import add_number, add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
-from core.number_flags import add_number, add_whole_number
 from core.paths import absolute_path, resolve_input_file
 
 MODEL_CLASSES = ("SAEHD", "AMP", "Quick96")

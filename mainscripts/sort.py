@@ -1,8 +1,8 @@
 """The ``sort`` step: renames the pictures of a faceset in a new order."""
 
 from core import interact
+from core.console.number_flags import add_number, add_whole_number
 from core.errors import UsageError, UserError
-from core.number_flags import add_number, add_whole_number
 from core.paths import absolute_path, list_images
 from samplelib.sort_methods import DEFAULT_NUMBER, METHODS, all_keys, find_method
 

@@ -4,8 +4,8 @@ import re
 from contextlib import contextmanager
 
 from core import interact
+from core.console.number_flags import add_whole_number
 from core.errors import UsageError, UserError
-from core.number_flags import add_whole_number
 from core.paths import absolute_path, resolve_input_file
 
 FACTOR_RANGE = (1, 20)

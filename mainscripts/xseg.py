@@ -1,10 +1,10 @@
 """The ``xseg`` step: label masks, apply a trained XSeg network, remove masks and labels."""
 
 from core import interact
+from core.console.number_flags import add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import NothingToDo
 from core.face_type_flag import add_face_type_flag
-from core.number_flags import add_whole_number
 from core.paths import absolute_path
 
 WARN_MASKS = "!!! WARNING : APPLIED XSEG MASKS WILL BE REMOVED FROM THE FRAMES !!!"

@@ -5,8 +5,8 @@ import argparse
 import pytest
 
 import main
+from core.console.number_flags import NumberType
 from core.errors import UsageError
-from core.number_flags import NumberType
 from main import build_parser
 
 ELSEWHERE = ("train",)  # its flags are options of models, which have a table of their own
@@ -44,7 +44,7 @@ def test_there_are_flags_of_each_kind():
 
 @pytest.mark.parametrize("words, action", FLAGS, ids=NAMES)
 def test_every_number_has_a_range(words, action):
-    assert isinstance(action.type, NumberType), "use core.number_flags"
+    assert isinstance(action.type, NumberType), "use core.console.number_flags"
     assert action.type.low is not None and action.type.flag in action.option_strings
     if action.default is not None:
         assert action.type(str(action.default)) == action.default

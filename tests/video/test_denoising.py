@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import video_clips as clips
 
-from core import picture_swap
+from core.files import picture_swap
 from core.image_headers import image_size
 from core.imageio import encode_image, read_image, write_image
 from core.paths import list_images

@@ -1,0 +1,1 @@
+"""Questions of the console that need more than an answer."""

@@ -1,0 +1,1 @@
+"""Files of the user: where they go and how they get there."""
