@@ -99,7 +99,8 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
         return value
 
     expected = "a whole number" if allowed is None else "one of " + ", ".join(str(value) for value in allowed)
-    return _settle(label, prompt, default, parse, expected, help_text, again=again)
+    parse.asks_again = again
+    return _settle(label, prompt, default, parse, expected, help_text)
 
 
 def ask_number(label, default, low=None, high=None, range_text=None, help_text=None):
@@ -277,14 +278,14 @@ def _prompt(default, label, parts, help_text):
     return f"{text} : " if label or parts else f"{text}: "
 
 
-def _settle(label, prompt, default, parse, expected, help_text, echo=True, again=True):
+def _settle(label, prompt, default, parse, expected, help_text, echo=True):
     given = _from_file(label)
     if given is not None:
         return _use_answer(prompt, default, parse, expected, given if echo else as_bool_answer(given))
-    return _ask(prompt, default, parse, expected, help_text, echo, again)
+    return _ask(prompt, default, parse, expected, help_text, echo)
 
 
-def _ask(prompt, default, parse, expected, help_text, echo=True, again=True):
+def _ask(prompt, default, parse, expected, help_text, echo=True):
     while True:
         print(prompt, end="", flush=True)
         line = None if _state["assume_yes"] else _read_line(None if has_terminal() else _PIPE_PATIENCE_SECONDS)
@@ -300,7 +301,7 @@ def _ask(prompt, default, parse, expected, help_text, echo=True, again=True):
         try:
             value = parse(text)
         except (ValueError, KeyError, OverflowError):
-            if has_terminal() and again:
+            if has_terminal() and getattr(parse, "asks_again", True):
                 print(f"{text!r} is not {expected}.")
                 continue
             print(f"\n{text!r} is not {expected}; taking {_echo(default)!r}.")
