@@ -31,11 +31,12 @@ def require_whole(data: bytes, name, decode) -> None:
     FormatError
         Says how much of the picture is there.
     """
+    data = data if isinstance(data, bytes) else bytes(data)
     if data.startswith(_PNG_START):
         if not _png_has_end(data):
             raise FormatError(name, "is cut off: the file ends before the picture does. Copy or make it again")
     elif data.startswith(_JPEG_START):
-        share = _jpeg_share(bytes(data), decode)
+        share = _jpeg_share(data, decode)
         if share is not None:
             raise FormatError(
                 name, f"is cut off: only the upper {100 * share:.0f} % of the picture is there. Copy or make it again"

@@ -70,6 +70,8 @@ def finish(folder: Path, purpose: str) -> tuple[int, list[str], dict] | None:
     try:
         record = json.loads((place / _SOURCES).read_text(encoding="utf-8"))
         stamps, note = dict(record["stamps"]), dict(record["note"])
+        if any(os.path.basename(name) != name for name in stamps):
+            raise ValueError("a name in it is a path")
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         shutil.rmtree(place, ignore_errors=True)
         return None

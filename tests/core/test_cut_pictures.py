@@ -43,6 +43,14 @@ def test_zeros_in_place_of_the_rest_are_seen_through(share):
         decode_image(data[:kept] + bytes(len(data) - kept), "x.jpg")
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8)])
+def test_any_kind_of_bytes_will_do(kind):
+    data = jpeg(picture())
+    assert decode_image(kind(data)).shape == (192, 192, 3)
+    with pytest.raises(FormatError, match="is cut off"):
+        decode_image(kind(data[: len(data) // 2]), "x.jpg")
+
+
 def test_the_share_is_that_of_the_rows():
     data = jpeg(picture())
     with pytest.raises(FormatError, match=r"upper (4[0-9]|5[0-9]) %"):

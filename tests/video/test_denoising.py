@@ -120,6 +120,17 @@ def test_pictures_that_were_changed_since_the_kill_are_kept(tmp_path):
     assert not place.exists()
 
 
+@pytest.mark.parametrize("record", ["", "{}", "[" * 9999, '{"stamps": {"../mine.png": [3, 4]}, "note": {}}'])
+def test_a_record_that_cannot_be_used_changes_nothing(tmp_path, record):
+    folder = fill(tmp_path / "f")
+    before = state(folder)
+    place = picture_swap.results_folder(folder, "denoised")
+    place.mkdir()
+    (place / ".sources.json").write_text(record)
+    assert picture_swap.finish(folder, "denoised") is None
+    assert state(folder) == before and not place.exists()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp", ".webp", ".jp2"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_sizes_are_read_from_headers(tmp_path, suffix, channels):
