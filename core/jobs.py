@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import FormatError, UsageError
-from core.paths import atomic_write
+from core.paths import atomic_write, remove_if_present
 from core.step_table import folders, load_steps
 
 STATE_NAME = ".dfl_job_state.json"
+RECORD_NAME = ".dfl_step_record.json"
+RECORD_VARIABLE = "DFL_STEP_RECORD"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,14 @@ class JobState:
             and all(self.left.get(pattern) == self.fingerprint(pattern) for pattern in step.reads)
         )
 
+    def prepare_record(self, job: Job, index: int) -> Path:
+        """File for what a step notes itself; what is in it counts only for the step that was begun last, and stopped."""
+        path = self.path.with_name(RECORD_NAME)
+        begun = self.begun.get(_label(job, index))
+        if begun is None or begun.get("commands") != [list(command) for command in job.steps[index].commands]:
+            remove_if_present(path)
+        return path
+
     def begin(self, job: Job, index: int) -> int | None:
         """Note that a step begins; how many of its commands an earlier run of it, which was stopped, has finished.
 
@@ -127,6 +137,12 @@ class JobState:
         for pattern in touched | set(step.reads) | set(step.writes):
             self.left[pattern] = self.fingerprint(pattern)
         self.save()
+
+
+def step_record() -> Path | None:
+    """File in which a step that runs in a job may note that its work is done, before it ends; None without a job."""
+    path = os.environ.get(RECORD_VARIABLE)
+    return Path(path) if path else None
 
 
 def watched_files(pattern: str) -> list[str]:

@@ -252,15 +252,16 @@ def cut_video(
             raise UserError(f"{video}: there is no frame between the two times; nothing was cut.")
 
 
-def denoise_images(folder: Path, factor: int) -> int:
+def denoise_images(folder: Path, factor: int, record: Path | None = None) -> int:
     """Denoise the images of a folder in place as one film (hqdn3d, in space and time); returns their number.
 
     All images must be of one kind and size. They are replaced only when all new ones are there. When an earlier run was
-    killed while it replaced them, this one only finishes that.
+    killed while it replaced them, this one only finishes that. ``record`` is a file by which a run that is repeated after
+    its end, because its caller was killed, finds nothing left to do.
     """
     import ffmpeg as graph
 
-    earlier = _finish_denoising(folder, factor)
+    earlier = _finish_denoising(folder, factor, record)
     if earlier:
         return earlier
     images = list_images(folder, required=True)
@@ -282,16 +283,16 @@ def denoise_images(folder: Path, factor: int) -> int:
                 "They may be damaged; nothing was changed."
             )
         picture_swap.commit(dict(zip(images, results)), folder, _DENOISED, {"factor": factor})
-    picture_swap.finish(folder, _DENOISED)
+    picture_swap.finish(folder, _DENOISED, record)
     return len(images)
 
 
-def _finish_denoising(folder, factor):
+def _finish_denoising(folder, factor, record):
     """Put the results of a killed run in place; their number, or 0 when there is nothing of that kind."""
     with _staging(folder):  # Entering it removes what killed runs have left.
-        earlier = picture_swap.finish(folder, _DENOISED)
+        earlier = picture_swap.finish(folder, _DENOISED, record)
     if earlier is None:
-        return 0
+        return picture_swap.is_finished(record, folder, {"factor": factor}) if record is not None else 0
     count, left, note = earlier
     if left:
         interact.warning(f"{len(left)} images were changed since a denoising that was interrupted ({left[0]} …).")

@@ -5,11 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from core import events, interact
 from core.errors import UsageError, UserError
-from core.paths import absolute_path, remove_torn
+from core.paths import absolute_path, remove_if_present, remove_torn
 from core.process import stop_signals
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
@@ -25,7 +26,7 @@ def add_parser(subparsers):
 
 def run(options):
     """Run all jobs in order; the first step that fails ends the run with its exit code."""
-    from core.jobs import JobState, load_jobs
+    from core.jobs import RECORD_VARIABLE, JobState, load_jobs
     from mainscripts.job_inputs import JobInputs
 
     jobs = load_jobs(options.job_file)
@@ -53,16 +54,19 @@ def run(options):
             interact.info(f"{where}")
             for pattern in step.writes:
                 remove_torn(pattern)
+            record = state.prepare_record(job, index)
             done = state.begin(job, index)
             events.emit("job_step", job=job.name, step=step.name, state="running")
             for number, command in enumerate(step.commands[done or 0 :]):
-                code = _call(_resumed(command) if number == 0 and done is not None else command, options)
+                with _variable(RECORD_VARIABLE, str(record)):
+                    code = _call(_resumed(command) if number == 0 and done is not None else command, options)
                 if code != 0:
                     events.emit("job_step", job=job.name, step=step.name, state="failed", exit_code=code)
                     interact.error(f"{where}: ended with exit code {code}. Run the job again to go on from here.")
                     return code
                 state.note_command(job, index)
             state.record(job, index)
+            remove_if_present(record)
             events.emit("job_step", job=job.name, step=step.name, state="done")
         if options.dry_run:
             _tell_free_disk(job.workspace)
@@ -95,6 +99,20 @@ def _check_command(job_file, step, command):
     except SystemExit:
         problem = complaint.getvalue().strip().splitlines()[-1:] or ["unknown problem"]
         raise UsageError(f"{job_file}: step {step.name}: {problem[0]}") from None
+
+
+@contextmanager
+def _variable(name, value):
+    """Set a variable of the environment, which programs that are started get."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _resumed(command):

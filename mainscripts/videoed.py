@@ -211,6 +211,7 @@ def _audio_track(options, info):
 
 def denoise(options):
     """Run ``denoise-image-sequence``."""
+    from core.jobs import step_record
     from core.paths import list_images
     from core.video_steps import denoise_images
 
@@ -218,7 +219,7 @@ def denoise(options):
     factor = options.factor
     if factor is None:
         factor = interact.ask_int("Denoise factor?", 7, *FACTOR_RANGE)
-    count = denoise_images(options.input_dir, factor)
+    count = denoise_images(options.input_dir, factor, step_record())
     interact.info(f"{count} images denoised. Transparency and other data inside the images are not kept.")
 
 

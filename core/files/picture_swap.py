@@ -50,10 +50,17 @@ def commit(made: Mapping[Path, Path], folder: Path, purpose: str, note: Mapping 
     _flush(folder)
 
 
-def finish(folder: Path, purpose: str) -> tuple[int, list[str], dict] | None:
+def finish(folder: Path, purpose: str, record: Path | None = None) -> tuple[int, list[str], dict] | None:
     """Put results that count in place, of this run or of one that was killed while it did so; None when there are none.
 
     A picture that was changed or removed since is left as it is.
+
+    Parameters
+    ----------
+    folder : Path
+    purpose : str
+    record : Path, optional
+        File that will tell :func:`is_finished` that all is done, written at the last moment before it is.
 
     Returns
     -------
@@ -68,8 +75,8 @@ def finish(folder: Path, purpose: str) -> tuple[int, list[str], dict] | None:
     if not place.is_dir():
         return None
     try:
-        record = json.loads((place / _SOURCES).read_text(encoding="utf-8"))
-        stamps, note = dict(record["stamps"]), dict(record["note"])
+        sources = json.loads((place / _SOURCES).read_text(encoding="utf-8"))
+        stamps, note = dict(sources["stamps"]), dict(sources["note"])
         if any(os.path.basename(name) != name for name in stamps):
             raise ValueError("a name in it is a path")
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -85,10 +92,30 @@ def finish(folder: Path, purpose: str) -> tuple[int, list[str], dict] | None:
         else:
             left.append(name)
     _flush(folder)
+    if record is not None:
+        content = {
+            "folder": str(folder),
+            "note": note,
+            "stamps": {name: _stamp(Path(folder) / name) for name in stamps},
+        }
+        atomic_write(record, json.dumps(content).encode())
     done = place.with_name(f"{place.name}.done")
     os.rename(place, done)  # At this moment the work is finished; what follows only tidies up.
     shutil.rmtree(done, ignore_errors=True)
     return len(stamps), left, note
+
+
+def is_finished(record: Path, folder: Path, note: Mapping) -> int:
+    """How many pictures of the folder are just as :func:`finish` left them, when all are; otherwise 0."""
+    try:
+        content = json.loads(Path(record).read_text(encoding="utf-8"))
+        if content["folder"] != str(folder) or content["note"] != dict(note):
+            return 0
+        stamps = content["stamps"]
+        same = all(_stamp(Path(folder) / os.path.basename(name)) == stamp for name, stamp in stamps.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return 0
+    return len(stamps) if same else 0
 
 
 def _stamp(path) -> Sequence[int]:

@@ -75,6 +75,42 @@ def test_everything_there_is_fine(tmp_path, capsys):
     assert code == 0, told.err
 
 
+@pytest.mark.parametrize("moment", ["the command has ended", "its end is noted"])
+def test_denoising_in_a_job_that_is_killed_right_after_it_happens_once(tmp_path, monkeypatch, moment):
+    from core.imageio import read_image
+    from core.jobs import JobState
+    from mainscripts import run as job_runner
+
+    folder = tmp_path / "w" / "data_dst"
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(1)
+    for number in range(3):
+        write_image(folder / f"{number}.png", noise.integers(0, 255, (64, 64, 3), np.uint8))
+    job = tmp_path / "job.yaml"
+    job.write_text("workspace: w\nsteps: [denoise-dst: {factor: 7}]\n")
+    options = main.build_parser().parse_args(["run", str(job)])
+    method = {"the command has ended": "note_command", "its end is noted": "record"}[moment]
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    before = [read_image(path) for path in sorted(folder.glob("*.png"))]
+    with monkeypatch.context() as killed:
+        killed.setattr(JobState, method, die)
+        with pytest.raises(KeyboardInterrupt):
+            job_runner.run(options)
+    once = [read_image(path) for path in sorted(folder.glob("*.png"))]
+    assert not any(np.array_equal(*pair) for pair in zip(before, once))
+    assert job_runner.run(options) == 0
+    assert all(np.array_equal(*pair) for pair in zip(once, [read_image(p) for p in sorted(folder.glob("*.png"))]))
+    assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png", "2.png"]
+    assert sorted(path.name for path in (tmp_path / "w").iterdir()) == [".dfl_job_state.json", "data_dst"]
+    job.write_text("workspace: w\nsteps: [denoise-dst: {factor: 9}]\n")
+    assert job_runner.run(options) == 0
+    again = [read_image(path) for path in sorted(folder.glob("*.png"))]
+    assert not any(np.array_equal(*pair) for pair in zip(once, again)), "another factor is another step"
+
+
 def test_a_run_that_was_killed_after_its_last_command_does_not_repeat_it(tmp_path):
     from core.jobs import JobState, load_jobs
 
