@@ -42,7 +42,11 @@ def build_parser():
 def main(arguments=None):
     """Run one subcommand and return the exit code."""
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except UserError as error:  # a number that is out of its range; see core.console.number_flags
+        interact.error(error)
+        return error.exit_code
     if not hasattr(options, "run"):
         getattr(options, "group", parser).print_help()
         return EXIT_DONE

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from core.errors import FormatError, UserError
+from core.image_checks import require_whole
 from core.paths import atomic_write
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -32,13 +33,26 @@ def read_image(path):
 
 
 def decode_image(data, name="image data"):
-    """Decode an encoded picture from ``bytes``; as :func:`read_image`. ``name`` is used in the error."""
+    """Decode an encoded picture from ``bytes``; as :func:`read_image`. ``name`` is used in the error.
+
+    A picture of which only a part is there is an error too.
+    """
     image = _decoded(data)
     if image is None and bytes(data[:2]) == _JPEG_START:
         image = _decoded(bytes(data) + _JPEG_END)  # OpenCV 5 refuses JPEGs that lack only their end marker
     if image is None:
         raise FormatError(name, "is not a readable image")
+    require_whole(data, name, _decoded)
     return image
+
+
+def require_whole_file(path):
+    """Refuse a picture file that is cut off; see :func:`core.image_checks.require_whole`."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
+    require_whole(data, path, _decoded)
 
 
 def _decoded(data):

@@ -77,7 +77,7 @@ def error(text):
     _print(f"/!\\ {text}", sys.stderr)
 
 
-def ask_int(label, default, low=None, high=None, range_text=None, help_text=None, allowed=None):
+def ask_int(label, default, low=None, high=None, range_text=None, help_text=None, allowed=None, again=True):
     """Ask for a whole number.
 
     Parameters
@@ -94,6 +94,8 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
         Printed for the answer ``?``.
     allowed : collection of int, optional
         Other numbers are refused.
+    again : bool
+        Whether a refused answer is asked again at a terminal. Otherwise the default is taken, and said, as without one.
     """
     shown = range_text
     if shown is None and low is not None and high is not None:
@@ -111,6 +113,7 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
         return value
 
     expected = "a whole number" if allowed is None else "one of " + ", ".join(str(value) for value in allowed)
+    parse.asks_again = again
     return _settle(label, prompt, default, parse, expected, help_text)
 
 
@@ -316,7 +319,7 @@ def _ask(prompt, default, parse, expected, help_text, echo=True):
         try:
             value = parse(text)
         except (ValueError, KeyError, OverflowError):
-            if has_terminal():
+            if has_terminal() and getattr(parse, "asks_again", True):
                 print(f"{short(text, quoted=True)} is not {expected}.")
                 continue
             print(f"\n{short(text, quoted=True)} is not {expected}; taking {_echo(default)!r}.")

@@ -19,10 +19,12 @@ from core.files.bounded_read import UnreadableFile
 from core.files.file_value import describe, short
 from core.files.json_file import LARGE_FILE, json_bytes, read_json
 from core.files.yaml_file import read_yaml
-from core.paths import atomic_write
+from core.paths import atomic_write, remove_if_present
 from core.step_table import PlaceholderError, fill, folders, load_steps
 
 STATE_NAME = ".dfl_job_state.json"
+RECORD_NAME = ".dfl_step_record.json"
+RECORD_VARIABLE = "DFL_STEP_RECORD"
 LONGEST_WORD = 4096
 _LONGEST_COMMAND = 30_000  # what Windows takes, less the program
 _LONGEST_NAME = 200
@@ -146,6 +148,14 @@ class JobState:
         commands = [list(command) for command in job.steps[index].commands]
         return earlier is not None and earlier["commands"] == commands and not earlier.get("nothing_to_do")
 
+    def prepare_record(self, job: Job, index: int) -> Path:
+        """File for what a step notes itself; what is in it counts only for the step that was begun last, and stopped."""
+        path = self.path.with_name(RECORD_NAME)
+        begun = self.begun.get(_label(job, index))
+        if begun is None or begun.get("commands") != [list(command) for command in job.steps[index].commands]:
+            remove_if_present(path)
+        return path
+
     def begin(self, job: Job, index: int) -> int | None:
         """Note that a step begins; how many of its commands an earlier run of it, which was stopped, has finished.
 
@@ -164,8 +174,10 @@ class JobState:
         return done
 
     def note_command(self, job: Job, index: int):
-        """Note that the next command of the step begun has finished."""
-        self.begun[_label(job, index)]["done"] += 1
+        """Note that the next command of the step begun has finished, and how what it reads (and may write) looks now."""
+        entry = self.begun[_label(job, index)]
+        entry["done"] += 1
+        entry["reads"] = {pattern: self.fingerprint(pattern) for pattern in job.steps[index].reads}
         self.save()
 
     def note_nothing_to_do(self, job: Job, index: int):
@@ -183,6 +195,12 @@ class JobState:
         for pattern in touched | set(step.reads) | set(step.writes):
             self.left[pattern] = self.fingerprint(pattern)
         self.save()
+
+
+def step_record() -> Path | None:
+    """File in which a step that runs in a job may note that its work is done, before it ends; None without a job."""
+    path = os.environ.get(RECORD_VARIABLE)
+    return Path(path) if path else None
 
 
 def watched_files(pattern: str) -> list[str]:

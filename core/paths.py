@@ -11,9 +11,16 @@ from pathlib import Path
 from core.errors import NothingToDo, UserError
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+OTHER_IMAGE_EXTENSIONS = (
+    ".webp", ".bmp", ".dib", ".gif", ".jp2", ".j2k", ".jpf", ".jpe", ".jfif", ".jxl", ".heic", ".heif", ".avif", ".exr",
+    ".hdr", ".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw",
+)  # fmt: skip
 VIDEO_EXTENSIONS = (
     ".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv",
 )  # fmt: skip
+
+_MOST_NAMED = 10
+_told = set()  # what was said already about pictures of other kinds
 
 _DIGITS = re.compile(r"(\d+)")
 _TORN_END = re.compile(r"\.\w{8}\.tmp(\.\w+)?\Z")
@@ -56,12 +63,29 @@ def list_files(folder, extensions=None):
 def list_images(folder, required=False):
     """Images directly in ``folder`` (jpg, jpeg, png, tif, tiff in any case), in natural order.
 
-    With ``required`` an empty folder raises :class:`~core.errors.NothingToDo`.
+    Pictures of other kinds are passed over as in DeepFaceLab; that is said, once for each folder. With ``required`` an
+    empty folder raises :class:`~core.errors.NothingToDo`.
     """
     images = list_files(folder, IMAGE_EXTENSIONS)
+    _mention_passed_over(folder)
     if required and not images:
         raise NothingToDo(f"{folder}: no images ({', '.join(IMAGE_EXTENSIONS)}) found in this folder.")
     return images
+
+
+def _mention_passed_over(folder):
+    others = [file.name for file in list_files(folder, OTHER_IMAGE_EXTENSIONS)]
+    told = os.path.abspath(folder), tuple(others)
+    if not others or told in _told:
+        return
+    from core import interact
+
+    _told.add(told)
+    named = ", ".join(others[:_MOST_NAMED]) + (" …" if len(others) > _MOST_NAMED else "")
+    count = f"{len(others)} pictures are" if len(others) > 1 else "1 picture is"
+    interact.warning(
+        f"{folder}: {count} passed over, being of a kind that is not read: {named}. Convert to png or jpg."
+    )
 
 
 def resolve_input_file(path):

@@ -13,10 +13,12 @@ import numpy as np
 
 from core import ffmpeg, interact
 from core.errors import FormatError, UsageError, UserError
+from core.files import picture_swap
 from core.files.name_record import forget_record
 from core.files.trash import set_aside
 from core.frame_record import write_record
-from core.imageio import read_image, to_bgr8
+from core.image_headers import image_size
+from core.imageio import read_image, require_whole_file, to_bgr8
 from core.parallel import ordered_map
 from core.paths import list_images, replacing
 from core.video import Sound, open_writer
@@ -25,6 +27,7 @@ from core.video_probe import ColourTags, VideoInfo, constant_rate, frame_times, 
 
 _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = ".unfinished."
+_DENOISED = "denoised"
 _SEEK_MARGIN = 20.0
 
 
@@ -145,13 +148,14 @@ def encode_images(
     include_audio: bool = False,
     metadata: dict[str, str] | None = None,
     caption: str | None = None,
+    images: list[Path] | None = None,
 ) -> int:
-    """Make a video of the images of a folder in natural order, and return their number.
+    """Make a video of the images of a folder in natural order, or of ``images``, and return their number.
 
     With a reference its frame rate, colour tags, pixel shape and, on request, its sound are taken over. When its frame
     rate varies and there are as many images as it has frames, each image gets the time of its frame.
     """
-    images = list_images(folder, required=True)
+    images = images or list_images(folder, required=True)
     times, colour, aspect, sound = None, ColourTags(), Fraction(1), None
     if reference is not None:
         colour, aspect = reference.info.colour, reference.info.display_pixel_aspect
@@ -260,18 +264,21 @@ def cut_video(
             raise UserError(f"{video}: there is no frame between the two times; nothing was cut.")
 
 
-def denoise_images(folder: Path, factor: int) -> int:
+def denoise_images(folder: Path, factor: int, record: Path | None = None) -> int:
     """Denoise the images of a folder in place as one film (hqdn3d, in space and time); returns their number.
 
-    All images must be of one kind and size. They are replaced only when all new ones are there.
+    All images must be of one kind and size. They are replaced only when all new ones are there. When an earlier run was
+    killed while it replaced them, this one only finishes that. ``record`` is a file by which a run that is repeated after
+    its end, because its caller was killed, finds nothing left to do.
     """
     import ffmpeg as graph
 
+    earlier = _finish_denoising(folder, factor, record)
+    if earlier:
+        return earlier
     images = list_images(folder, required=True)
-    suffixes = sorted({image.suffix for image in images})
-    if len(suffixes) > 1:
-        raise UsageError(f"{folder}: all images must be of one kind, here are {', '.join(suffixes)}. Convert some.")
-    suffix = suffixes[0]
+    suffix = _common_suffix(folder, images)
+    size = _common_size(folder, images)
     with _staging(folder) as staging:
         (staging / "in").mkdir()
         (staging / "out").mkdir()
@@ -282,14 +289,62 @@ def denoise_images(folder: Path, factor: int) -> int:
         arguments = graph.output(picture, f"out/%06d{suffix}", f="image2", **options).get_args()
         complaints = ffmpeg.run(arguments, len(images), "Denoising", staging)
         results = list_images(staging / "out")
-        if len(results) != len(images):
+        if len(results) != len(images) or any(image_size(result) != size for result in results):
             raise UserError(
                 f"{folder}: {len(results)} of {len(images)} images came back{_because(complaints)}. "
-                "They may differ in size or be damaged; nothing was changed."
+                "They may be damaged; nothing was changed."
             )
-        for result, image in zip(results, images):
-            os.replace(result, image)
+        picture_swap.commit(dict(zip(images, results)), folder, _DENOISED, {"factor": factor})
+    picture_swap.finish(folder, _DENOISED, record)
     return len(images)
+
+
+def _finish_denoising(folder, factor, record):
+    """Put the results of a killed run in place; their number, or 0 when there is nothing of that kind."""
+    with _staging(folder):  # Entering it removes what killed runs have left.
+        earlier = picture_swap.finish(folder, _DENOISED, record)
+    if earlier is None:
+        return picture_swap.is_finished(record, folder, {"factor": factor}) if record is not None else 0
+    count, left, note = earlier
+    if left:
+        interact.warning(f"{len(left)} images were changed since a denoising that was interrupted ({left[0]} …).")
+    if len(left) == count:
+        return 0
+    interact.info(f"An earlier denoising (factor {note.get('factor')}) was interrupted; its results are in place now.")
+    if note.get("factor") != factor:
+        interact.warning(
+            f"They were made with factor {note.get('factor')}, not {factor}. Run again to denoise them further."
+        )
+    return count - len(left)
+
+
+def _common_suffix(folder, images):
+    suffixes = sorted({image.suffix for image in images})
+    if len(suffixes) > 1:
+        raise UsageError(f"{folder}: all images must be of one kind, here are {', '.join(suffixes)}. Convert some.")
+    return suffixes[0]
+
+
+def _common_size(folder, images):
+    """(width, height) that all images have, going by their headers; each must be whole, as ffmpeg does not mind."""
+    by_size = {}
+
+    def look(image):
+        size = image_size(image)
+        require_whole_file(image)
+        return size
+
+    for outcome in ordered_map(look, images):
+        if outcome.error is not None:
+            raise outcome.error
+        by_size.setdefault(outcome.value, []).append(outcome.item.name)
+    if len(by_size) == 1:
+        return next(iter(by_size))
+    parts = [f"{width}x{height}: {len(names)} ({names[0]})" for (width, height), names in by_size.items()]
+    raise UsageError(
+        f"{folder}: all images must have one size, here are {'; '.join(parts[:5])}{' …' if parts[5:] else ''}. "
+        "Nothing was changed; move those of other sizes away."
+    )
 
 
 def _link(source, target):

@@ -2,6 +2,7 @@
 
 from core import interact
 from core.console.loss import Fate, ask_fate
+from core.console.number_flags import add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
 from core.face_type_flag import add_face_type_flag
@@ -9,7 +10,8 @@ from core.paths import absolute_path, list_images, resolve_input_file
 
 FACE_TYPES = ("half_face", "midfull_face", "full_face", "whole_face", "head", "mark_only")
 DETECTORS = ("s3fd", "manual", "embedded")
-SIZE_RANGE, QUALITY_RANGE = (256, 2048), (1, 100)
+SIZE_RANGE, QUALITY_RANGE, FACE_SIZE_RANGE = (256, 2048), (1, 100), (8, 16384)
+_LARGEST_WINDOW = 16384
 
 _CONTINUE_HELP = "Goes on after the last finished frame. Give the same options as in the run that was interrupted."
 _FACE_TYPE_HELP = (
@@ -35,10 +37,12 @@ def add_parser(subparsers):
     debug.add_argument("--no-output-debug", action="store_false", dest="output_debug", help="do not write them")
     parser.add_argument("--detector", choices=DETECTORS, help="how faces are found; embedded needs no weight files")
     add_face_type_flag(parser, FACE_TYPES, "how much of the head a face picture shows")
-    parser.add_argument("--max-faces-from-image", type=int, metavar="N", help="keep the N largest faces; 0 = all")
-    parser.add_argument("--image-size", type=int, metavar="N", help="side of a face picture in pixels, 256-2048")
-    parser.add_argument("--jpeg-quality", type=int, metavar="N", help="1-100")
-    parser.add_argument("--min-face-size", type=int, default=40, metavar="N", help="smallest face in pixels (40)")
+    add_whole_number(parser, "--max-faces-from-image", 0, help="keep the N largest faces; 0 = all")
+    add_whole_number(parser, "--image-size", *SIZE_RANGE, help="side of a face picture in pixels, 256-2048")
+    add_whole_number(parser, "--jpeg-quality", *QUALITY_RANGE, help="1-100")
+    add_whole_number(
+        parser, "--min-face-size", *FACE_SIZE_RANGE, default=40, help="smallest face in pixels, from 8 (40)"
+    )
     parser.add_argument(
         "--interpolation", choices=("linear", "cubic", "lanczos"), default="linear", help="how faces are cut out"
     )
@@ -46,7 +50,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--manual-output-debug-fix", action="store_true", help="mark by hand the frames whose debug picture was deleted"
     )
-    parser.add_argument("--manual-window-size", type=int, default=1368, metavar="N", help="0 = as large as the frame")
+    add_whole_number(parser, "--manual-window-size", 0, _LARGEST_WINDOW, default=1368, help="0 = as large as the frame")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--continue", action="store_true", default=None, dest="go_on", help="go on with an earlier run")
     again.add_argument(
@@ -76,20 +80,6 @@ def run(options):
 
 
 def _check_flags(options):
-    for name, low, high in (
-        ("max_faces_from_image", 0, None),
-        ("image_size", *SIZE_RANGE),
-        ("jpeg_quality", *QUALITY_RANGE),
-        ("min_face_size", 8, None),
-        ("manual_window_size", 0, 16384),
-    ):
-        value = getattr(options, name)
-        if value is None:
-            continue
-        clamped = max(low, value if high is None else min(high, value))
-        if clamped != value:
-            interact.warning(f"--{name.replace('_', '-')} {value} is out of range; taking {clamped}.")
-            setattr(options, name, clamped)
     by_hand = options.manual_fix or options.manual_output_debug_fix or options.detector == "manual"
     if options.input_video is not None and by_hand:
         raise UsageError("Marking by hand needs single frames: extract the video first, then give --input-dir.")
@@ -197,8 +187,8 @@ def _ask(options, debug_folder, earlier):
         face_type = FaceType.from_prompt_key(answer)
     if options.max_faces_from_image is None:
         default = _in_range(earlier.get("max_faces", 0), 0, 2**31)
-        options.max_faces_from_image = max(
-            0, interact.ask_int("Max number of faces from image", default, help_text=_MAX_FACES_HELP)
+        options.max_faces_from_image = interact.ask_int(
+            "Max number of faces from image", default, low=0, help_text=_MAX_FACES_HELP
         )
     if options.image_size is None:
         default = _in_range(earlier.get("image_size", 768 if face_type >= FaceType.HEAD else 512), *SIZE_RANGE)

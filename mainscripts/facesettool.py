@@ -1,6 +1,7 @@
 """The ``facesettool`` step: make a better copy of a faceset."""
 
 from core import interact
+from core.console.number_flags import add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UserError
 from core.face_type_flag import add_face_type_flag
@@ -18,7 +19,7 @@ def add_parser(subparsers):
     enhance = _add_tool(tools, "enhance", "add detail to the face pictures, with a network", _enhance)
     add_device_flags(enhance)
     resize = _add_tool(tools, "resize", "change the size and the face type of the face pictures", _resize)
-    resize.add_argument("--image-size", type=int, metavar="N", help="new side in pixels, 128-2048")
+    add_whole_number(resize, "--image-size", *SIZE_RANGE, help="new side in pixels, 128-2048")
     add_face_type_flag(resize, FACE_TYPE_KEYS, "new face type")
     add_report_parser(tools)
     parser.set_defaults(group=parser)
@@ -116,11 +117,4 @@ def _require_loose(folder):
 
 
 def _size(given):
-    low, high = SIZE_RANGE
-    if given is None:
-        return interact.ask_int("New image size", DEFAULT_SIZE, low, high)
-    if not low <= given <= high:
-        clamped = min(high, max(low, given))
-        interact.warning(f"--image-size {given} is out of range; taking {clamped}.")
-        return clamped
-    return given
+    return interact.ask_int("New image size", DEFAULT_SIZE, *SIZE_RANGE) if given is None else given

@@ -3,6 +3,7 @@
 import argparse
 
 from core import interact
+from core.console.number_flags import add_number, add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
 from core.paths import absolute_path, resolve_input_file
@@ -33,6 +34,7 @@ _FACE_TYPE_NAMES = {0: "half", 1: "midfull", 2: "full", 4: "whole_face", 10: "he
 
 
 _STEADY_FACTOR = 6.0
+_MOST_THREADS, _LARGEST_BATCH = 1024, 4096
 
 
 def add_parser(subparsers):
@@ -69,19 +71,28 @@ def add_parser(subparsers):
         "--config", type=absolute_path, metavar="FILE", help="settings file (YAML), also with keyframes"
     )
     parser.add_argument("--export-settings", type=absolute_path, metavar="FILE", help="write the settings used (YAML)")
-    parser.add_argument("--workers", type=int, metavar="N", help="number of threads (asked)")
-    parser.add_argument(
-        "--batch-size", type=int, default=8, metavar="N", help="faces in one call of the network, on each device [8]"
+    add_whole_number(parser, "--workers", 1, _MOST_THREADS, help="number of threads (asked)")
+    add_whole_number(
+        parser,
+        "--batch-size",
+        1,
+        _LARGEST_BATCH,
+        default=8,
+        help="faces in one call of the network, on each device [8]",
     )
-    parser.add_argument("--morph-factor", type=float, metavar="X", help="AMP: 0…1 (asked)")
+    add_number(parser, "--morph-factor", 0, 1, help="AMP: 0…1 (asked)")
     parser.add_argument("--overwrite", action="store_true", help="merge all frames anew, over existing ones")
-    parser.add_argument("--subpixel-motion", action="store_true", help="measure motion for the blur below a pixel")
     parser.add_argument(
+        "--force", action="store_true", help="merge even when the faces seem to be cut out of other frames than these"
+    )
+    parser.add_argument("--subpixel-motion", action="store_true", help="measure motion for the blur below a pixel")
+    add_number(
+        parser,
         "--smooth-landmarks",
-        type=float,
+        1,
+        100,
         nargs="?",
         const=_STEADY_FACTOR,
-        metavar="X",
         help=f"divide the jitter of still faces by X [{_STEADY_FACTOR:g}]; off by default",
     )
     parser.add_argument("--smooth-color", action="store_true", help="steady the colours that color transfer aims at")
@@ -115,6 +126,7 @@ def run(options):
         interact.info("No frames to merge in input_dir.")
         return 3
     merge_steps.report_consents(options)
+    frames = merge_steps.collect_frames(options, paths)
     model = merge_steps.open_model(options)
     base = _model_config(model).replace(masked_statistics=options.masked_statistics)
     if base.is_morphable:
@@ -122,14 +134,12 @@ def run(options):
     if _wants_window(options):
         settings = Settings(base.replace(**values), tracks)
         workers = _workers(options)
-        frames = merge_steps.collect_frames(options, paths)
         return merge_steps.run_interactive(options, frames, settings, model, workers)
     from merger.questions import ask_settings
 
     given = {**{name: track.values[0] for name, track in tracks.items()}, **values}
     settings = Settings(ask_settings(base, given), tracks)
     workers = _workers(options)
-    frames = merge_steps.collect_frames(options, paths)
     return merge_steps.run_all(options, frames, settings, model, workers)
 
 
@@ -154,10 +164,6 @@ def _check_options(options):
         options.input_video = resolve_input_file(options.input_video)
         if options.output_video == options.input_video:
             raise UsageError("--output-video must not be the --input-video.")
-    if options.batch_size < 1:
-        raise UsageError(f"--batch-size is {options.batch_size}: give 1 or more.")
-    if options.smooth_landmarks is not None and not 1 <= options.smooth_landmarks <= 100:
-        raise UsageError(f"--smooth-landmarks is {options.smooth_landmarks:g}: give a number from 1 to 100.")
     _check_folders(options)
 
 
@@ -222,8 +228,6 @@ def _model_config(model):
 
 def _morph_power(options, tracks):
     if options.morph_factor is not None:
-        if not 0 <= options.morph_factor <= 1:
-            raise UsageError(f"--morph-factor is {options.morph_factor}: give a number from 0 to 1.")
         return round(100 * options.morph_factor)
     if "morph_power" in tracks:
         return tracks["morph_power"].values[0]
@@ -235,8 +239,6 @@ def _workers(options):
 
     cores = cpu_count()
     if options.workers is not None:
-        if options.workers < 1:
-            raise UsageError(f"--workers is {options.workers}: give 1 or more.")
         return options.workers
     help_text = "Number of threads that read, compose and write frames. More than there are cores does not help."
     return interact.ask_int("Number of workers?", min(max(8, cores), cores), 1, cores, help_text=help_text)

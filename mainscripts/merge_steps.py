@@ -53,12 +53,15 @@ def faceset_folders(options):
 
 
 def collect_frames(options, paths):
-    """Frames with their faces, smoothed if wanted, and their motion."""
+    """Frames with their faces, smoothed if wanted, and their motion; refused when the faces come from other frames."""
+    from mainscripts.merge_sources import check_sources
     from merger.frames import match_faces, with_motion
     from merger.smoothing import smooth_landmarks
     from samplelib.faceset import load_faceset
 
-    frames, single = match_faces(paths, load_faceset(options.aligned_dir, allow_empty=True))
+    samples = load_faceset(options.aligned_dir, allow_empty=True)
+    frames, single = match_faces(paths, samples)
+    check_sources(options, frames, samples)
     if options.smooth_landmarks:
         frames = smooth_landmarks(frames, options.smooth_landmarks)
     return with_motion(frames, options.subpixel_motion) if single else frames
@@ -88,6 +91,7 @@ def run_interactive(options, frames, settings, model, workers):
     from merger.window import MergerWindow
 
     output = _folder_output(options, model)
+    _record_frames(options, frames)
     path = session_path(options.model_dir, model.name, options.model)
     start = settings.at(0)
     states, position = _states(options, frames, settings, model, output, path)
@@ -231,6 +235,7 @@ def _merge_to_folder(options, frames, configs, networks, model, workers):
     from merger.pipeline import merge_frames
 
     output = _folder_output(options, model)
+    _record_frames(options, frames)
     pending = {
         frame.index
         for frame, config in zip(frames, configs, strict=True)
@@ -307,6 +312,14 @@ def _export(options, frames, configs):
 
     write_settings(options.export_settings, configs, [frame.path.name for frame in frames])
     interact.info(f"Settings are written to {options.export_settings}")
+
+
+def _record_frames(options, frames):
+    """Leave a list of all frames beside the results, so that a video of only some of them is noticed."""
+    from core.video_sequence import record_frames
+
+    for folder in (options.output_dir, options.output_mask_dir):
+        record_frames(folder, [frame.stem for frame in frames])
 
 
 def _record(options, model):

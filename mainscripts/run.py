@@ -6,11 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from core import events, interact
 from core.errors import NothingToDo, UsageError, UserError
-from core.paths import absolute_path, remove_torn
+from core.paths import absolute_path, remove_if_present, remove_torn
 from core.process import stop_signals
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
@@ -28,21 +29,26 @@ def add_parser(subparsers):
 
 def run(options):
     """Run all jobs in order; the first step that fails ends the run with its exit code."""
-    from core.jobs import JobState, load_jobs
+    from core.jobs import RECORD_VARIABLE, JobState, load_jobs
+    from mainscripts.job_inputs import JobInputs
 
     job_file = os.path.realpath(options.job_file)
     if job_file in _running_jobs():
         raise UsageError(f"{options.job_file}: this job is a step of itself.")
     jobs = load_jobs(options.job_file)
-    for job in jobs:
-        for number, step in enumerate(job.steps, 1):
-            for command in step.commands:
-                _check_command(options.job_file, number, step, command)
+    parsed = {
+        id(step): [_check_command(options.job_file, number, step, command) for command in step.commands]
+        for job in jobs
+        for number, step in enumerate(job.steps, 1)
+    }
+    inputs, missing = JobInputs(), 0
     for job in jobs:
         state = JobState.load(job.workspace)
         rerun = set()
         for index, step in enumerate(job.steps):
             where = f"{job.name}: step {index + 1} of {len(job.steps)}, {step.name}"
+            if options.dry_run:
+                missing += _tell_missing(where, inputs.missing(step.commands, parsed[id(step)], step.writes))
             if state.is_up_to_date(job, index, rerun):
                 interact.info(f"{where}: up to date.")
                 events.emit("job_step", job=job.name, step=step.name, state="up to date")
@@ -54,11 +60,13 @@ def run(options):
             interact.info(f"{where}")
             for pattern in step.writes:
                 remove_torn(pattern)
+            record = state.prepare_record(job, index)
             interrupted = state.was_interrupted(job, index)
             done = state.begin(job, index)
             events.emit("job_step", job=job.name, step=step.name, state="running")
             for number, command in enumerate(step.commands[done or 0 :]):
-                code = _call(_resumed(command) if number == 0 and done is not None else command, options)
+                with _variable(RECORD_VARIABLE, str(record)):
+                    code = _call(_resumed(command) if number == 0 and done is not None else command, options)
                 if code == NothingToDo.exit_code and interrupted and step.works_in_place:
                     interact.info(f"{where}: had done all its work when it was interrupted.")
                     code = 0
@@ -70,14 +78,25 @@ def run(options):
                     return code
                 state.note_command(job, index)
             state.record(job, index)
+            remove_if_present(record)
             events.emit("job_step", job=job.name, step=step.name, state="done")
         if options.dry_run:
             _tell_free_disk(job.workspace)
+    if missing:
+        raise UserError(
+            f"{options.job_file}: {missing} {'thing is' if missing == 1 else 'things are'} missing, see above."
+        )
     return 0
 
 
+def _tell_missing(where, lines):
+    for line in lines:
+        interact.error(f"{where}: {line}")
+    return len(lines)
+
+
 def _check_command(job_file, number, step, command):
-    """Find a mistyped flag before hours of work, not after."""
+    """Find a mistyped flag before hours of work, not after; the parsed arguments."""
     import contextlib
     import io
 
@@ -85,13 +104,14 @@ def _check_command(job_file, number, step, command):
     try:
         with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(complaint):
             parsed = _parser().parse_args(command)
-        problem = None if hasattr(parsed, "run") else "the command needs the name of a step after it"
+        if hasattr(parsed, "run"):
+            return parsed
+        problem = "the command needs the name of a step after it"
     except SystemExit:
         problem = (complaint.getvalue().strip().splitlines() or ["unknown problem"])[-1][:_LONGEST_COMPLAINT]
     except UserError as error:
         problem = str(error)[:_LONGEST_COMPLAINT]
-    if problem is not None:
-        raise UsageError(f"{job_file}: step {number}, {step.name}: {problem}")
+    raise UsageError(f"{job_file}: step {number}, {step.name}: {problem}")
 
 
 @functools.cache
@@ -100,6 +120,20 @@ def _parser():
     from main import build_parser
 
     return build_parser()
+
+
+@contextmanager
+def _variable(name, value):
+    """Set a variable of the environment, which programs that are started get."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _resumed(command):
@@ -159,12 +193,14 @@ def _reaches_children(number):
 
 def _forecast(step):
     """Frames that a step will work on, and the disk that it will take, as far as that can be known now."""
-    from core.errors import UserError
     from core.paths import IMAGE_EXTENSIONS, resolve_input_file
 
     for pattern in step.reads:
         if os.path.isdir(pattern):
-            images = [name for name in os.listdir(pattern) if name.lower().endswith(IMAGE_EXTENSIONS)]
+            try:
+                images = [name for name in os.listdir(pattern) if name.lower().endswith(IMAGE_EXTENSIONS)]
+            except OSError as error:
+                return f" {pattern} cannot be listed ({error.strerror or error})."
             return f" {len(images)} images in {pattern}."
         if not pattern.endswith(".*"):
             continue
@@ -174,8 +210,9 @@ def _forecast(step):
             video = probe(resolve_input_file(pattern))
         except UserError as error:
             return f" {error}"
-        gigabytes = (video.frame_count or 0) * video.width * video.height * 3 * 0.55 / 1e9
-        return f" About {video.frame_count or 'an unknown number of'} frames; as PNG about {gigabytes:.1f} GB."
+        frames = video.expected_frames
+        gigabytes = (frames or 0) * video.width * video.height * 3 * 0.55 / 1e9
+        return f" About {frames or 'an unknown number of'} frames; as PNG about {gigabytes:.1f} GB."
     return ""
 
 

@@ -1,6 +1,7 @@
 """The ``sort`` step: renames the pictures of a faceset in a new order."""
 
 from core import interact
+from core.console.number_flags import add_number, add_whole_number
 from core.errors import NothingToDo, UsageError, UserError
 from core.files.name_record import NameRecord
 from core.paths import absolute_path, list_images
@@ -19,7 +20,7 @@ def add_parser(subparsers):
     )
     parser.add_argument("--input-dir", type=absolute_path, required=True, metavar="DIR", help="folder of pictures")
     parser.add_argument("--by", choices=all_keys(), metavar="METHOD", help="one of: " + ", ".join(all_keys()))
-    parser.add_argument("--target-count", type=int, metavar="N", help="final, final-fast: number of faces to keep")
+    add_whole_number(parser, "--target-count", 1, help="final, final-fast: number of faces to keep")
     parser.add_argument("--exact-count", action="store_true", help="final, final-fast: exactly, not about, that many")
     direction = parser.add_mutually_exclusive_group()
     direction.add_argument("--similar", action="store_true", default=None, help="absdiff: the most similar one follows")
@@ -28,7 +29,7 @@ def add_parser(subparsers):
                         help="oneface: move the faces of frames with several faces to trash")  # fmt: skip
     parser.add_argument("--identity", type=absolute_path, metavar="PICTURE",
                         help="identity: keep the person of this picture and move all others to trash")  # fmt: skip
-    parser.add_argument("--threshold", type=float, metavar="X",
+    add_number(parser, "--threshold", 0,
                         help="identity: least likeness, up to 1; duplicates: most differing bits of 256; "
                         "landmarks-error: largest error that stays, in distances between the eyes")  # fmt: skip
     parser.add_argument("--embedding-model", type=absolute_path, metavar="FILE",
@@ -127,14 +128,10 @@ def _method_options(key, options):
     from samplelib.sorting import SortOptions
 
     target, similar = options.target_count, options.similar
-    if options.threshold is not None and options.threshold < 0:
-        raise UsageError(f"--threshold {options.threshold}: must not be negative.")
     if options.identity is not None and key != "identity":
         raise UsageError(f"--identity belongs to --by identity, not to --by {key}.")
-    if target is not None and target < 1:
-        raise UsageError(f"--target-count {target}: must be at least 1.")
     if key in ("final", "final-fast") and target is None:
-        target = max(1, interact.ask_int("Target number of faces?", 2000))
+        target = interact.ask_int("Target number of faces?", 2000, low=1)
     if key == "absdiff" and similar is None:
         similar = interact.ask_bool("Sort by similar?", True, help_text="Otherwise the most different picture follows.")
     return SortOptions(

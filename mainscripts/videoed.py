@@ -5,10 +5,13 @@ from contextlib import contextmanager, nullcontext
 
 from core import interact
 from core.console.loss import Fate, ask_fate, confirm_loss
+from core.console.number_flags import add_whole_number
 from core.errors import UsageError, UserError
 from core.files.trash import trash_folder_of
 from core.paths import absolute_path, resolve_input_file
 
+FACTOR_RANGE = (1, 20)
+_HIGHEST_RATE, _HIGHEST_BITRATE = 1000, 2000
 _START = "00:00:00.000"
 _FPS_HELP = "How many frames are taken from each second of video. 0 takes all of them."
 _FORMAT_HELP = (
@@ -35,7 +38,7 @@ def _add_extract(commands):
         "--output-dir", required=True, type=absolute_path, help="folder for the frames, made if missing"
     )
     parser.add_argument("--output-ext", choices=("png", "jpg"), help="kind of image (asked)")
-    parser.add_argument("--fps", type=int, help="frames per second, 0 = all (asked)")
+    add_whole_number(parser, "--fps", 0, _HIGHEST_RATE, help="frames per second, 0 = all (asked)")
     parser.add_argument("--allow-damaged", action="store_true", help="take what can be read of a damaged video")
     parser.set_defaults(run=extract)
 
@@ -45,8 +48,8 @@ def _add_cut(commands):
     parser.add_argument("--input-file", required=True, type=absolute_path, help="video; NAME.* takes any extension")
     parser.add_argument("--from-time", help="where the part begins, HH:MM:SS.mmm or seconds (asked)")
     parser.add_argument("--to-time", help="where it ends; 00:00:00.000 = end of the video (asked)")
-    parser.add_argument("--audio-track-id", type=int, help="number of the audio track, from 0 (asked)")
-    parser.add_argument("--bitrate", type=int, help="megabits per second (asked)")
+    add_whole_number(parser, "--audio-track-id", 0, help="number of the audio track, from 0 (asked)")
+    add_whole_number(parser, "--bitrate", 1, _HIGHEST_BITRATE, help="megabits per second (asked)")
     _add_encoder_flags(parser)
     _add_signing_flags(parser)
     parser.set_defaults(run=cut)
@@ -55,7 +58,7 @@ def _add_cut(commands):
 def _add_denoise(commands):
     parser = commands.add_parser("denoise-image-sequence", help="denoise the images of a folder as one film")
     parser.add_argument("--input-dir", required=True, type=absolute_path, help="folder with the images")
-    parser.add_argument("--factor", type=int, help="strength 1-20 (asked)")
+    add_whole_number(parser, "--factor", *FACTOR_RANGE, help="strength 1-20 (asked)")
     parser.set_defaults(run=denoise)
 
 
@@ -67,8 +70,17 @@ def _add_encode(commands):
     )
     parser.add_argument("--reference-file", type=absolute_path, help="video that gives frame rate, colours and sound")
     parser.add_argument("--ext", default="png", help="has no effect: all images of the folder are used")
-    parser.add_argument("--fps", type=int, help="frames per second without a reference (asked)")
-    parser.add_argument("--bitrate", type=int, help="megabits per second (asked unless lossless)")
+    missing = parser.add_mutually_exclusive_group()
+    missing.add_argument(
+        "--hold-missing", action="store_const", const="hold", dest="missing",
+        help="repeat the picture before a missing one, so that sound and pictures stay together",
+    )  # fmt: skip
+    missing.add_argument(
+        "--ignore-missing", action="store_const", const="ignore", dest="missing",
+        help="make a video of just the pictures that are there, shorter than its sound",
+    )  # fmt: skip
+    add_whole_number(parser, "--fps", 1, _HIGHEST_RATE, help="frames per second without a reference (asked)")
+    add_whole_number(parser, "--bitrate", 1, _HIGHEST_BITRATE, help="megabits per second (asked unless lossless)")
     parser.add_argument("--include-audio", action="store_true", help="take the sound of the reference")
     parser.add_argument("--lossless", action="store_true", help="keep every value of the video's pixel format")
     parser.add_argument("--model-dir", type=absolute_path, help="model named in the manifest if merging left no record")
@@ -110,7 +122,7 @@ def extract(options):
     if fps is None:
         fps = interact.ask_int("Enter FPS", 0, help_text=_FPS_HELP)
     if fps < 0:
-        raise UsageError(f"--fps {fps}: give 0 for all frames, or a positive number.")
+        raise UsageError(f"Enter FPS {fps}: give 0 for all frames, or a positive number.")
     kind = options.output_ext or interact.ask_text("Output image format", "png", ["png", "jpg"], _FORMAT_HELP)
     folder = options.output_dir
     if folder.exists() and not folder.is_dir():
@@ -228,14 +240,15 @@ def _audio_track(options, info):
 
 def denoise(options):
     """Run ``denoise-image-sequence``."""
+    from core.jobs import step_record
     from core.paths import list_images
     from core.video_steps import denoise_images
 
     _refuse_faces(list_images(options.input_dir, required=True))
     factor = options.factor
     if factor is None:
-        factor = interact.ask_int("Denoise factor?", 7, 1, 20)
-    count = denoise_images(options.input_dir, min(20, max(1, factor)))
+        factor = interact.ask_int("Denoise factor?", 7, *FACTOR_RANGE)
+    count = denoise_images(options.input_dir, factor, step_record())
     interact.info(f"{count} images denoised. Transparency and other data inside the images are not kept.")
 
 
@@ -266,11 +279,12 @@ def encode(options):
         if output.exists() and output.samefile(path):
             raise UsageError(f"{output}: is the reference itself. Give another --output-file.")
         reference = read_reference(path)
+    if options.c2pa_cert or options.c2pa_key:
+        _certificate(options)
+    images = _pictures_of_video(options, reference)
     fps = options.fps
     if reference is None and fps is None:
         fps = interact.ask_int("Enter FPS", 25, low=1)
-    if fps is not None and fps < 1:
-        raise UsageError(f"--fps {fps}: give a positive number.")
     bitrate = 16 if options.lossless else _bitrate(options, 16)
     if options.include_audio and (reference is None or not reference.info.audio):
         interact.info("The reference has no sound." if reference else "No --reference-file, so there is no sound.")
@@ -278,9 +292,59 @@ def encode(options):
     with keeping_video_of_others(output), _marking(options, reference) as (target, metadata):
         count = encode_images(
             options.input_dir, target, fps or 25, settings, reference, options.include_audio, metadata,
-            f"Writing {output.name}",
+            f"Writing {output.name}", images,
         )  # fmt: skip
     interact.info(f"{count} frames written to {output}")
+
+
+def _pictures_of_video(options, reference):
+    """The pictures in order, one a frame; missing ones are refused, held or left out, as the flags say."""
+    from core import video_sequence
+
+    folder = options.input_dir
+    sequence = video_sequence.look_at(folder, len(reference.times) if reference is not None else None)
+    choice = options.missing or video_sequence.choice_for_masks(folder)
+    _check_odd_pictures(folder, sequence, choice if reference is not None else "ignore")
+    if sequence.is_complete:
+        video_sequence.record_choice(folder, options.missing)
+        return sequence.images
+    lacking = _lacking(sequence)
+    if choice == "hold" and sequence.missing:
+        interact.warning(f"{folder}: {lacking}; the picture before each is repeated.")
+    elif choice == "ignore":
+        interact.warning(f"{folder}: {lacking}; the video gets shorter, so sound and pictures will not fit.")
+    else:
+        hold = "--hold-missing repeats the picture before, " if sequence.missing else ""
+        raise UserError(
+            f"{folder}: {lacking}, so the video would be shorter than its sound. Merge the rest first (the same command "
+            f"goes on); {hold}--ignore-missing takes only what is there."
+        )
+    video_sequence.record_choice(folder, options.missing)
+    return sequence.held() if choice == "hold" else sequence.images
+
+
+def _lacking(sequence):
+    from core.video_sequence import ranges_text
+
+    if not sequence.missing:
+        return (
+            f"{sequence.unknown} of {len(sequence.images) + sequence.unknown} pictures are missing; "
+            "their names do not tell which"
+        )
+    verb = "picture is" if len(sequence.missing) == 1 else "pictures are"
+    named = ranges_text(sequence.missing, sequence.wanted)
+    return f"{len(sequence.missing)} of {len(sequence.wanted)} {verb} missing ({named})"
+
+
+def _check_odd_pictures(folder, sequence, choice):
+    if sequence.doubled and choice != "ignore":
+        raise UserError(
+            f"{folder}: {len(sequence.doubled)} frames have two pictures each ({sequence.doubled[0]}, of different kinds), so "
+            "the video would be longer than its sound. Remove one of each; --ignore-missing shows both."
+        )
+    if sequence.surplus:
+        first, last = sequence.surplus[0].name, sequence.surplus[-1].name
+        interact.warning(f"{len(sequence.surplus)} pictures belong to none of the frames ({first} … {last}).")
 
 
 @contextmanager
@@ -351,7 +415,9 @@ def _bitrate(options, default):
     bitrate = options.bitrate
     if bitrate is None:
         bitrate = interact.ask_int("Bitrate of output file in MB/s", default, low=1)
-    return max(1, bitrate)
+        if bitrate > _HIGHEST_BITRATE:
+            raise UsageError(f"Bitrate {bitrate}: give megabits per second, 1 to {_HIGHEST_BITRATE}.")
+    return bitrate
 
 
 def _settings(options, output, bitrate, lossless):

@@ -3,13 +3,15 @@
 import argparse
 
 from core import interact
+from core.console.number_flags import add_whole_number
 from core.device_flags import add_device_flags
-from core.errors import NothingToDo, UsageError
+from core.errors import NothingToDo
 from core.face_type_flag import add_face_type_flag
 from core.paths import absolute_path
 from core.yes_no_flag import add_yes_no
 
 WARN_MASKS = "!!! WARNING : APPLIED XSEG MASKS WILL BE REMOVED FROM THE FRAMES !!!"
+_LARGEST_BATCH = 4096
 FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head")
 WARN_LABELS = "!!! WARNING : LABELED XSEG POLYGONS WILL BE REMOVED FROM THE FRAMES !!!"
 
@@ -33,13 +35,16 @@ def add_parser(subparsers):
         "--delete-original", dest="delete_originals", type=_yes_or_no, metavar="yes|no", help=argparse.SUPPRESS
     )
     suggest = _add(commands, "suggest", run_suggest, "propose labels for faces that have none, to be corrected by hand")
-    suggest.add_argument("--count", type=int, default=0, help="faces to propose for, spread evenly [0 = all]")
+    add_whole_number(suggest, "--count", 0, default=0, help="faces to propose for, spread evenly [0 = all]")
     suggest.add_argument(
         "--from-applied", action="store_true", help="trace the applied masks instead of the embedded face mesh"
     )
+    suggest.add_argument(
+        "--complete", action="store_true", help="add the outline to faces whose labels only exclude, instead"
+    )
     queue = _add(commands, "queue", run_queue, "list the faces on which trained mask and face mesh disagree most")
     queue.add_argument("--model-dir", type=absolute_path, help="predict with this XSeg model [use the applied masks]")
-    queue.add_argument("--show", type=int, default=20, help="lines to print [20]")
+    add_whole_number(queue, "--show", 0, default=20, help="lines to print [20]")
     _add_network_flags(queue)
 
 
@@ -69,6 +74,10 @@ def run_apply(options):
     statistics = apply_masks(folder, source, key, options.batch_size, options.restart)
     for own, count in getattr(source, "converted", {}).items():
         interact.info(f"Faces of type {own.text}, converted to {source.face_type.text} and their masks back: {count}")
+    if getattr(source, "face_type", folder) is None:
+        from samplelib.faceset_types import mention_mixed_types
+
+        mention_mixed_types(source.seen.elements(), str(folder), "All were taken as they are (face type same).")
     unsure = getattr(source, "unsure", ())
     if unsure:
         interact.warning(
@@ -116,9 +125,9 @@ def run_suggest(options):
     """Propose labels for faces without any."""
     from xseglib.suggest import suggest_labels
 
-    if options.count < 0:
-        raise UsageError(f"--count is {options.count}: give 0 for all faces, or a number above.")
-    statistics, labelled, empty = suggest_labels(options.input_dir, options.count, options.from_applied)
+    statistics, labelled, empty = suggest_labels(
+        options.input_dir, options.count, options.from_applied, options.complete
+    )
     if labelled:
         interact.info(f"Faces that have labels already and were left alone: {labelled}")
     if empty:
@@ -139,7 +148,7 @@ def run_queue(options):
     entries, statistics = make_queue(options.input_dir, network)
     path = write_queue(options.input_dir, entries)
     interact.info("Disagreement of trained mask and face mesh (0 = same area, 1 = nothing in common):")
-    for entry in entries[: max(0, options.show)]:
+    for entry in entries[: options.show]:
         interact.info(f"  {entry.disagreement:.3f}  {entry.path.name}")
     interact.info(f"{len(entries)} faces without labels are queued in {path}. Label them: xseg editor --queue")
     statistics.raise_if_failed()
@@ -153,7 +162,9 @@ def _add_apply_flags(parser):
         help="when the model folder has no network, apply whole-face masks of the embedded face mesh "
         "(goes without saying for a folder named model_generic_xseg)",
     )
-    parser.add_argument("--batch-size", type=int, default=8, help="faces that go through the network together [8]")
+    add_whole_number(
+        parser, "--batch-size", 1, _LARGEST_BATCH, default=8, help="faces that go through the network together [8]"
+    )
     parser.add_argument("--restart", action="store_true", help="do not go on with an interrupted run, begin again")
     _add_network_flags(parser)
 
@@ -207,8 +218,6 @@ def _mask_source(options):
     """Mask source and its key for ``apply``."""
     from xseglib import sources
 
-    if options.batch_size < 1:
-        raise UsageError(f"--batch-size is {options.batch_size}: give 1 or more.")
     generic = options.generic or options.model_dir.name == sources.GENERIC_FOLDER_NAME
     if generic and not sources.has_network(options.model_dir):
         interact.info(

@@ -296,6 +296,8 @@ def _choice_index(name, value):
         return texts.index(value.strip().lower())
     try:
         index = int(value)
+        if index != float(value):
+            return None
     except (TypeError, ValueError, OverflowError):
         return None
     return index if not isinstance(value, bool) and 0 <= index < len(texts) else None

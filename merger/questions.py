@@ -68,14 +68,17 @@ def ask_settings(start: MergeConfig, given: Mapping[str, Any]) -> MergeConfig:
 
 def _ask_mode():
     _print_list("Choose mode: ", MODES)
-    index = interact.ask_int("", _DEFAULT_MODE)
-    return MODES[index] if 0 <= index < len(MODES) else "overlay"
+    return MODES[_ask_index(MODES, _DEFAULT_MODE)]
 
 
 def _ask_list(heading, names, default, help_text=None):
     _print_list(heading, names)
-    index = interact.ask_int("", default, help_text=help_text)
-    return index if 0 <= index < len(names) else default
+    return _ask_index(names, default, help_text)
+
+
+def _ask_index(names, default, help_text=None):
+    """Number of a list. As in DeepFaceLab an unknown one is not asked again; the default is taken, and that is said."""
+    return interact.ask_int("", default, help_text=help_text, allowed=range(len(names)), again=False)
 
 
 def _print_list(heading, names):

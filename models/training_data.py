@@ -18,6 +18,7 @@ from samplelib.face_store import (
     yaws_of,
 )
 from samplelib.faceset import Sample, load_faceset
+from samplelib.faceset_types import mention_mixed_types
 from samplelib.generators import BatchLoader, SwapSampleStream, swap_augmentations, swap_batch_maker
 
 _SIDES = ("src", "dst")
@@ -196,13 +197,21 @@ def load_training_faceset(folder: Path) -> list[Sample]:
         When there is none.
     """
     interact.info(f"Loading faces from {folder}")
-    samples = [
-        sample for sample in load_faceset(folder, allow_empty=True) if sample.training_metadata.face_type != "mark_only"
-    ]
+    samples = without_marked_frames(load_faceset(folder, allow_empty=True), folder)
     if not samples:
         raise NothingToDo(f"No training data provided: {folder} holds no extracted faces. Extract faces into it first.")
     interact.info(f"{len(samples)} faces.")
+    types = (sample.training_metadata.face_type for sample in samples)
+    mention_mixed_types(types, str(folder), "Each is brought to the model's own type.")
     return samples
+
+
+def without_marked_frames(samples: list[Sample], folder: Path) -> list[Sample]:
+    """The samples that are cut out faces; how many are whole frames (``mark_only``) is said."""
+    faces = [sample for sample in samples if sample.training_metadata.face_type != "mark_only"]
+    if len(faces) < len(samples):
+        interact.warning(f"{folder}: {len(samples) - len(faces)} pictures of type mark_only are left out.")
+    return faces
 
 
 def split_holdout(samples: list[Sample], count: int, folder: Path) -> tuple[list[Sample], list[Sample]]:

@@ -6,11 +6,13 @@ from core import interact
 from core.errors import NothingToDo
 from core.random_streams import generator
 from facelib.face_type import FaceType
-from models.training_data import DataSettings
+from models.training_data import DataSettings, without_marked_frames
 from samplelib.decks import Deck
 from samplelib.face_store import CacheBudget, FaceStore
 from samplelib.faceset import Sample, load_faceset
+from samplelib.faceset_types import mention_mixed_types
 from samplelib.generators import BatchLoader
+from samplelib.label_checks import excludes_text, only_excludes
 from samplelib.xseg_samples import (
     RESOLUTION,
     has_polygons,
@@ -94,6 +96,9 @@ class XSegData:
         from_polygons = bool(chosen)
         if from_polygons:
             interact.info(f"Using {len(chosen)} segmented samples.")
+            empty = [sample.name for sample in chosen if only_excludes(sample.training_metadata.polygons)]
+            if empty:
+                interact.warning(f"{excludes_text(empty)}.")
         else:
             chosen = [sample for sample in samples if sample.training_metadata.xseg_mask is not None]
             if not chosen:
@@ -138,6 +143,7 @@ def _stack(samples):
 
 
 def _faces(folder):
-    return [
-        sample for sample in load_faceset(folder, allow_empty=True) if sample.training_metadata.face_type != "mark_only"
-    ]
+    faces = without_marked_frames(load_faceset(folder, allow_empty=True), folder)
+    types = (sample.training_metadata.face_type for sample in faces)
+    mention_mixed_types(types, str(folder), "Each is brought to the model's own type.")
+    return faces

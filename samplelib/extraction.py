@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -72,11 +72,15 @@ class SourceFrame:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """What became of a frame: the names of the face files written, or ``error`` when it could not be read."""
+    """What became of a frame: the names of the face files written, or ``error`` when it could not be read.
+
+    ``size`` is (width, height) of the frame, even numbers, in whose pixels the faces' ``source_landmarks`` are.
+    """
 
     name: str
     files: tuple[str, ...] = ()
     error: str | None = None
+    size: tuple[int, int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ def write_frame(
         files.append(name)
     if settings.debug_folder is not None:
         write_image(settings.debug_folder / f"{frame.stem}.jpg", draw_debug(image, cuts, settings), DEBUG_JPEG_QUALITY)
-    return FrameResult(frame.name, tuple(files))
+    return FrameResult(frame.name, tuple(files), size=(image.shape[1], image.shape[0]))
 
 
 def _keep_labels(path):

@@ -9,6 +9,7 @@ from core.files.trash import set_aside, trash_folder_of
 from core.paths import list_files, list_images, remove_if_present
 from samplelib.aligned_face import FaceMetadata, read_metadata
 from samplelib.extraction_journal import forget_state
+from samplelib.faceset_types import mention_mixed_types
 
 # An output folder with more pictures than this can be continued even if nothing was noted about the run that made it;
 # as many of the last pictures are then made again.
@@ -56,12 +57,14 @@ def frame_to_go_on_with(output_folder: Path, frames: list[Path]) -> int:
 
 
 def face_type_of_first(output_folder: Path) -> str | None:
-    """Face type of the first picture of a folder that is a face picture."""
-    for path in list_images(output_folder):
-        metadata = _metadata(path)
-        if metadata is not None:
-            return metadata.face_type
-    return None
+    """Face type of the first picture of a folder that is a face picture; that there are others is said."""
+    found = [metadata.face_type for metadata in map(_metadata, list_images(output_folder)) if metadata is not None]
+    if not found:
+        return None
+    mention_mixed_types(
+        found, str(output_folder), f"The new ones become {found[0]}, as the first; --face-type changes it."
+    )
+    return found[0]
 
 
 def faces_written(output_folder: Path) -> list[Path]:

@@ -24,7 +24,7 @@ _OPTIONS = {
 }
 _OPTIONS_LINE = {"options": _OPTIONS}
 _FRAME_LINE = {"frame": str, "faces": [str], "error?": (str, None)}
-_REPORT = {"options": _OPTIONS, "unreadable_images": {str: str}, "frames": {str: [str]}}
+_REPORT = {"options": _OPTIONS, "unreadable_images": {str: str}, "frames": {str: [str]}, "frame_sizes?": {str: [int]}}
 
 
 @dataclass
@@ -125,6 +125,7 @@ class ExtractionJournal:
             "frames_without_faces": [name for name, result in ordered.items() if not result.files and not result.error],
             "unreadable_images": {name: result.error for name, result in ordered.items() if result.error},
             "frames": {name: list(result.files) for name, result in ordered.items()},
+            "frame_sizes": {name: list(result.size) for name, result in ordered.items() if result.size},
         }
         os.fsync(self._stream.fileno())
         atomic_write(self._report, json.dumps(report, indent=1).encode())
@@ -139,13 +140,23 @@ class ExtractionJournal:
 
 def _entry(result):
     entry = {"frame": result.name, "faces": list(result.files)}
+    if result.size is not None:
+        entry["size"] = list(result.size)
     if result.error is not None:
         entry["error"] = result.error
     return entry
 
 
 def _result(entry):
-    return FrameResult(str(entry["frame"]), tuple(str(name) for name in entry["faces"]), entry.get("error"))
+    files = tuple(str(name) for name in entry["faces"])
+    return FrameResult(str(entry["frame"]), files, entry.get("error"), _size(entry.get("size")))
+
+
+def _size(stored):
+    """(width, height) from a list of two numbers; None for anything else, such as a record of an earlier version."""
+    if isinstance(stored, list) and len(stored) == 2 and all(type(number) is int for number in stored):
+        return stored[0], stored[1]
+    return None
 
 
 def _journal_entries(path):
@@ -180,6 +191,8 @@ def _read_report(path, state):
     except FormatError as error:
         warning(f"{path}: is damaged ({error.problem}); going by the face pictures instead.")
         return
+    sizes = report.get("frame_sizes", {})
     for name, files in report["frames"].items():
-        state.results[name] = FrameResult(name, tuple(files), report["unreadable_images"].get(name))
+        size = _size(sizes.get(name))
+        state.results[name] = FrameResult(name, tuple(files), report["unreadable_images"].get(name), size)
     state.options = report["options"]

@@ -15,6 +15,7 @@ from facelib.drawing import draw_landmarks
 from facelib.face_type import FaceType
 from samplelib.augment import PreparedFace, prepare_face
 from samplelib.faceset import Sample
+from samplelib.faceset_types import types_text
 
 MEBIBYTE = 2**20
 _SHARE_OF_FREE_MEMORY = 0.25
@@ -117,8 +118,11 @@ class FaceStore:
             if index not in self._broken:
                 self._broken.add(index)
                 sample = self.samples[index]
-                text = str(error)
-                interact.warning(f"{text if sample.name in text else f'{sample.name}: {text}'} The face is left out.")
+                text = str(error).rstrip(".")
+                count = f" ({len(self._broken)} so far)" if len(self._broken) > 1 else ""
+                interact.warning(
+                    f"{text if sample.name in text else f'{sample.name}: {text}'}. The face is left out{count}."
+                )
 
 
 def swap_face_store(
@@ -163,7 +167,7 @@ def warn_about_smaller_types(samples: list[Sample], face_type: FaceType, folder_
     """Say once when faces show less than the model wants to see: their border will be stretched."""
     smaller = [sample for sample in samples if FaceType.from_text(sample.training_metadata.face_type) < face_type]
     if smaller:
-        own = smaller[0].training_metadata.face_type
+        own = types_text(sample.training_metadata.face_type for sample in smaller)
         interact.warning(
             f"{folder_name}: {len(smaller)} of {len(samples)} faces are of a smaller type ({own}) than the model's "
             f"{face_type.text}; their borders are stretched. Extract them again with a larger face type."

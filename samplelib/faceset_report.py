@@ -10,6 +10,7 @@ from core import interact
 from core.files.trash import rename_aside
 from core.paths import atomic_write
 from samplelib.faceset_survey import FaceFacts, Survey, survey_faceset
+from samplelib.faceset_types import types_text
 from samplelib.svg_charts import COLORS, heat_map, histogram
 
 YAW_EDGES = np.arange(-90, 91, 10)
@@ -117,7 +118,7 @@ def _overview(surveys):
         ("Faces", lambda survey: str(len(survey.faces))),
         ("Frames", lambda survey: str(len({face.frame for face in survey.faces if face.frame}) or "unknown")),
         ("Picture size", lambda survey: _sizes(survey)),
-        ("Face type", lambda survey: html.escape(", ".join(sorted({face.face_type for face in survey.faces})))),
+        ("Face type", lambda survey: html.escape(types_text(face.face_type for face in survey.faces))),
         ("Face in its frame", lambda survey: _median(survey.column("source_side"), "{:.0f} px (median)")),
         ("Sharpness", lambda survey: _median(survey.column("sharpness"), "{:.2f} of 1 (median)")),
         ("Brightness", lambda survey: _median(survey.column("brightness"), "{:.2f} of 1 (median)")),

@@ -11,6 +11,7 @@ from core.imageio import encode_image
 from core.paths import atomic_write
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import loose_faces, refuse_to_replace_face
+from samplelib.label_checks import only_excludes
 
 MASK_ENDING = "_mask"
 _QUALITY = 100
@@ -31,7 +32,7 @@ def export_masks(folder: Any, at_image_size: bool = False) -> tuple[int, int]:
     -------
     written, without_mask : int
     """
-    written, without = 0, 0
+    written, without, empty = 0, 0, []
     faces = [face for face in loose_faces(folder) if MASK_ENDING not in face[0].stem]
     for path, shape, metadata in interact.track(faces, "Exporting"):
         try:
@@ -45,8 +46,12 @@ def export_masks(folder: Any, at_image_size: bool = False) -> tuple[int, int]:
             continue
         target = path.with_name(f"{path.stem}{MASK_ENDING}{path.suffix}")
         refuse_to_replace_face(target)
+        if metadata.xseg_mask is None and only_excludes(metadata.polygons):
+            empty.append(path.name)
         atomic_write(target, encode_image(mask, ".jpg", _QUALITY))
         written += 1
+    if empty:
+        interact.warning(f"{len(empty)} masks are black, as the labels only exclude ({', '.join(empty[:10])}).")
     return written, without
 
 

@@ -3,6 +3,11 @@ rem Makes the environment that all launchers use: .venv with everything in requi
 rem   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12); the "py" launcher finds one when not set
 for %%I in ("%~dp0..") do set "DFL_ROOT=%%~fI"
 if not defined DFL_VENV set "DFL_VENV=%DFL_ROOT%\.venv"
+rem TensorFlow has no CUDA libraries for Windows, so there is no such choice to keep here.
+if "%DFL_CUDA%"=="1" (
+    echo DFL_CUDA=1: TensorFlow uses NVIDIA cards on Linux only. In Windows run scripts/setup.sh inside WSL 2 for that;
+    echo this environment uses the processor.
+)
 if exist "%DFL_VENV%\.installed-run" (
     fc /b "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul 2>nul && exit /b 0
 )

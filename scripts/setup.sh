@@ -3,7 +3,7 @@
 # Does nothing when it is already there. "setup.sh --tests" adds what the test suite needs.
 #   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12); found by itself when not set
 #   DFL_VENV     where the environment goes (default: .venv beside main.py)
-#   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs
+#   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs; kept in the environment until DFL_CUDA=0
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${DFL_VENV:-$root/.venv}
@@ -57,7 +57,12 @@ find_python() {
     return 1
 }
 
-stamp() { cat "$root/requirements.txt" "$1" 2>/dev/null | cksum; echo "${DFL_CUDA:-0}"; }
+# The launchers call this script without DFL_CUDA: then what was chosen last counts.
+kept_cuda() { cat "$venv/.cuda" 2>/dev/null || sed -n 2p "$venv/.installed-run" 2>/dev/null || true; }
+cuda=${DFL_CUDA:-$(kept_cuda)}
+[ "$cuda" = 1 ] || cuda=0
+
+stamp() { cat "$root/requirements.txt" "$1" 2>/dev/null | cksum; echo "$cuda"; }
 
 is_current() { [ -x "$venv/bin/python" ] && [ -f "$venv/.installed-$1" ] && [ "$(cat "$venv/.installed-$1")" = "$2" ]; }
 
@@ -68,8 +73,9 @@ if ! is_current run "$run_stamp"; then
     python=$(find_python)
     echo "Making the environment in $venv with $("$python" --version). The first time this takes some minutes."
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+    echo "$cuda" >"$venv/.cuda"
     requirements=(-r "$root/requirements.txt")
-    [ "${DFL_CUDA:-0}" = 1 ] && requirements+=("tensorflow[and-cuda]")
+    [ "$cuda" = 1 ] && requirements+=("tensorflow[and-cuda]")
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${requirements[@]}"
     echo "$run_stamp" >"$venv/.installed-run"
 fi

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.paths import move_to_trash
-from samplelib.aligned_face import read_metadata
+from samplelib.aligned_face import SegPolygon, read_metadata
+from samplelib.label_checks import only_excludes
 
 ACCELERATED_STEP = 5
 
@@ -23,11 +24,14 @@ class FaceInfo:
         It has at least one polygon.
     problem : str
         Why it cannot be opened; empty for a picture that simply is no aligned face.
+    only_excludes : bool
+        It has polygons, and none of them includes anything.
     """
 
     is_face: bool
     is_labelled: bool = False
     problem: str = ""
+    only_excludes: bool = False
 
 
 def read_info(path: Path) -> FaceInfo:
@@ -36,7 +40,14 @@ def read_info(path: Path) -> FaceInfo:
         metadata = read_metadata(path)
     except UserError as error:
         return FaceInfo(False, problem=str(error))
-    return FaceInfo(metadata is not None, metadata is not None and bool(metadata.polygons))
+    if metadata is None:
+        return FaceInfo(False)
+    return info_of_labels(metadata.polygons)
+
+
+def info_of_labels(polygons: Sequence[SegPolygon]) -> FaceInfo:
+    """What the list knows of a face with these labels."""
+    return FaceInfo(True, bool(polygons), only_excludes=only_excludes(polygons))
 
 
 class ImageList:

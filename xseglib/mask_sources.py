@@ -54,11 +54,13 @@ class NetworkMasks:
     ----------
     converted : Counter
         Number of faces of each other type that were converted so far.
+    seen : Counter
+        Number of faces of each type, by its name, that got a mask so far.
     """
 
     def __init__(self, predictor, face_type: FaceType | None):
         self.predictor, self.face_type = predictor, face_type
-        self.converted = Counter()
+        self.converted, self.seen = Counter(), Counter()
 
     def check(self, metadata: FaceMetadata, path: Path) -> None:
         """See :class:`MaskSource`."""
@@ -87,6 +89,7 @@ class NetworkMasks:
         image, matrix = face.image.astype(np.float32) / 255, None
         size = image.shape[1]
         own = FaceType.from_text(face.metadata.face_type)
+        self.seen[own.text] += 1
         if self.face_type not in (None, own):
             self.converted[own] += 1
             matrix = conversion_matrix(face.metadata, size, self.face_type)

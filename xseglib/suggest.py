@@ -9,6 +9,7 @@ from core import interact
 from core.imageio import read_bgr
 from core.parallel import ordered_map
 from samplelib.aligned_face import FaceMetadata, SegPolygon, write_metadata
+from samplelib.label_checks import only_excludes
 from xseglib.folders import Statistics, face_files, read_faces, report_failure, require_faces, require_writable
 from xseglib.mesh_mask import MeshOutline, outlines_of_mask
 
@@ -16,7 +17,9 @@ _LEAST_AREA_SHARE = 0.001
 _SIMPLIFY_SHARE = 0.004
 
 
-def suggest_labels(folder: Path, count: int = 0, from_applied: bool = False) -> tuple[Statistics, int, int]:
+def suggest_labels(
+    folder: Path, count: int = 0, from_applied: bool = False, complete: bool = False
+) -> tuple[Statistics, int, int]:
     """Store a proposed label in faces that have none; labels of the user are never touched.
 
     Parameters
@@ -26,6 +29,8 @@ def suggest_labels(folder: Path, count: int = 0, from_applied: bool = False) -> 
         Faces to propose for, spread evenly over those without labels; 0 for all of them.
     from_applied : bool
         Trace the applied masks instead of the mesh; faces without one are passed over.
+    complete : bool
+        Work on the faces whose labels only exclude instead: the outline is added to their labels.
 
     Returns
     -------
@@ -39,7 +44,8 @@ def suggest_labels(folder: Path, count: int = 0, from_applied: bool = False) -> 
     statistics = Statistics()
     faces = list(read_faces(face_files(folder), statistics))
     require_faces(len(faces), folder)
-    candidates = [item for item in faces if not item[1].polygons and (item[1].xseg_mask or not from_applied)]
+    wanted = [item for item in faces if (only_excludes(item[1].polygons) if complete else not item[1].polygons)]
+    candidates = [item for item in wanted if item[1].xseg_mask or not from_applied]
     chosen = spread_evenly(candidates, count)
     propose = applied_polygons if from_applied else MeshPolygons()
 
@@ -48,7 +54,7 @@ def suggest_labels(folder: Path, count: int = 0, from_applied: bool = False) -> 
         require_writable(path)
         polygons = propose(path, metadata)
         if polygons:
-            write_metadata(path, metadata.replace(polygons=polygons))
+            write_metadata(path, metadata.replace(polygons=(*polygons, *metadata.polygons)))
         return bool(polygons)
 
     empty = 0
@@ -61,7 +67,7 @@ def suggest_labels(folder: Path, count: int = 0, from_applied: bool = False) -> 
             else:
                 empty += 1
             bar.update()
-    return statistics, sum(bool(metadata.polygons) for _, metadata in faces), empty
+    return statistics, sum(bool(metadata.polygons) for _, metadata in faces) - complete * len(wanted), empty
 
 
 def spread_evenly(items: list, count: int) -> list:

@@ -120,11 +120,16 @@ def test_questions_and_their_order(frames, tmp_path, capsys):
     assert "[768] Image size" in capsys.readouterr().out
 
 
-def test_flags_out_of_range_are_clamped(frames, tmp_path, capsys):
-    options = ("--detector", "embedded", "--face-type", "full_face", "--max-faces-from-image", "1", "--no-output-debug")
-    assert extract(frames, tmp_path / "out", "--image-size", "20", "--jpeg-quality", "500", options=options) == 0
-    assert read_bgr(tmp_path / "out" / "clip_1_a_0.jpg").shape[0] == 256
-    assert "--image-size 20 is out of range; taking 256" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "flag, value, range_text",
+    [("--image-size", "20", "from 256 to 2048"), ("--jpeg-quality", "500", "from 1 to 100"),
+     ("--max-faces-from-image", "-1", "0 or more"), ("--min-face-size", "-5", "from 8 to")],
+)  # fmt: skip
+def test_flags_out_of_range_are_refused_with_the_range(frames, tmp_path, capsys, flag, value, range_text):
+    assert extract(frames, tmp_path / "out", flag, value) == 2
+    told = capsys.readouterr().err
+    assert f"{flag} is {value}" in told and range_text in told and len(told.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_input_problems_are_one_line(tmp_path, capsys):

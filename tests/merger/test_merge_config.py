@@ -162,3 +162,48 @@ def test_bad_settings_files_are_named(tmp_path, text, error):
 
 def test_modes_are_numbered_as_in_dfl():
     assert MODES.index("seamless-hist-match") == 4 and MODES.index("raw-predict") == 6
+
+
+@pytest.mark.parametrize("name", [name for name in SETTING_NAMES if name in RANGES])
+@pytest.mark.parametrize("value", ["nan", "inf", "", "x", None, True, 1.5, [1], {}, 10**30, "below", "above"])
+def test_numbers_out_of_range_are_refused_by_flag_and_file(name, value, tmp_path):
+    low, high = RANGES[name]
+    value = {"below": low - 1, "above": high + 1}.get(value, value) if isinstance(value, str) else value
+    with pytest.raises(UsageError, match=f"{name} must be a whole number from {low} to {high}"):
+        parse_value(name, value)
+
+
+@pytest.mark.parametrize("value", [9, "9", -1, 1.7, "1.7", "nan", True, [1], "sot"])
+@pytest.mark.parametrize("name", ["mode", "mask_mode", "color_transfer_mode", "sharpen_mode"])
+def test_choices_that_do_not_exist_are_refused_with_those_that_do(name, value):
+    if (name, str(value)) == ("mask_mode", "9"):
+        assert parse_value(name, value) == 9
+        return
+    with pytest.raises(UsageError, match="possible are 0 "):
+        parse_value(name, value)
+
+
+@pytest.mark.parametrize(
+    "question, wrong", [("Choose mode:", 9), ("Choose mask mode:", 12), ("Choose sharpen mode:", -1)]
+)
+def test_an_answers_file_with_an_unknown_choice_ends_in_a_usage_error(question, wrong, tmp_path):
+    path = tmp_path / "answers.yaml"
+    path.write_text(f'"{question}": {wrong}\n')
+    interact.configure(assume_yes=True, answers=path)
+    try:
+        with pytest.raises(UsageError, match=f"'{wrong}' is not one of 0, 1, 2"):
+            ask_settings(MergeConfig(), {})
+    finally:
+        interact.configure()
+
+
+def test_what_is_echoed_for_an_unknown_choice_is_what_is_used(monkeypatch, capsys):
+    answers = iter(["9", "12"])
+    monkeypatch.setattr(interact, "_read_line", lambda timeout: next(answers, None))
+    monkeypatch.setattr(interact, "has_terminal", lambda: True)
+    config = ask_settings(MergeConfig(), {})
+    told = capsys.readouterr().out
+    assert (config.mode, config.mask_mode) == ("overlay", 1)
+    assert "'9' is not one of 0, 1, 2, 3, 4, 5, 6; taking '1'." in told
+    assert "'12' is not one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9; taking '1'." in told
+    assert "\n9\n" not in told and "\n12\n" not in told

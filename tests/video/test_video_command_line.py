@@ -257,7 +257,7 @@ def test_the_message_of_a_full_disk_is_plain():
     [
         (["extract-video", "--input-file", "{t}/no.mp4", "--output-dir", "{t}/f"], 1, "no.mp4: no such file"),
         (["extract-video", "--input-file", "{t}/no.*", "--output-dir", "{t}/f"], 1, "no file of that name"),
-        (["extract-video", "--input-file", "{c}", "--output-dir", "{t}/f", "--fps", "-3"], 2, "--fps -3"),
+        (["extract-video", "--input-file", "{c}", "--output-dir", "{t}/f", "--fps", "-3"], 2, "--fps is -3"),
         (["extract-video", "--input-file", "{c}", "--output-dir", "{c}"], 1, "is a file, not a folder"),
         (["extract-video", "--input-file", "{c}", "--output-dir", "{t}/f", "--output-ext", "gif"], 2, "gif"),
         (["cut-video", "--input-file", "{c}", "--from-time", "soon"], 2, "--from-time soon: not a time"),
@@ -272,7 +272,7 @@ def test_the_message_of_a_full_disk_is_plain():
         (["video-from-sequence", "--input-dir", "{t}/sizes", "--output-file", "{t}/o.mp4"], 1, "b.png: is 130x64"),
         (["video-from-sequence", "--input-dir", "{t}/bad", "--output-file", "{t}/o.mp4"], 1, "b.png: is not a readable"),
         (["video-from-sequence", "--input-dir", "{t}/kinds", "--output-file", "{t}/o.txt"], 2, ".txt: unknown kind"),
-        (["video-from-sequence", "--input-dir", "{t}/kinds", "--output-file", "{t}/o.mp4", "--fps", "0"], 2, "--fps 0"),
+        (["video-from-sequence", "--input-dir", "{t}/kinds", "--output-file", "{t}/o.mp4", "--fps", "0"], 2, "--fps is 0"),
         (["video-from-sequence", "--input-dir", "{t}/kinds", "--output-file", "{t}/o.mp4", "--encoder", "h265x"], 2,
          "--encoder h265x does not work here"),
         (["video-from-sequence", "--input-dir", "{t}/kinds", "--output-file", "{c}", "--reference-file", "{c}"], 2,

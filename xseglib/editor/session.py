@@ -11,7 +11,7 @@ from samplelib.aligned_face import read_metadata, write_metadata
 from xseglib.editor.loading import OpenFace, PictureStore
 from xseglib.editor.texts import text
 from xseglib.folders import require_writable
-from xseglib.image_list import ACCELERATED_STEP, FaceInfo, ImageList
+from xseglib.image_list import ACCELERATED_STEP, FaceInfo, ImageList, info_of_labels
 from xseglib.labels import labels_differ
 
 PRELOAD_REACH = 5
@@ -63,7 +63,7 @@ class Session(QObject):
         if labels_differ(metadata.polygons, polygons):
             metadata = metadata.replace(polygons=tuple(polygons))
             write_metadata(path, metadata)
-        self.images.note(path, FaceInfo(True, bool(polygons)))
+        self.images.note(path, info_of_labels(polygons))
         self.face = OpenFace(path, metadata, self.face.picture, self.face.mask, self.face.overlay, self.face.applied)
 
     def step(self, direction: int, modifiers: frozenset) -> bool:

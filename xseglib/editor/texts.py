@@ -27,6 +27,7 @@ _ENGLISH = {
     "not saved": "Not saved: {}",
     "cannot open": "Left out: {}",
     "no mask": "This face has no applied mask.",
+    "only excludes": "{}: its labels only exclude, so its mask is empty. Draw an include area around (Q, or G for the applied mask).",
     "close anyway": "The labels of this image could not be saved.\n\n{}\n\nClose and lose them?",
     "queue": "queue",
 }
@@ -58,6 +59,7 @@ _RUSSIAN = {
     "not saved": "Не сохранено: {}",
     "cannot open": "Пропущено: {}",
     "no mask": "У этого лица нет наложенной маски.",
+    "only excludes": "{}: разметка только исключает, маска пуста. Обведите лицо в режиме включения (Q, или G по маске).",
     "close anyway": "Разметку этого изображения не удалось сохранить.\n\n{}\n\nЗакрыть и потерять её?",
     "queue": "очередь",
 }
@@ -89,6 +91,7 @@ _CHINESE = {
     "not saved": "未保存: {}",
     "cannot open": "已跳过: {}",
     "no mask": "此人脸没有已应用的遮罩。",
+    "only excludes": "{}: 标注只有排除区域，遮罩为空。请用包含模式圈出人脸（Q，或按 G 使用已应用的遮罩）。",
     "close anyway": "此图像的标注未能保存。\n\n{}\n\n仍然关闭并丢弃标注？",
     "queue": "队列",
 }

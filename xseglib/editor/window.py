@@ -6,6 +6,7 @@ from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QMessageBox, QVBo
 
 from core import interact
 from core.errors import UserError
+from samplelib.label_checks import excludes_text, only_excludes
 from xseglib.editor import panels
 from xseglib.editor.canvas import Canvas
 from xseglib.editor.keys import held_modifiers, key_name, modifier_names
@@ -232,7 +233,10 @@ class EditorWindow(QWidget):
         if interaction is not None:
             interaction.finish()
             self.canvas.refresh()
-            self.session.save(interaction.labels.stored())
+            polygons = interaction.labels.stored()
+            self.session.save(polygons)
+            if only_excludes(polygons):
+                self._say(text("only excludes").format(self.session.face.path.name))
 
     def _show_face(self):
         interaction = self.canvas.interaction
@@ -291,6 +295,13 @@ class EditorWindow(QWidget):
         if self.session.face is None and images.labelled_count == 0 and left_out == len(images.files):
             self.found_nothing = True
             self.close()
+
+    def _tell_empty_masks(self):
+        """Name the faces whose labels make an empty mask, as far as the editor knows them."""
+        images = self.session.images
+        names = [path.name for path in images.files if images.is_known(path) and images.info(path).only_excludes]
+        if names:
+            interact.warning(f"{excludes_text(names)}.")
 
     # Events
 
@@ -352,6 +363,7 @@ class EditorWindow(QWidget):
             if QMessageBox.question(self, text("title"), question) != QMessageBox.Yes:
                 event.ignore()
                 return
+        self._tell_empty_masks()
         self.settings.color, self.settings.overlay = self.canvas.color, self.canvas.overlay
         self.settings.remember_geometry(bytes(self.saveGeometry()))
         self._scanner.stop()

@@ -1,0 +1,92 @@
+"""``setup.sh`` keeps the choice of CUDA for the launchers, which call it again without saying so."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+pytestmark = pytest.mark.skipif(sys.platform == "win32" or not Path("/bin/bash").exists(), reason="needs bash")
+
+PYTHON = """#!/bin/bash
+# Stands for Python: makes a folder with a copy of itself as environment, and notes what pip is told.
+case "$*" in
+    --version) echo "Python 3.11.0" ;;
+    -c*) exit 0 ;;
+    "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    "-m pip "*) echo "$*" >>"$PIP_LOG"; [ -z "${PIP_FAILS:-}" ] ;;
+esac
+"""
+
+
+@pytest.fixture
+def setup(tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, content in (("python3", PYTHON), ("dpkg-query", '#!/bin/bash\necho "install ok installed"\n')):
+        (tools / name).write_text(content)
+        (tools / name).chmod(0o755)
+    log = tmp_path / "pip.txt"
+
+    def run(*arguments, **variables):
+        """What pip was told by one run of the script."""
+        log.write_text("")
+        known = {name: value for name, value in os.environ.items() if not name.startswith("DFL_")}
+        environment = {**known, "PATH": f"{tools}:{os.environ['PATH']}", "DFL_VENV": str(tmp_path / "a venv"),
+                       "PIP_LOG": str(log), **variables}  # fmt: skip
+        command = ["bash", str(SCRIPTS / "setup.sh"), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == (1 if "PIP_FAILS" in variables else 0), done.stderr
+        return log.read_text()
+
+    run.venv = tmp_path / "a venv"
+    return run
+
+
+def test_a_launcher_after_cuda_installs_nothing_again(setup):
+    assert "tensorflow[and-cuda]" in setup(DFL_CUDA="1")
+    assert setup() == "" and setup(DFL_CUDA="1") == ""
+
+
+def test_without_a_choice_there_is_no_cuda(setup):
+    told = setup()
+    assert "requirements.txt" in told and "and-cuda" not in told
+    assert setup() == ""
+
+
+def test_another_choice_is_taken_and_kept(setup):
+    setup(DFL_CUDA="1")
+    told = setup(DFL_CUDA="0")
+    assert "requirements.txt" in told and "and-cuda" not in told
+    assert setup() == ""
+    assert "and-cuda" in setup(DFL_CUDA="1") and setup() == ""
+
+
+def test_new_requirements_are_installed_with_the_choice_that_was_kept(setup):
+    setup(DFL_CUDA="1")
+    (setup.venv / ".installed-run").write_text("other requirements\n1\n")
+    assert "tensorflow[and-cuda]" in setup()
+
+
+def test_a_choice_survives_an_installation_that_failed(setup):
+    assert "and-cuda" in setup(DFL_CUDA="1", PIP_FAILS="1")
+    assert "and-cuda" in setup() and setup() == ""
+
+
+def test_an_environment_of_an_earlier_version_keeps_its_choice(setup):
+    setup(DFL_CUDA="1")
+    (setup.venv / ".cuda").unlink()
+    assert setup() == ""
+
+
+def test_the_test_requirements_do_not_change_it(setup):
+    setup(DFL_CUDA="1")
+    assert "tests/requirements.txt" in setup("--tests")
+    assert setup("--tests") == "" and setup() == ""
+
+
+def test_windows_says_that_there_is_no_such_choice():
+    text = (SCRIPTS / "setup.bat").read_text()
+    assert 'if "%DFL_CUDA%"=="1"' in text and "WSL 2" in text
