@@ -13,7 +13,7 @@ import numpy as np
 
 from core import ffmpeg, interact
 from core.errors import FormatError, UsageError, UserError
-from core.imageio import read_image, to_bgr8
+from core.imageio import read_image, read_picture_header, to_bgr8
 from core.parallel import ordered_map
 from core.paths import list_images, replacing
 from core.video import Sound, open_writer
@@ -260,6 +260,8 @@ def denoise_images(folder: Path, factor: int) -> int:
     if len(suffixes) > 1:
         raise UsageError(f"{folder}: all images must be of one kind, here are {', '.join(suffixes)}. Convert some.")
     suffix = suffixes[0]
+    for image in images:
+        read_picture_header(image)  # ffmpeg would decode whatever it claims
     with _staging(folder) as staging:
         (staging / "in").mkdir()
         (staging / "out").mkdir()

@@ -11,6 +11,7 @@ from core import interact, safe_pickle
 from core.errors import FormatError, NothingToDo, UserError
 from core.imageio import encode_image, read_image, to_bgr8
 from core.paths import IMAGE_EXTENSIONS, atomic_write, list_images, remove_if_present
+from core.picture_limits import FACE_MEGAPIXELS, check_size
 from samplelib import aligned_face
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import loose_faces
@@ -104,14 +105,15 @@ def _restore(folder, name, face):
     if source is None:
         raise UserError(f"{target}: the picture is not there any more.")
     height, width = face.shape[:2]
+    check_size(width, height, target, FACE_MEGAPIXELS)
     if source == target and aligned_face.is_face_file(target):
         data = safe_pickle.read_limited(target)
-        image = read_image(target)
+        image = read_image(target, FACE_MEGAPIXELS)
         if image.shape[:2] == (height, width) and data[:2] == b"\xff\xd8":
             aligned_face.write_metadata(target, face.metadata)
             return
     else:
-        image = read_image(source)
+        image = read_image(source, FACE_MEGAPIXELS)
     if image.shape[:2] != (height, width):
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LANCZOS4)
     if image.ndim == 3 or image.dtype != np.uint8:

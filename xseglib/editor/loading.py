@@ -15,6 +15,7 @@ from PyQt5.QtGui import QImage
 from core.errors import UserError
 from core.imageio import read_bgr
 from core.parallel import cpu_count, ordered_map
+from core.picture_limits import FACE_MEGAPIXELS
 from samplelib.aligned_face import FaceMetadata, read_metadata
 from xseglib.image_list import read_info
 
@@ -111,7 +112,7 @@ class PictureStore(QObject):
             self._pictures.pop(path).cancel()
         for path in wanted:
             if path not in self._pictures:
-                self._pictures[path] = self._pool.submit(read_bgr, path)
+                self._pictures[path] = self._pool.submit(read_bgr, path, FACE_MEGAPIXELS)
                 self._pictures[path].add_done_callback(lambda future, path=path: self._tell(future, path))
 
     def ready(self, path: Path) -> np.ndarray | None:
@@ -133,7 +134,7 @@ class PictureStore(QObject):
         if metadata is None:
             raise UserError(f"{path}: is no aligned face any more.")
         if path not in self._pictures:
-            self._pictures[path] = self._pool.submit(read_bgr, path)
+            self._pictures[path] = self._pool.submit(read_bgr, path, FACE_MEGAPIXELS)
         try:
             picture = self._pictures[path].result()
         except BaseException:
