@@ -1,14 +1,13 @@
 """Listing folders in natural order, and writing files so that a crash never leaves half of one."""
 
-import fnmatch
 import os
 import re
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import NothingToDo, UserError
+from core.files.temporary import temporary_file
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 VIDEO_EXTENSIONS = (
@@ -16,7 +15,6 @@ VIDEO_EXTENSIONS = (
 )  # fmt: skip
 
 _DIGITS = re.compile(r"(\d+)")
-_TORN_END = re.compile(r"\.\w{8}\.tmp(\.\w+)?\Z")
 
 
 def natural_key(path):
@@ -94,32 +92,15 @@ def absolute_path(text):
 def replacing(path):
     """Yield a temporary path in the same folder; on success it replaces ``path``, on any error it is removed.
 
-    The content is flushed to disk before the rename, so ``path`` holds either its old bytes or all the new ones.
+    The content is flushed to disk before the rename, so ``path`` holds either its old bytes or all the new ones. What
+    killed runs have left in the folder is removed; see :mod:`core.files.temporary`.
     """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=f".tmp{path.suffix}", dir=path.parent)
-    os.close(handle)
-    try:
-        os.chmod(temporary, _mode_for(path))
-        yield Path(temporary)
+    with temporary_file(path) as temporary:
+        os.chmod(temporary, mode_for(path))
+        yield temporary
         _flush(temporary)
         os.replace(temporary, path)
-    except BaseException:
-        remove_if_present(temporary)
-        raise
-
-
-def remove_torn(pattern):
-    """Remove what runs of :func:`replacing` that were killed have left of a file, or of the files of a pattern with ``*``.
-
-    Not while another program may be writing the same file.
-    """
-    folder, name = os.path.split(str(pattern))
-    begins = name.replace("[", "[[]")[:40] + "*"
-    for entry in os.scandir(folder) if os.path.isdir(folder) else ():
-        is_torn = entry.name.startswith(".") and _TORN_END.search(entry.name) and entry.is_file()
-        if is_torn and fnmatch.fnmatchcase(entry.name.lstrip("."), begins):
-            remove_if_present(entry.path)
 
 
 def atomic_write(path, data):
@@ -175,7 +156,8 @@ def move_to_trash(files, trash_folder):
     return places
 
 
-def _mode_for(path):
+def mode_for(path):
+    """Permissions of a file that takes the place of ``path``: the same, or those of a new file."""
     try:
         return os.stat(path).st_mode & 0o777
     except FileNotFoundError:

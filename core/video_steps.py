@@ -3,8 +3,7 @@
 import os
 import re
 import shutil
-import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from core import ffmpeg, interact
 from core.errors import FormatError, UsageError, UserError
+from core.files.temporary import temporary_folder
 from core.imageio import read_image, read_picture_header, to_bgr8
 from core.parallel import ordered_map
 from core.paths import list_images, replacing
@@ -21,7 +21,7 @@ from core.video_encoders import SCALER, EncoderSettings, audio_arguments, check_
 from core.video_probe import ColourTags, VideoInfo, constant_rate, frame_times, probe
 
 _FRAME_NAME = re.compile(r"\d{5,}")
-_STAGING = ".unfinished."
+_STAGING = "unfinished"
 _SEEK_MARGIN = 20.0
 
 
@@ -292,28 +292,10 @@ def _link(source, target):
 @contextmanager
 def _staging(folder):
     """A hidden folder inside ``folder`` (made if missing) that is gone afterwards, as are those of ended programs."""
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(f"{_STAGING}*"):
-            if not _alive(old.name.split(".")[2]):
-                shutil.rmtree(old, ignore_errors=True)
-        staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}.", dir=folder))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written to ({error.strerror or error}).") from None
-    try:
+    with ExitStack() as hold:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            staging = hold.enter_context(temporary_folder(folder, _STAGING))
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be written to ({error.strerror or error}).") from None
         yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _alive(process_number):
-    if os.name == "nt" or not process_number.isdigit():
-        return False
-    try:
-        os.kill(int(process_number), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

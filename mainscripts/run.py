@@ -9,7 +9,8 @@ from pathlib import Path
 
 from core import events, interact
 from core.errors import UsageError
-from core.paths import absolute_path, remove_torn
+from core.files.temporary import remove_dead
+from core.paths import absolute_path
 from core.process import stop_signals
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
@@ -47,7 +48,8 @@ def run(options):
                 continue
             interact.info(f"{where}")
             for pattern in step.writes:
-                remove_torn(pattern)
+                for folder in (pattern, os.path.dirname(pattern)):
+                    remove_dead(folder)
             done = state.begin(job, index)
             events.emit("job_step", job=job.name, step=step.name, state="running")
             for number, command in enumerate(step.commands[done or 0 :]):

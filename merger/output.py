@@ -1,20 +1,18 @@
 """Where merged frames go: folders of PNGs with a journal, or the parts of a video."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import FormatError, UserError
+from core.files.temporary import remove_dead
 from core.imageio import encode_image, read_bgr, read_image
-from core.paths import atomic_write, remove_if_present
+from core.paths import atomic_write
 from core.video_parts import VideoParts
 from merger.config import MergeConfig
 from merger.frames import Frame
 from merger.journal import Journal, file_stamp, frame_key
-
-_TORN_NAME = re.compile(r"\..+\.png\.[a-z0-9_]{8}\.tmp\.png")
 
 
 class FolderOutput:
@@ -29,7 +27,7 @@ class FolderOutput:
 
     def __init__(self, output_dir: Path, mask_dir: Path, identity: Any):
         for folder in (output_dir, mask_dir):
-            _remove_torn(Path(folder))
+            remove_dead(folder)
         self.journal = Journal(output_dir, mask_dir)
         self._identity = identity
         self._bases: dict[str, str] = {}
@@ -68,13 +66,6 @@ class FolderOutput:
     def foreign(self, frames: list[Frame]) -> int:
         """How many of the frames have pictures that no merge wrote, or that were changed since."""
         return sum(self.journal.is_foreign(frame.stem) for frame in frames)
-
-
-def _remove_torn(folder):
-    """Remove half-written pictures of a run that was killed (``.00001.png.xxxxxxxx.tmp.png``)."""
-    for path in folder.glob(".*.tmp.png"):
-        if _TORN_NAME.fullmatch(path.name):
-            remove_if_present(path)
 
 
 class VideoOutput:

@@ -1,0 +1,1 @@
+"""Files of the user: temporary files, locks, and what other programs do to them meanwhile."""
