@@ -80,7 +80,7 @@ class JobState:
                     known = [status.st_size, status.st_mtime_ns, hashlib.file_digest(stream, "sha256").hexdigest()
                              if hasattr(hashlib, "file_digest") else _digest(stream)]  # fmt: skip
                 self.hashes[path] = known
-            total.update(f"{os.path.basename(path)}\0{known[2]}\n".encode())
+            total.update(f"{os.path.basename(path)}\0{known[2]}\n".encode("utf-8", "surrogateescape"))
         return total.hexdigest()
 
     def is_up_to_date(self, job: Job, index: int, rerun: set[str]) -> bool:

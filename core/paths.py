@@ -1,5 +1,8 @@
 """Listing folders in natural order, and writing files so that a crash never leaves half of one."""
 
+import argparse
+import errno
+import functools
 import os
 import re
 import shutil
@@ -7,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import NothingToDo, UserError
-from core.files.temporary import temporary_file
+from core.files.system_errors import cannot_be_written
+from core.files.temporary import is_temporary, temporary_file
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 VIDEO_EXTENSIONS = (
@@ -32,7 +36,8 @@ def natural_key(path):
 def list_files(folder, extensions=None):
     """Files directly in ``folder`` in natural order, only those whose suffix (any case) is in ``extensions`` if given.
 
-    Hidden files (leading dot) are left out, such as the temporary ones that a killed run leaves.
+    Hidden files (leading dot) are left out, such as the temporary ones that a killed run leaves. What has a wanted name
+    but cannot be read as a file, such as a link that leads nowhere, a pipe or a device, is left out with a warning.
 
     Raises
     ------
@@ -41,14 +46,65 @@ def list_files(folder, extensions=None):
     """
     folder = Path(folder)
     try:
-        entries = [entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
     except FileNotFoundError:
         raise UserError(f"{folder}: no such folder. Check the path, or run the step that makes it first.") from None
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror}).") from None
     if extensions is not None:
-        entries = [name for name in entries if os.path.splitext(name)[1].lower() in extensions]
-    return [folder / name for name in sorted(entries, key=natural_key)]
+        entries = [entry for entry in entries if os.path.splitext(entry.name)[1].lower() in extensions]
+    names = sorted((entry.name for entry in entries if _is_readable_file(entry)), key=natural_key)
+    return [folder / name for name in names]
+
+
+def list_folders(folder):
+    """Folders directly in ``folder``, sorted by name; a link that leads back to ``folder`` or above is left out, named."""
+    own, found = os.path.realpath(folder), []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                is_folder = entry.is_dir()
+            except OSError:
+                is_folder = False
+            if is_folder and entry.is_symlink() and _holds(os.path.realpath(entry.path), own):
+                _warn_once(f"{entry.path}: is a link that leads back to the folder that it lies in. It is left out.")
+            elif is_folder:
+                found.append(Path(entry.path))
+    return sorted(found, key=str)
+
+
+def _holds(folder, path):
+    return Path(path).is_relative_to(folder)
+
+
+def _is_readable_file(entry):
+    """Whether an entry of a folder is a file; of anything else but a folder it is said, once, that it is left out."""
+    try:
+        if entry.is_file():
+            return True
+        if entry.is_dir():
+            return False
+        problem = (
+            "leads nowhere"
+            if entry.is_symlink() and not os.path.exists(entry.path)
+            else "is no file but a pipe or device"
+        )
+    except OSError as error:
+        problem = (
+            "is a link that leads back to itself"
+            if error.errno == errno.ELOOP
+            else f"cannot be read ({error.strerror})"
+        )
+    _warn_once(f"{entry.path}: {problem}. It is left out.")
+    return False
+
+
+@functools.cache
+def _warn_once(text):
+    from core import interact
+
+    interact.warning(text)
 
 
 def list_images(folder, required=False):
@@ -79,12 +135,22 @@ def resolve_input_file(path):
                 return matches[0].absolute()
         raise UserError(f"{path}: no file of that name with any extension. Put the video there, or give its path.")
     if not path.is_file():
-        raise UserError(f"{path}: no such file.")
+        raise UserError(f"{path}: {_what_it_is(path)}")
     return path.absolute()
+
+
+def _what_it_is(path):
+    if path.is_dir():
+        return "is a folder, but a file is needed. Check the path."
+    if path.exists():
+        return "is a pipe or a device, but a file is needed. Check the path."
+    return "is a link that leads nowhere." if path.is_symlink() else "no such file."
 
 
 def absolute_path(text):
     """``argparse`` type for paths: expands ``~`` and makes the path absolute."""
+    if "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} holds a character of code 0, which no path can")
     return Path(os.path.abspath(os.path.expanduser(text)))
 
 
@@ -96,11 +162,18 @@ def replacing(path):
     killed runs have left in the folder is removed; see :mod:`core.files.temporary`.
     """
     path = Path(path)
-    with temporary_file(path) as temporary:
-        os.chmod(temporary, mode_for(path))
-        yield temporary
-        _flush(temporary)
-        os.replace(temporary, path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    try:
+        with temporary_file(path) as temporary:
+            os.chmod(temporary, mode_for(path))
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None or is_temporary(error.filename):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def atomic_write(path, data):
@@ -109,7 +182,7 @@ def atomic_write(path, data):
     Raises
     ------
     UserError
-        When the file cannot be written (full disk, no permission); the old file is untouched.
+        When the file cannot be written (no permission, or a :class:`~core.errors.DiskError`); the old file is untouched.
     """
     chunks = (data,) if isinstance(data, (bytes, bytearray, memoryview)) else data
     try:
@@ -117,7 +190,7 @@ def atomic_write(path, data):
             for chunk in chunks:
                 stream.write(chunk)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}).") from error
+        raise cannot_be_written(path, error) from error
 
 
 def remove_if_present(path):

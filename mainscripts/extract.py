@@ -52,7 +52,7 @@ def add_parser(subparsers):
         "--restart", action="store_false", dest="go_on", help="start again; asks before it deletes faces"
     )
     add_device_flags(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, fills=("output_dir",))
 
 
 def run(options):

@@ -31,7 +31,7 @@ def add_parser(subparsers):
     parser.add_argument("--embedding-model", type=absolute_path, metavar="FILE",
                         help="identity: ONNX face recognition network (ArcFace style, 112 px)")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="print the new order and rename nothing")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, changes=("input_dir",))
 
 
 def run(options):

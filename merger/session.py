@@ -56,7 +56,9 @@ def write_session(path: Path, frames: Sequence[FrameState], position: int, itera
         "settings": [config.settings() for config in table],
         "frames": rows,
     }
-    atomic_write(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
+    atomic_write(
+        path, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    )
 
 
 def read_session(path: Path, default: MergeConfig) -> StoredSession:

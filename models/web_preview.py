@@ -85,7 +85,7 @@ class WebPreview(Hook):
         place = urlparse(request.path)
         if place.path == "/":
             values = {"title": self._trainer.saved.prefix, "refresh": REFRESH_MILLISECONDS}
-            self._send(request, 200, "text/html; charset=utf-8", (_PAGE % values).encode())
+            self._send(request, 200, "text/html; charset=utf-8", (_PAGE % values).encode("utf-8", "backslashreplace"))
         elif place.path == "/status":
             self._send(request, 200, "application/json", self._status())
         elif place.path == "/preview.jpg" and self._trainer.previewer.state is not None:

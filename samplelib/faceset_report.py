@@ -51,7 +51,7 @@ def write_report(output: Path, source: Path | None = None, destination: Path | N
     """
     folders = {"src": source, "dst": destination}
     surveys = {side: survey_faceset(folder) for side, folder in folders.items() if folder is not None}
-    atomic_write(output, page(surveys).encode())
+    atomic_write(output, page(surveys).encode("utf-8", "backslashreplace"))
     return surveys
 
 

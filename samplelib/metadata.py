@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from core import interact, safe_pickle
-from core.errors import FormatError, NothingToDo, UserError
+from core.errors import DiskError, FormatError, NothingToDo, UserError
 from core.imageio import encode_image, read_image, to_bgr8
 from core.paths import IMAGE_EXTENSIONS, atomic_write, list_images, remove_if_present
 from core.picture_limits import FACE_MEGAPIXELS, check_size
@@ -91,6 +91,8 @@ def restore_faceset_metadata(folder: Any) -> tuple[int, list[str]]:
     for name, face in interact.track(list(saved.items()), "Restoring"):
         try:
             _restore(folder, name, face)
+        except DiskError:
+            raise
         except UserError as error:
             interact.warning(str(error))
             left.append(name)

@@ -12,7 +12,7 @@ import numpy as np
 
 from core import interact, safe_pickle
 from core.errors import FormatError, NothingToDo, UserError
-from core.paths import atomic_write, list_images, remove_if_present, replacing
+from core.paths import atomic_write, list_folders, list_images, remove_if_present, replacing
 from samplelib import aligned_face, mask_codec
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import PACK_NAME, Sample, report_without_face_data
@@ -142,7 +142,7 @@ class Packed:
 
 def person_folders(folder: Any) -> list[Path]:
     """Sub-folders, one per person, sorted by name."""
-    return sorted((Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()), key=str)
+    return list_folders(folder)
 
 
 def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME) -> Packed:

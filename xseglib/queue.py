@@ -77,7 +77,7 @@ def write_queue(folder: Path, entries: list[QueueEntry]) -> Path:
     """Keep a queue beside its folder; returns the file."""
     faces = [{"name": entry.path.name, "disagreement": round(entry.disagreement, 4)} for entry in entries]
     path = queue_path(folder)
-    atomic_write(path, json.dumps({"faces": faces}, indent=1, ensure_ascii=False).encode("utf-8"))
+    atomic_write(path, json.dumps({"faces": faces}, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace"))
     return path
 
 

@@ -1,5 +1,6 @@
 """The lock of the operating system on an open file, which ends with the process that holds it, however it ends."""
 
+import errno
 import os
 
 if os.name == "nt":
@@ -27,11 +28,16 @@ else:
     import fcntl
 
     def try_lock(stream):
-        """Lock an open file (an object with ``fileno``, or a descriptor); False when another one holds it."""
+        """Lock an open file (an object with ``fileno``, or a descriptor); False when another one holds it.
+
+        A file system that has no locks (some network drives) answers as if nobody held it.
+        """
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
+        except OSError as error:
+            return error.errno not in (errno.EACCES, errno.EBADF)
         return True
 
     def unlock(stream):

@@ -60,6 +60,11 @@ def temporary_folder(folder: Any, name: str) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
+def is_temporary(path: Any) -> bool:
+    """Whether a path has the name of a temporary file of this program."""
+    return _OURS.match(os.path.basename(os.fsdecode(path))) is not None
+
+
 def remove_dead_once(folder: Any) -> None:
     """As :func:`remove_dead`, once in each process for each folder."""
     try:
