@@ -18,6 +18,7 @@ from samplelib.faceset import loose_faces
 
 METADATA_NAME = "meta.dat"
 _RESTORED_QUALITY = 100
+_LONGEST_NAME = 255
 _LARGEST_SIDE = 32768
 
 
@@ -138,6 +139,8 @@ def _present_form(target):
 def _saved_face(path, name, entry):
     if not isinstance(name, str) or Path(name).name != name or "\\" in name or "\0" in name or name in ("", ".", ".."):
         raise FormatError(path, f"names a file that is not in its folder ({str(name)[:80]!r})")
+    if len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise FormatError(path, f"holds a name that is too long for a file ({name[:80]!r} …)")
     if not isinstance(entry, tuple) or len(entry) != 2:
         raise FormatError(path, f"its entry {name!r} is not a shape and a dictionary")
     shape, values = entry

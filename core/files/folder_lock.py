@@ -50,7 +50,7 @@ class FolderLock:
             if key in _held:
                 _held[key][1] += 1
                 self._key = key
-            elif self.folder.is_dir():
+            elif os.path.isdir(self.folder):
                 lock = LockFile(path)
                 if self._acquired(lock):
                     _held[key] = [lock, 1]
@@ -87,7 +87,7 @@ class FolderLock:
 def _make_folders(folder):
     """Make a folder and those above it; the ones that were made. One that cannot be made is left to the command."""
     missing = []
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.lexists(folder) and folder != folder.parent:
         missing.append(folder)
         folder = folder.parent
     made = []
