@@ -13,6 +13,7 @@ from core.files.folder_lock import FolderLock
 from core.files.system_errors import as_user_error
 from core.lasting_output import make_output_last
 from core.paths import absolute_path
+from core.picture_limits import frame_limit
 from core.version import NAME, VERSION
 
 COMMANDS = (
@@ -52,6 +53,7 @@ def main(arguments=None):
     try:
         interact.configure(assume_yes=options.yes, answers=options.answers)
         events.open_files(options.json_events, options.log_file)
+        frame_limit()
         events.emit("start", command=_words(arguments), version=VERSION)
         code = _run(options)
         events.emit("result", exit_code=code)

@@ -70,7 +70,7 @@ def check_size(width: int, height: int, name: Any, megapixels: int | None = None
     needed = -(-pixels // MEGAPIXEL)
     text = f"is {width}x{height} pixels large, {needed} megapixels; the limit is {limit} (of 1024x1024)"
     if megapixels is not None:
-        raise FormatError(name, f"{text} for face pictures and masks. Make it smaller, or leave it out")
+        raise FormatError(name, f"{text} for face pictures and masks")
     if needed > _GREATEST_LIMIT:
         raise FormatError(name, f"{text}. Make it smaller, or leave it out")
     raise FormatError(name, f"{text}. Set {LIMIT_VARIABLE}={needed} in the environment to read it")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core import interact
 from core.errors import UserError
+from core.files.folder_lock import refuse_if_in_use
 from core.paths import absolute_path
 
 FOLDERS = (
@@ -32,6 +33,8 @@ def add_parser(subparsers):
 def run_clear(options):
     """Delete ``data_src``, ``data_dst`` and ``model`` after a yes, and make the empty folders."""
     workspace = options.workspace
+    for name in ("data_src", "data_dst", "model"):
+        refuse_if_in_use(workspace / name)
     full = [name for name in ("data_src", "data_dst", "model") if _count_files(workspace / name)]
     if full:
         counts = ", ".join(f"{name} ({_count_files(workspace / name)} files)" for name in full)

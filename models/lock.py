@@ -4,6 +4,7 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.files.lock_file import LockFile, is_free
+from core.files.temporary import remove_dead
 
 LOCK_SUFFIX = ".lock"
 
@@ -38,6 +39,7 @@ class ModelLock:
                 f"{self.path}: this model is being trained by process {owner.pid} since {owner.since}. End that training "
                 "first, or use another model name."
             )
+        remove_dead(self.path.parent)
         return self
 
     def __exit__(self, *exception):

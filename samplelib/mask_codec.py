@@ -62,7 +62,7 @@ def decode_mask(data: bytes, name: Any = "mask") -> np.ndarray:
     try:
         pixels = decode_image(data, "the mask", FACE_MEGAPIXELS)
     except FormatError as error:
-        raise FormatError(name, f"its mask {error.problem}") from None
+        raise FormatError(name, f"its mask {error.problem}. Apply masks again, or remove them: xseg remove") from None
     if pixels.ndim == 3:
         pixels = pixels[:, :, 0]
     scale = 65535.0 if pixels.dtype == np.uint16 else 255.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.files.lock_file import LockFile
+from core.files.lock_file import LockFile, is_free
 from core.files.temporary import remove_dead
 
 LOCK_NAME = ".in_use.lock"
@@ -65,12 +65,8 @@ class FolderLock:
                 return True
         except OSError:
             return False
-        owner = lock.owner()
         place, what = (self.folder, "folder") if self._file is None else (self.folder / self._file, "file")
-        raise UserError(
-            f"{place}: process {owner.pid} ({owner.command}) has been working on this {what} since {owner.since}. "
-            "Wait until it has ended, or end it."
-        )
+        raise _in_use(place, what, lock.owner())
 
     def __exit__(self, *exception):
         key, self._key = self._key, None
@@ -82,6 +78,20 @@ class FolderLock:
         for folder in reversed(self._made):
             with suppress(OSError):  # it holds something
                 folder.rmdir()
+
+
+def refuse_if_in_use(folder: Any) -> None:
+    """Raise a UserError when another process works on a folder, on one inside it or on a model in it."""
+    for path in Path(folder).rglob("*.lock") if os.path.isdir(folder) else ():
+        if path.is_file() and not is_free(path):
+            raise _in_use(path.parent, "folder", LockFile(path).owner())
+
+
+def _in_use(place, what, owner):
+    return UserError(
+        f"{place}: process {owner.pid} ({owner.command}) has been working on this {what} since {owner.since}. "
+        "Wait until it has ended, or end it."
+    )
 
 
 def _make_folders(folder):

@@ -122,6 +122,17 @@ def test_every_command_that_fills_a_folder_asks_for_it(folder, first_sort, tmp_p
     assert not (tmp_path / "other").exists()
 
 
+def test_a_workspace_is_not_cleared_while_something_works_in_it(tmp_path):
+    faces = tmp_path / "data_src" / "aligned"
+    faces.mkdir(parents=True)
+    (faces / "a.jpg").write_bytes(b"x")
+    with FolderLock(faces):
+        code, text = run_main("workspace", "clear", "--workspace", tmp_path, "--yes")
+        assert code == 1 and f"{faces}: process {os.getpid()} " in text and (faces / "a.jpg").exists()
+    assert run_main("workspace", "clear", "--workspace", tmp_path, "--yes")[0] == 0
+    assert not (faces / "a.jpg").exists()
+
+
 def test_two_programs_do_not_write_one_video(tmp_path):
     holder = FolderLock(tmp_path, file="result.mp4")
     arguments = ("videoed", "video-from-sequence", "--input-dir", tmp_path, "--output-file", tmp_path / "result.mp4")

@@ -162,7 +162,7 @@ def test_faces_with_hostile_masks_are_named_and_the_others_go_on(tmp_path, argum
     assert found == code, text
     for name in names:
         assert len([line for line in lines_about(text, name) if "its mask" in line]) == 1, text
-    assert "8192x8192 pixels large, 64 megapixels; the limit is 16" in text
+    assert "8192x8192 pixels large, 64 megapixels; the limit is 16" in text and "xseg remove" in text
     assert not lines_about(text, "good_0.jpg: ")
     if command == "util":
         assert peak - idle < MOST_ADDED_MIB

@@ -12,7 +12,7 @@ import numpy as np
 from PyQt5.QtCore import QObject, pyqtSignal
 from PyQt5.QtGui import QImage
 
-from core.errors import UserError
+from core.errors import FormatError, UserError
 from core.imageio import read_bgr
 from core.parallel import cpu_count, ordered_map
 from core.picture_limits import FACE_MEGAPIXELS
@@ -140,7 +140,10 @@ class PictureStore(QObject):
         except BaseException:
             self._pictures.pop(path, None)
             raise
-        return make_open_face(path, metadata, picture)
+        try:
+            return make_open_face(path, metadata, picture)
+        except FormatError as error:  # of its mask, which does not know where it comes from
+            raise FormatError(path, error.problem) from None
 
     def forget(self, path: Path) -> None:
         """Drop a picture."""
