@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import FormatError, UsageError
-from core.paths import atomic_write
+from core.paths import atomic_write, why_no_file
 from core.step_table import folders, load_steps
 
 STATE_NAME = ".dfl_job_state.json"
@@ -130,7 +130,7 @@ class JobState:
 def watched_files(pattern: str) -> list[str]:
     """Files that a path, a folder or a pattern with ``*`` stands for, sorted; hidden ones are left out."""
     if os.path.isdir(pattern):
-        found = [entry.path for entry in os.scandir(pattern) if entry.is_file() and not entry.name.startswith(".")]
+        found = [entry.path for entry in os.scandir(pattern) if entry.name[0] != "." and why_no_file(entry) is None]
     else:
         found = [path for path in glob.glob(_escape(pattern)) if os.path.isfile(path)]
     return sorted(found)

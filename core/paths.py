@@ -54,7 +54,12 @@ def list_files(folder, extensions=None):
         raise UserError(f"{folder}: cannot be listed ({error.strerror}).") from None
     if extensions is not None:
         entries = [entry for entry in entries if os.path.splitext(entry.name)[1].lower() in extensions]
-    names = sorted((entry.name for entry in entries if _is_readable_file(entry)), key=natural_key)
+    problems = {entry.path: why_no_file(entry) for entry in entries}
+    if extensions is not None:
+        for path, problem in problems.items():
+            if problem:
+                _warn_once(f"{path}: {problem}. It is left out.")
+    names = sorted((entry.name for entry in entries if problems[entry.path] is None), key=natural_key)
     return [folder / name for name in names]
 
 
@@ -78,26 +83,20 @@ def _holds(folder, path):
     return Path(path).is_relative_to(folder)
 
 
-def _is_readable_file(entry):
-    """Whether an entry of a folder is a file; of anything else but a folder it is said, once, that it is left out."""
+def why_no_file(entry):
+    """What an entry of a folder is instead of a file; None for a file, an empty text for a folder."""
     try:
         if entry.is_file():
-            return True
+            return None
         if entry.is_dir():
-            return False
-        problem = (
-            "leads nowhere"
-            if entry.is_symlink() and not os.path.exists(entry.path)
-            else "is no file but a pipe or device"
-        )
+            return ""
     except OSError as error:
-        problem = (
+        return (
             "is a link that leads back to itself"
             if error.errno == errno.ELOOP
             else f"cannot be read ({error.strerror})"
         )
-    _warn_once(f"{entry.path}: {problem}. It is left out.")
-    return False
+    return "is no file but a pipe or a device" if os.path.exists(entry.path) else "is a link that leads nowhere"
 
 
 @functools.cache

@@ -65,9 +65,9 @@ def odd_folder(tmp_path):
 
 ODD = {
     "loop.jpg": "is a link that leads back to itself",
-    "broken.png": "leads nowhere",
-    "zero.jpg": "is no file but a pipe or device",
-    "pipe.jpg": "is no file but a pipe or device",
+    "broken.png": "is a link that leads nowhere",
+    "zero.jpg": "is no file but a pipe or a device",
+    "pipe.jpg": "is no file but a pipe or a device",
 }
 
 
