@@ -53,5 +53,5 @@ def make_output_last() -> None:
         stream = getattr(sys, name)
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.fileno()
-            stream.reconfigure(errors="backslashreplace")  # file names may hold what no encoding has
             setattr(sys, name, LastingStream(stream))
+            stream.reconfigure(errors="backslashreplace")  # file names may hold what no encoding has

@@ -18,6 +18,7 @@ VIDEO_EXTENSIONS = (
     ".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv",
 )  # fmt: skip
 
+_MOST_NAMED = 10
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -56,9 +57,11 @@ def list_files(folder, extensions=None):
         entries = [entry for entry in entries if os.path.splitext(entry.name)[1].lower() in extensions]
     problems = {entry.path: why_no_file(entry) for entry in entries}
     if extensions is not None:
-        for path, problem in problems.items():
-            if problem:
-                _warn_once(f"{path}: {problem}. It is left out.")
+        odd = [f"{path}: {problem}. It is left out." for path, problem in sorted(problems.items()) if problem]
+        for text in odd[:_MOST_NAMED]:
+            _warn_once(text)
+        if len(odd) > _MOST_NAMED:
+            _warn_once(f"{folder}: {len(odd) - _MOST_NAMED} more such entries are left out.")
     names = sorted((entry.name for entry in entries if problems[entry.path] is None), key=natural_key)
     return [folder / name for name in names]
 

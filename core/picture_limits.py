@@ -1,6 +1,8 @@
 """How many pixels a picture may have before it is decoded, and how the user raises that."""
 
+import mmap
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +92,7 @@ def read_picture_file(path: Any, megapixels: int | None = None) -> bytes:
             os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
         ) as stream:
             status = os.fstat(stream.fileno())
-            if not _is_regular(status):
+            if not stat.S_ISREG(status.st_mode):
                 raise FormatError(path, "is not a file with a picture, but a device, a pipe or a folder")
             if status.st_size > _SMALL_FILE:
                 _check_large_file(stream, status.st_size, path, megapixels)
@@ -101,15 +103,7 @@ def read_picture_file(path: Any, megapixels: int | None = None) -> bytes:
         raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
 
 
-def _is_regular(status):
-    import stat
-
-    return stat.S_ISREG(status.st_mode)
-
-
 def _check_large_file(stream, size, path, megapixels):
-    import mmap
-
     limit = (frame_limit() if megapixels is None else megapixels) * MEGAPIXEL * _LARGEST_PIXEL
     if size > limit:
         raise FormatError(

@@ -106,6 +106,18 @@ def test_a_folder_that_leads_back_to_itself_is_no_person(odd_folder, capsys):
 
 
 @needs_posix
+def test_of_many_odd_entries_ten_are_named_and_the_rest_counted(tmp_path, capsys):
+    for number in range(40):
+        (tmp_path / f"{number:02d}.png").symlink_to(tmp_path / "nowhere")
+        (tmp_path / f"{number:02d}.txt").symlink_to(tmp_path / "nowhere")
+    assert list_files(tmp_path) == [] and capsys.readouterr().err == "", "only what was looked for is told of"
+    assert list_files(tmp_path, (".png",)) == []
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 11 and told[-1].endswith("30 more such entries are left out.")
+    assert list_files(tmp_path, (".png",)) == [] and capsys.readouterr().err == "", "once"
+
+
+@needs_posix
 def test_a_link_to_a_real_picture_is_one(tmp_path):
     put_faces(tmp_path / "elsewhere", 1)
     folder = put_faces(tmp_path / "aligned", 1)
