@@ -5,11 +5,15 @@ import importlib
 import os
 import sys
 import traceback
+from contextlib import ExitStack
 
 from core import events, interact, process
 from core.errors import UserError
+from core.files.folder_lock import FolderLock
+from core.files.system_errors import as_user_error
 from core.lasting_output import make_output_last
 from core.paths import absolute_path
+from core.picture_limits import frame_limit
 from core.version import NAME, VERSION
 
 COMMANDS = (
@@ -53,6 +57,7 @@ def main(arguments=None):
     try:
         interact.configure(assume_yes=options.yes, answers=options.answers)
         events.open_files(options.json_events, options.log_file)
+        frame_limit()
         events.emit("start", command=_words(arguments), version=VERSION)
         code = _run(options)
         events.emit("result", exit_code=code)
@@ -69,12 +74,18 @@ def _run(options):
     if not options.keep_priority:
         process.lower_priority()
     try:
-        code = options.run(options) or EXIT_DONE
+        with ExitStack() as locks:
+            for lock in _locks(options):
+                locks.enter_context(lock)
+            code = options.run(options) or EXIT_DONE
     except UserError as error:
         return _fail(error, error.exit_code, str(error), options.debug_errors)
     except KeyboardInterrupt as error:
         return _fail(error, EXIT_INTERRUPTED, "Interrupted.", False)
     except Exception as error:
+        known = as_user_error(error)
+        if known is not None:
+            return _fail(error, known.exit_code, str(known), options.debug_errors)
         hint = "" if options.debug_errors else " (run again with --debug-errors for the traceback)"
         return _fail(error, EXIT_FAILED, f"{type(error).__name__}: {error}{hint}", options.debug_errors)
     for entry in interact.unused_answers():
@@ -82,6 +93,18 @@ def _run(options):
     if code == EXIT_DONE:
         interact.info("Done.")
     return code
+
+
+def _locks(options):
+    """Locks of what the step works on: its parser names the options of folders that it ``changes`` or ``fills`` (and
+    makes), and of files that it ``writes``.
+    """
+    for kind in ("changes", "fills", "writes"):
+        for path in filter(None, (getattr(options, name, None) for name in getattr(options, kind, ()))):
+            if kind == "writes":
+                yield FolderLock(path.parent, file=path.name)
+            else:
+                yield FolderLock(path, make=kind == "fills")
 
 
 def _fail(error, code, text, with_traceback):

@@ -19,6 +19,10 @@ class NothingToDo(UserError):
     exit_code = 3
 
 
+class DiskError(UserError):
+    """A disk that is full or write-protected: the next file will fare no better, so the work ends here."""
+
+
 class FormatError(UserError):
     """A file is damaged, of an unknown kind, or unsafe to read.
 

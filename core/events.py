@@ -6,6 +6,7 @@ describes them. Nothing is written until :func:`open_files` was called.
 
 import json
 import math
+import sys
 import threading
 import time
 
@@ -22,7 +23,7 @@ def open_files(json_path=None, log_path=None):
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _files[kind] = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open for the whole run
+            _files[kind] = open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 - open for the whole run
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
 
@@ -31,27 +32,42 @@ def close_files():
     """Close both files, if open."""
     for kind, stream in _files.items():
         if stream is not None:
-            stream.close()
             _files[kind] = None
+            try:
+                stream.close()
+            except OSError as error:
+                _complain(stream, error)
 
 
 def emit(event, **fields):
     """Write one event, for example ``emit("progress", step="Extracting faces", done=3, total=80)``."""
-    stream = _files["json"]
-    if stream is not None:
-        line = _to_json({"time": round(time.time(), 3), "event": event, **fields})
-        with _lock:
-            stream.write(line + "\n")
+    if _files["json"] is not None:
+        _write("json", _to_json({"time": round(time.time(), 3), "event": event, **fields}))
 
 
 def log(level, text):
     """Record a console line: in the log file with the time of day, and as a ``message`` event."""
-    stream = _files["log"]
-    if stream is not None and text:
-        with _lock:
-            stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7s} {text}\n")
+    if _files["log"] is not None and text:
+        _write("log", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7s} {text}")
     if text:
         emit("message", level=level, text=text)
+
+
+def _write(kind, line):
+    """Append a line; a file that takes no more (full disk) is given up, and the work goes on."""
+    with _lock:
+        stream = _files[kind]
+        if stream is None:
+            return
+        try:
+            stream.write(line + "\n")
+        except OSError as error:
+            _files[kind] = None
+            _complain(stream, error)
+
+
+def _complain(stream, error):
+    print(f"Warning: {stream.name}: cannot be written any more ({error.strerror}). The run goes on.", file=sys.stderr)
 
 
 def _to_json(fields):

@@ -7,13 +7,22 @@ import numpy as np
 
 from core.errors import FormatError, UserError
 from core.image_checks import require_whole
+from core.imagelib.picture_header import decodable
 from core.paths import atomic_write
+from core.picture_limits import check_picture, read_picture_file
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
-def read_image(path):
+def read_image(path, megapixels=None):
     """Decode a picture unchanged: alpha, 16 bit and grey are kept, Exif rotation is ignored.
+
+    Parameters
+    ----------
+    path
+    megapixels : int, optional
+        Largest picture that is decoded, in units of 1024 x 1024 pixels; the limit of frames by default, see
+        :mod:`core.picture_limits`.
 
     Returns
     -------
@@ -23,23 +32,31 @@ def read_image(path):
     Raises
     ------
     FormatError
-        When the file cannot be read or decoded.
+        When the file cannot be read or decoded, or is too large.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
-    return decode_image(data, path)
+    return decode_image(read_picture_file(path, megapixels), path, megapixels)
 
 
-def decode_image(data, name="image data"):
+def read_picture_header(path, megapixels=None):
+    """Size, channels and depth of a picture file, without decoding it; errors as of :func:`read_image`.
+
+    Returns
+    -------
+    core.imagelib.picture_header.PictureHeader
+    """
+    return check_picture(read_picture_file(path, megapixels), path, megapixels)
+
+
+def decode_image(data, name="image data", megapixels=None):
     """Decode an encoded picture from ``bytes``; as :func:`read_image`. ``name`` is used in the error.
 
     A picture of which only a part is there is an error too.
     """
-    image = _decoded(data)
-    if image is None and bytes(data[:2]) == _JPEG_START:
-        image = _decoded(bytes(data) + _JPEG_END)  # OpenCV 5 refuses JPEGs that lack only their end marker
+    data = data if isinstance(data, bytes) else bytes(data)
+    check_picture(data, name, megapixels)
+    image = _decoded(decodable(data))
+    if image is None and data[:2] == _JPEG_START:
+        image = _decoded(data + _JPEG_END)  # OpenCV 5 refuses JPEGs that lack only their end marker
     if image is None:
         raise FormatError(name, "is not a readable image")
     require_whole(data, name, _decoded)
@@ -56,8 +73,6 @@ def require_whole_file(path):
 
 
 def _decoded(data):
-    if not len(data):
-        return None
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
@@ -78,9 +93,9 @@ def to_bgr8(image):
     return np.ascontiguousarray(image[:, :, :3])
 
 
-def read_bgr(path):
+def read_bgr(path, megapixels=None):
     """Read a picture as (H, W, 3) uint8 BGR; see :func:`read_image` and :func:`to_bgr8`."""
-    return to_bgr8(read_image(path))
+    return to_bgr8(read_image(path, megapixels))
 
 
 def encode_image(image, suffix, quality=None):

@@ -19,7 +19,7 @@ from core.files.bounded_read import UnreadableFile
 from core.files.file_value import describe, short
 from core.files.json_file import LARGE_FILE, json_bytes, read_json
 from core.files.yaml_file import read_yaml
-from core.paths import atomic_write, remove_if_present
+from core.paths import atomic_write, remove_if_present, why_no_file
 from core.step_table import PlaceholderError, fill, folders, load_steps
 
 STATE_NAME = ".dfl_job_state.json"
@@ -207,7 +207,7 @@ def watched_files(pattern: str) -> list[str]:
     """Files that a path, a folder or a pattern with ``*`` stands for, sorted; hidden ones are left out."""
     if os.path.isdir(pattern):
         try:
-            found = [entry.path for entry in os.scandir(pattern) if entry.is_file() and not entry.name.startswith(".")]
+            found = [entry.path for entry in os.scandir(pattern) if entry.name[0] != "." and why_no_file(entry) is None]
         except OSError as error:
             raise UserError(f"{pattern}: cannot be listed ({error.strerror or error}).") from None
     else:

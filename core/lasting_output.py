@@ -48,9 +48,10 @@ class LastingStream:
 
 
 def make_output_last() -> None:
-    """Let standard output and error of this process outlive their readers."""
+    """Let standard output and error of this process outlive their readers, and take any file name."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.fileno()
             setattr(sys, name, LastingStream(stream))
+            stream.reconfigure(errors="backslashreplace")  # file names may hold what no encoding has

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import DiskError
+from core.files.system_errors import FOR_EVERY_FILE
+
 
 def cpu_count():
     """Number of processor cores that this process may use."""
@@ -33,7 +36,8 @@ def ordered_map(function, items, workers=None, ahead=None):
     Parameters
     ----------
     function : callable
-        Takes one item. An exception ends up in ``Outcome.error``; it does not end the run.
+        Takes one item. An exception ends up in ``Outcome.error``; it does not end the run, unless it is a
+        :class:`~core.errors.DiskError`, which all other items would meet too.
     items : iterable
         Read lazily.
     workers : int, optional
@@ -56,10 +60,16 @@ def ordered_map(function, items, workers=None, ahead=None):
         for item in items:
             pending.append(pool.submit(call, item))
             if len(pending) >= window:
-                yield pending.popleft().result()
+                yield _checked(pending.popleft().result())
         while pending:
-            yield pending.popleft().result()
+            yield _checked(pending.popleft().result())
     finally:
         for future in pending:
             future.cancel()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _checked(outcome):
+    if isinstance(outcome.error, DiskError) or getattr(outcome.error, "errno", None) in FOR_EVERY_FILE:
+        raise outcome.error
+    return outcome

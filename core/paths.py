@@ -1,14 +1,17 @@
 """Listing folders in natural order, and writing files so that a crash never leaves half of one."""
 
-import fnmatch
+import argparse
+import errno
+import functools
 import os
 import re
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import NothingToDo, UserError
+from core.files.system_errors import cannot_be_written
+from core.files.temporary import is_temporary, temporary_file
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 OTHER_IMAGE_EXTENSIONS = (
@@ -21,9 +24,7 @@ VIDEO_EXTENSIONS = (
 
 _MOST_NAMED = 10
 _told = set()  # what was said already about pictures of other kinds
-
 _DIGITS = re.compile(r"(\d+)")
-_TORN_END = re.compile(r"\.\w{8}\.tmp(\.\w+)?\Z")
 
 
 def natural_key(path):
@@ -41,7 +42,8 @@ def natural_key(path):
 def list_files(folder, extensions=None):
     """Files directly in ``folder`` in natural order, only those whose suffix (any case) is in ``extensions`` if given.
 
-    Hidden files (leading dot) are left out, such as the temporary ones that a killed run leaves.
+    Hidden files (leading dot) are left out, such as the temporary ones that a killed run leaves. What has a wanted name
+    but cannot be read as a file, such as a link that leads nowhere, a pipe or a device, is left out with a warning.
 
     Raises
     ------
@@ -50,14 +52,66 @@ def list_files(folder, extensions=None):
     """
     folder = Path(folder)
     try:
-        entries = [entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
     except FileNotFoundError:
         raise UserError(f"{folder}: no such folder. Check the path, or run the step that makes it first.") from None
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror}).") from None
     if extensions is not None:
-        entries = [name for name in entries if os.path.splitext(name)[1].lower() in extensions]
-    return [folder / name for name in sorted(entries, key=natural_key)]
+        entries = [entry for entry in entries if os.path.splitext(entry.name)[1].lower() in extensions]
+    problems = {entry.path: why_no_file(entry) for entry in entries}
+    if extensions is not None:
+        odd = [f"{path}: {problem}. It is left out." for path, problem in sorted(problems.items()) if problem]
+        for text in odd[:_MOST_NAMED]:
+            _warn_once(text)
+        if len(odd) > _MOST_NAMED:
+            _warn_once(f"{folder}: {len(odd) - _MOST_NAMED} more such entries are left out.")
+    names = sorted((entry.name for entry in entries if problems[entry.path] is None), key=natural_key)
+    return [folder / name for name in names]
+
+
+def list_folders(folder):
+    """Folders directly in ``folder``, sorted by name; a link that leads back to ``folder`` or above is left out, named."""
+    own, found = os.path.realpath(folder), []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                is_folder = entry.is_dir()
+            except OSError:
+                is_folder = False
+            if is_folder and entry.is_symlink() and _holds(os.path.realpath(entry.path), own):
+                _warn_once(f"{entry.path}: is a link that leads back to the folder that it lies in. It is left out.")
+            elif is_folder:
+                found.append(Path(entry.path))
+    return sorted(found, key=str)
+
+
+def _holds(folder, path):
+    return Path(path).is_relative_to(folder)
+
+
+def why_no_file(entry):
+    """What an entry of a folder is instead of a file; None for a file, an empty text for a folder."""
+    try:
+        if entry.is_file():
+            return None
+        if entry.is_dir():
+            return ""
+    except OSError as error:
+        return (
+            "is a link that leads back to itself"
+            if error.errno == errno.ELOOP
+            else f"cannot be read ({error.strerror})"
+        )
+    return "is no file but a pipe or a device" if os.path.exists(entry.path) else "is a link that leads nowhere"
+
+
+@functools.cache
+def _warn_once(text):
+    from core import interact
+
+    interact.warning(text)
 
 
 def list_images(folder, required=False):
@@ -105,12 +159,22 @@ def resolve_input_file(path):
                 return matches[0].absolute()
         raise UserError(f"{path}: no file of that name with any extension. Put the video there, or give its path.")
     if not path.is_file():
-        raise UserError(f"{path}: no such file.")
+        raise UserError(f"{path}: {_what_it_is(path)}")
     return path.absolute()
+
+
+def _what_it_is(path):
+    if path.is_dir():
+        return "is a folder, but a file is needed. Check the path."
+    if path.exists():
+        return "is a pipe or a device, but a file is needed. Check the path."
+    return "is a link that leads nowhere." if path.is_symlink() else "no such file."
 
 
 def absolute_path(text):
     """``argparse`` type for paths: expands ``~`` and makes the path absolute."""
+    if "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} holds a character of code 0, which no path can")
     return Path(os.path.abspath(os.path.expanduser(text)))
 
 
@@ -118,32 +182,22 @@ def absolute_path(text):
 def replacing(path):
     """Yield a temporary path in the same folder; on success it replaces ``path``, on any error it is removed.
 
-    The content is flushed to disk before the rename, so ``path`` holds either its old bytes or all the new ones.
+    The content is flushed to disk before the rename, so ``path`` holds either its old bytes or all the new ones. What
+    killed runs have left in the folder is removed; see :mod:`core.files.temporary`.
     """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=f".tmp{path.suffix}", dir=path.parent)
-    os.close(handle)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     try:
-        os.chmod(temporary, _mode_for(path))
-        yield Path(temporary)
-        _flush(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        remove_if_present(temporary)
+        with temporary_file(path) as temporary:
+            os.chmod(temporary, mode_for(path))
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None or is_temporary(error.filename):
+            error.filename, error.filename2 = str(path), None
         raise
-
-
-def remove_torn(pattern):
-    """Remove what runs of :func:`replacing` that were killed have left of a file, or of the files of a pattern with ``*``.
-
-    Not while another program may be writing the same file.
-    """
-    folder, name = os.path.split(str(pattern))
-    begins = name.replace("[", "[[]")[:40] + "*"
-    for entry in os.scandir(folder) if os.path.isdir(folder) else ():
-        is_torn = entry.name.startswith(".") and _TORN_END.search(entry.name) and entry.is_file()
-        if is_torn and fnmatch.fnmatchcase(entry.name.lstrip("."), begins):
-            remove_if_present(entry.path)
 
 
 def atomic_write(path, data):
@@ -152,7 +206,7 @@ def atomic_write(path, data):
     Raises
     ------
     UserError
-        When the file cannot be written (full disk, no permission); the old file is untouched.
+        When the file cannot be written (no permission, or a :class:`~core.errors.DiskError`); the old file is untouched.
     """
     chunks = (data,) if isinstance(data, (bytes, bytearray, memoryview)) else data
     try:
@@ -160,7 +214,7 @@ def atomic_write(path, data):
             for chunk in chunks:
                 stream.write(chunk)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}).") from error
+        raise cannot_be_written(path, error) from error
 
 
 def remove_if_present(path):
@@ -199,7 +253,8 @@ def move_to_trash(files, trash_folder):
     return places
 
 
-def _mode_for(path):
+def mode_for(path):
+    """Permissions of a file that takes the place of ``path``: the same, or those of a new file."""
     try:
         return os.stat(path).st_mode & 0o777
     except FileNotFoundError:

@@ -77,7 +77,8 @@ def hash_model(model_dir: Path, model_class: str | None = None, name: str | None
     )
     hashes = {file.name: _hash_file(file) for file in files}
     lines = "".join(f"{digest}  {file}\n" for file, digest in hashes.items())
-    return {"name": name, "class": model_class, "files": hashes, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+    total = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+    return {"name": name, "class": model_class, "files": hashes, "sha256": total}
 
 
 def record_merge(output_dir: Path, model_dir: Path, model_class: str, name: str, facesets=()) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from core import ffmpeg
 from core.errors import FormatError
+from core.files.temporary import remove_dead
 from core.imageio import encode_image, read_bgr
 from core.paths import atomic_write, remove_if_present, replacing
 from core.video import EncoderSettings, FrameWriter, Sound, open_writer
@@ -22,7 +23,6 @@ FOLDER_SUFFIX = ".parts"
 
 _NAME = re.compile(r"\d{6}-[0-9a-f]+-(\d+)x(\d+)(-failed)?\.mp4")
 _LAST_NAME = re.compile(r"\d{6}-[0-9a-f]+\.png")
-_TORN_NAME = re.compile(r"\.(\d{6}-|list\.).*\.tmp\.\w+")
 _LIST_NAME = "list.txt"
 _TICKS_A_SECOND = 90000
 _START_CODES = (".mpg", ".mpeg")
@@ -75,13 +75,14 @@ class VideoParts:
 
     def _collect(self):
         """Find the finished parts and remove what else an earlier run has left."""
+        remove_dead(self.folder)
         wanted = {self._stem(number): number for number in range(len(self._keys))}
         for path in sorted(self.folder.glob("*")) if self.folder.is_dir() else ():
             match = _NAME.fullmatch(path.name)
             number = wanted.get("-".join(path.name.split("-")[:2]).removesuffix(".png"))
             if match and number is not None and not match[3]:
                 self._files[number] = path
-            elif match or _TORN_NAME.fullmatch(path.name) or (_LAST_NAME.fullmatch(path.name) and number is None):
+            elif match or (_LAST_NAME.fullmatch(path.name) and number is None):
                 remove_if_present(path)
 
     def _stem(self, number):

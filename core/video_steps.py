@@ -3,8 +3,7 @@
 import os
 import re
 import shutil
-import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +14,10 @@ from core import ffmpeg, interact
 from core.errors import FormatError, UsageError, UserError
 from core.files import picture_swap
 from core.files.name_record import forget_record
+from core.files.temporary import temporary_folder
 from core.files.trash import set_aside
 from core.frame_record import write_record
-from core.image_headers import image_size
-from core.imageio import read_image, require_whole_file, to_bgr8
+from core.imageio import read_image, read_picture_header, require_whole_file, to_bgr8
 from core.parallel import ordered_map
 from core.paths import list_images, replacing
 from core.video import Sound, open_writer
@@ -26,7 +25,7 @@ from core.video_encoders import SCALER, EncoderSettings, audio_arguments, check_
 from core.video_probe import ColourTags, VideoInfo, constant_rate, frame_times, probe
 
 _FRAME_NAME = re.compile(r"\d{5,}")
-_STAGING = ".unfinished."
+_STAGING = "unfinished"
 _DENOISED = "denoised"
 _SEEK_MARGIN = 20.0
 
@@ -289,7 +288,7 @@ def denoise_images(folder: Path, factor: int, record: Path | None = None) -> int
         arguments = graph.output(picture, f"out/%06d{suffix}", f="image2", **options).get_args()
         complaints = ffmpeg.run(arguments, len(images), "Denoising", staging)
         results = list_images(staging / "out")
-        if len(results) != len(images) or any(image_size(result) != size for result in results):
+        if len(results) != len(images) or any(_size_of(result) != size for result in results):
             raise UserError(
                 f"{folder}: {len(results)} of {len(images)} images came back{_because(complaints)}. "
                 "They may be damaged; nothing was changed."
@@ -325,12 +324,17 @@ def _common_suffix(folder, images):
     return suffixes[0]
 
 
+def _size_of(image):
+    header = read_picture_header(image)
+    return header.width, header.height
+
+
 def _common_size(folder, images):
     """(width, height) that all images have, going by their headers; each must be whole, as ffmpeg does not mind."""
     by_size = {}
 
     def look(image):
-        size = image_size(image)
+        size = _size_of(image)
         require_whole_file(image)
         return size
 
@@ -357,28 +361,10 @@ def _link(source, target):
 @contextmanager
 def _staging(folder):
     """A hidden folder inside ``folder`` (made if missing) that is gone afterwards, as are those of ended programs."""
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(f"{_STAGING}*"):
-            if not _alive(old.name.split(".")[2]):
-                shutil.rmtree(old, ignore_errors=True)
-        staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}.", dir=folder))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written to ({error.strerror or error}).") from None
-    try:
+    with ExitStack() as hold:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            staging = hold.enter_context(temporary_folder(folder, _STAGING))
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be written to ({error.strerror or error}).") from None
         yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _alive(process_number):
-    if os.name == "nt" or not process_number.isdigit():
-        return False
-    try:
-        os.kill(int(process_number), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -57,18 +57,20 @@ def add_parser(subparsers):
         "--restart", action="store_false", dest="go_on", help="start again; asks before it deletes faces"
     )
     add_device_flags(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, fills=("output_dir",))
 
 
 def run(options):
     """Extract faces; exit code 1 when there were frames and none of them could be read."""
-    from samplelib.extraction_folder import debug_folder_of, remove_leftovers
+    from core.files.temporary import remove_dead
+    from samplelib.extraction_folder import debug_folder_of
 
     _check_flags(options)
     paths = _input_frames(options)
     _make_folder(options.output_dir)
     debug_folder = debug_folder_of(options.output_dir)
-    remove_leftovers(options.output_dir, debug_folder)
+    for folder in (options.output_dir, debug_folder):
+        remove_dead(folder)
     _warn_of_pack(options.output_dir)
     if options.manual_output_debug_fix:
         return _re_extract(options, paths, debug_folder)

@@ -32,7 +32,7 @@ def _add_tool(tools, name, help_text, run):
         "--merge", action="store_true", default=None, help="put the new pictures in place of the originals"
     )
     tool.add_argument("--no-merge", action="store_false", dest="merge", help="leave them in their own folder")
-    tool.set_defaults(run=run)
+    tool.set_defaults(run=run, changes=("input_dir",))
     return tool
 
 

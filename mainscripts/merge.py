@@ -110,7 +110,7 @@ def add_parser(subparsers):
         "--no-provenance", action="store_true", help="--output-video: do not mark it as made by a model"
     )
     _add_setting_flags(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, fills=("output_dir", "output_mask_dir"), writes=("output_video",))
 
 
 def run(options):

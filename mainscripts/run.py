@@ -11,7 +11,8 @@ from pathlib import Path
 
 from core import events, interact
 from core.errors import NothingToDo, UsageError, UserError
-from core.paths import absolute_path, remove_if_present, remove_torn
+from core.files.temporary import remove_dead
+from core.paths import absolute_path, remove_if_present
 from core.process import stop_signals
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
@@ -59,7 +60,8 @@ def run(options):
                 continue
             interact.info(f"{where}")
             for pattern in step.writes:
-                remove_torn(pattern)
+                for folder in (pattern, os.path.dirname(pattern)):
+                    remove_dead(folder)
             record = state.prepare_record(job, index)
             interrupted = state.was_interrupted(job, index)
             done = state.begin(job, index)

@@ -38,7 +38,7 @@ def add_parser(subparsers):
                         help="bring back the names that the pictures had before they were sorted for the first time, "
                         "and those that went to the trash")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="print the new order and rename nothing")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, changes=("input_dir",))
 
 
 def run(options):

@@ -40,7 +40,7 @@ def add_parser(subparsers):
     answers.add_argument(
         "--mask-at-image-size", action="store_true", help="bring exported masks to the size of the pictures"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, changes=("input_dir",))
 
 
 def run(options):

@@ -40,7 +40,7 @@ def _add_extract(commands):
     parser.add_argument("--output-ext", choices=("png", "jpg"), help="kind of image (asked)")
     add_whole_number(parser, "--fps", 0, _HIGHEST_RATE, help="frames per second, 0 = all (asked)")
     parser.add_argument("--allow-damaged", action="store_true", help="take what can be read of a damaged video")
-    parser.set_defaults(run=extract)
+    parser.set_defaults(run=extract, fills=("output_dir",))
 
 
 def _add_cut(commands):
@@ -59,7 +59,7 @@ def _add_denoise(commands):
     parser = commands.add_parser("denoise-image-sequence", help="denoise the images of a folder as one film")
     parser.add_argument("--input-dir", required=True, type=absolute_path, help="folder with the images")
     add_whole_number(parser, "--factor", *FACTOR_RANGE, help="strength 1-20 (asked)")
-    parser.set_defaults(run=denoise)
+    parser.set_defaults(run=denoise, changes=("input_dir",))
 
 
 def _add_encode(commands):
@@ -86,7 +86,7 @@ def _add_encode(commands):
     parser.add_argument("--model-dir", type=absolute_path, help="model named in the manifest if merging left no record")
     _add_encoder_flags(parser)
     _add_signing_flags(parser)
-    parser.set_defaults(run=encode)
+    parser.set_defaults(run=encode, writes=("output_file",))
 
 
 def _add_verify(commands):

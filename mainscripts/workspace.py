@@ -8,6 +8,7 @@ from pathlib import Path
 from core import interact
 from core.console.loss import Fate, ask_fate
 from core.errors import UserError
+from core.files.folder_lock import refuse_if_in_use
 from core.paths import IMAGE_EXTENSIONS, absolute_path, free_name
 
 FOLDERS = (
@@ -44,6 +45,8 @@ def add_parser(subparsers):
 def run_clear(options):
     """Remove frames, faces and models after a yes, and make the empty folders; everything else stays."""
     workspace = options.workspace
+    for name in _PARTS:
+        refuse_if_in_use(workspace / name)
     doomed = _doomed(workspace)
     counts = [f"{name} ({_count_files(paths)} files)" for name, paths in doomed.items() if _count_files(paths)]
     for path in (path for paths in doomed.values() for path in paths if path.is_symlink() and not path.is_file()):

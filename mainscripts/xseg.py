@@ -177,7 +177,7 @@ def _add_network_flags(parser):
 def _add(commands, name, run, help_text):
     parser = commands.add_parser(name, help=help_text, description=help_text)
     parser.add_argument("--input-dir", type=absolute_path, required=True, help="folder of aligned faces")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, changes=() if name in ("editor", "queue") else ("input_dir",))
     return parser
 
 

@@ -100,7 +100,7 @@ class Journal:
 def frame_key(*parts: Any) -> str:
     """A short text that changes when anything that a merged frame depends on changes."""
     text = json.dumps(parts, sort_keys=True, default=_jsonable)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def file_stamp(path: Path) -> list[int]:

@@ -1,21 +1,19 @@
 """Where merged frames go: folders of PNGs with a journal, or the parts of a video."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import FormatError, UserError
+from core.files.temporary import remove_dead
 from core.files.trash import set_aside, trash_folder_of
 from core.imageio import encode_image, read_bgr, read_image
-from core.paths import atomic_write, remove_if_present
+from core.paths import atomic_write
 from core.video_parts import VideoParts
 from merger.config import MergeConfig
 from merger.frames import Frame
 from merger.journal import Journal, file_stamp, frame_key
-
-_TORN_NAME = re.compile(r"\..+\.png\.[a-z0-9_]{8}\.tmp\.png")
 
 
 class FolderOutput:
@@ -30,7 +28,7 @@ class FolderOutput:
 
     def __init__(self, output_dir: Path, mask_dir: Path, identity: Any):
         for folder in (output_dir, mask_dir):
-            _remove_torn(Path(folder))
+            remove_dead(folder)
         self.journal = Journal(output_dir, mask_dir)
         self._identity = identity
         self._bases: dict[str, str] = {}
@@ -80,13 +78,6 @@ class FolderOutput:
             files = [self.journal.outputs(frame.stem)[index] for frame in frames]
             trash = set_aside([file for file in files if file.exists()])
         return trash or trash_folder_of(self.journal.output_dir)
-
-
-def _remove_torn(folder):
-    """Remove half-written pictures of a run that was killed (``.00001.png.xxxxxxxx.tmp.png``)."""
-    for path in folder.glob(".*.tmp.png"):
-        if _TORN_NAME.fullmatch(path.name):
-            remove_if_present(path)
 
 
 class VideoOutput:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from core.errors import DiskError
 from core.imageio import read_bgr
 from core.parallel import ordered_map
 from merger import compose, smoothing
@@ -240,10 +241,14 @@ def _finish(work, networks, write):
         for _ in range(2):
             try:
                 return Merged(work.job, write(work.job, *_compose(work, networks.resolution)))
+            except DiskError:
+                raise
             except Exception as failure:
                 error = failure
     try:
         written = write(work.job, *copy_frame(work.image, work.job.config, networks.resolution))
+    except DiskError:
+        raise
     except Exception as failure:
         return Merged(work.job, error=failure, lost=True)
     return Merged(work.job, written, error)

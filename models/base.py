@@ -197,7 +197,7 @@ class SavedModel:
             self.data.sample_for_preview,
             dict(self.data.extra),
         )
-        files[f"{self.prefix}{SUMMARY_SUFFIX}"] = self.summary().encode()
+        files[f"{self.prefix}{SUMMARY_SUFFIX}"] = self.summary().encode("utf-8", "backslashreplace")
         files[self.state_path.name] = lambda: model_data_to_bytes(data)
         return files
 

@@ -1,18 +1,17 @@
 """The small files of a saved model: state, default options, summary, and how all files are put down together."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core import interact, safe_pickle
 from core.errors import FormatError, UserError
-from core.paths import atomic_write, remove_if_present
+from core.files.temporary import temporary_file
+from core.paths import atomic_write, mode_for
 
 STATE_SUFFIX = "_data.dat"
 DEFAULT_OPTIONS_SUFFIX = "_default_options.dat"
@@ -178,24 +177,14 @@ def commit_files(files: Mapping[Any, Any]) -> None:
             temporaries = []
             for path in ordered:
                 content = files[path]
-                temporary = _temporary_beside(path)
-                cleanup.callback(remove_if_present, temporary)
+                temporary = cleanup.enter_context(temporary_file(path))
+                os.chmod(temporary, mode_for(path))
                 _write_flushed(temporary, content() if callable(content) else content)
                 temporaries.append(temporary)
             for path, temporary in zip(ordered, temporaries):
                 os.replace(temporary, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}). The model was not saved.") from error
-
-
-def _temporary_beside(path):
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-    return temporary
 
 
 def _write_flushed(path, content):

@@ -16,6 +16,7 @@ from models.model_files import STATE_SUFFIX
 
 JOURNAL_SUFFIX = "_commit.json"
 TEMPORARY_SUFFIX = ".tmp"
+_MODEL_SUFFIXES = (".npy", ".dat", ".txt")
 _READER_PATIENCE_SECONDS = 20.0
 
 
@@ -74,7 +75,8 @@ def recover(model_dir: Path, prefix: str) -> bool:
     if names is not None:
         _finish(model_dir, prefix, names)
     for path in model_dir.glob(f"{glob.escape(prefix)}_*{TEMPORARY_SUFFIX}"):
-        remove_if_present(path)
+        if path.stem.endswith(_MODEL_SUFFIXES):
+            remove_if_present(path)
     return names is not None
 
 

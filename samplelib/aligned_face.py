@@ -9,8 +9,9 @@ import numpy as np
 
 from core import interact, safe_pickle
 from core.errors import FormatError
-from core.imageio import decode_image, encode_image
+from core.imageio import encode_image, read_image
 from core.paths import atomic_write
+from core.picture_limits import FACE_MEGAPIXELS, check_size
 from samplelib import jpeg_segments, mask_codec
 
 FACE_TYPES = (
@@ -135,17 +136,21 @@ def read_header(path: Any) -> tuple[tuple[int, int, int], FaceMetadata | None]:
     Raises
     ------
     FormatError
-        When the file is no readable picture.
+        When the file is no readable picture, or a face picture is larger than any face.
     """
     if not is_face_file(path):
-        height, width = decode_image(safe_pickle.read_limited(path), path).shape[:2]
-        return (height, width, 3), None
+        return _decoded_shape(path), None
     data, segments = _read_segments(path)
-    shape = jpeg_segments.image_shape(data, segments)
-    if shape is None:
-        height, width = decode_image(safe_pickle.read_limited(path), path).shape[:2]
-        shape = (height, width, 3)
-    return shape, _metadata_of(data, segments, path)
+    shape = jpeg_segments.image_shape(data, segments) or _decoded_shape(path)
+    metadata = _metadata_of(data, segments, path)
+    if metadata is not None:
+        check_size(shape[1], shape[0], path, FACE_MEGAPIXELS)
+    return shape, metadata
+
+
+def _decoded_shape(path):
+    height, width = read_image(path).shape[:2]
+    return height, width, 3
 
 
 def read_metadata(path: Any) -> FaceMetadata | None:

@@ -11,6 +11,7 @@ from core.errors import NothingToDo, UserError
 from core.imageio import read_bgr
 from core.parallel import ordered_map
 from core.paths import list_images
+from core.picture_limits import FACE_MEGAPIXELS
 from samplelib import aligned_face
 from samplelib.faceset import report_without_face_data
 
@@ -70,4 +71,4 @@ def to_pixels(image: np.ndarray) -> np.ndarray:
 
 def _read(path):
     _, metadata = aligned_face.read_header(path)
-    return None if metadata is None else (read_bgr(path), metadata)
+    return None if metadata is None else (read_bgr(path, FACE_MEGAPIXELS), metadata)

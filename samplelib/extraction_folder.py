@@ -1,6 +1,5 @@
 """The output folder of an extraction: where to go on, and which of its files an extraction wrote."""
 
-import re
 from pathlib import Path
 
 from core.errors import FormatError, UserError
@@ -14,8 +13,6 @@ from samplelib.faceset_types import mention_mixed_types
 # An output folder with more pictures than this can be continued even if nothing was noted about the run that made it;
 # as many of the last pictures are then made again.
 CONTINUE_MARGIN = 128
-
-_TEMPORARY_NAME = re.compile(r"\..+\.\w{8}\.tmp(\.\w+)?")
 
 
 def debug_folder_of(output_folder: Path) -> Path:
@@ -75,14 +72,6 @@ def faces_written(output_folder: Path) -> list[Path]:
 def debug_pictures(debug_folder: Path) -> list[Path]:
     """JPEG files of the debug folder."""
     return list_files(debug_folder, (".jpg",)) if debug_folder.is_dir() else []
-
-
-def remove_leftovers(*folders: Path) -> None:
-    """Remove temporary files of a run that was killed in the middle of writing."""
-    for folder in folders:
-        for path in folder.glob(".*.tmp*") if folder.is_dir() else ():
-            if _TEMPORARY_NAME.fullmatch(path.name):
-                remove_if_present(path)
 
 
 def count_labelled(files: list[Path]) -> int:

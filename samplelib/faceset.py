@@ -12,6 +12,7 @@ from core import interact
 from core.errors import FormatError, NothingToDo, UserError
 from core.imageio import decode_image, to_bgr8
 from core.paths import list_files, list_images
+from core.picture_limits import FACE_MEGAPIXELS
 from core.safe_pickle import printable
 from samplelib import aligned_face
 from samplelib.aligned_face import FaceMetadata
@@ -70,7 +71,7 @@ class Sample:
 
     def read_bgr(self) -> np.ndarray:
         """The picture, (H, W, 3) uint8 BGR."""
-        return to_bgr8(decode_image(self.read_bytes(), f"{self.path} ({printable(self.name)})"))
+        return to_bgr8(decode_image(self.read_bytes(), f"{self.path} ({printable(self.name)})", FACE_MEGAPIXELS))
 
 
 def load_faceset(folder: Any, allow_empty: bool = False, pack_name: str = PACK_NAME) -> list[Sample]:

@@ -57,7 +57,7 @@ def write_report(output: Path, source: Path | None = None, destination: Path | N
     surveys = {side: survey_faceset(folder) for side, folder in folders.items() if folder is not None}
     if output.is_file() and _TITLE.encode() not in output.read_bytes():
         interact.info(f"{output.name} was no report; it is called {rename_aside(output).name} now.")
-    atomic_write(output, page(surveys).encode())
+    atomic_write(output, page(surveys).encode("utf-8", "backslashreplace"))
     return surveys
 
 

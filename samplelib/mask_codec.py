@@ -1,6 +1,5 @@
 """Encodes the applied mask of a face into few bytes, decodes it again, and refuses pictures of absurd size."""
 
-import struct
 from typing import Any
 
 import cv2
@@ -8,11 +7,9 @@ import numpy as np
 
 from core.errors import FormatError
 from core.imageio import decode_image, encode_image
-from samplelib import jpeg_segments
+from core.picture_limits import FACE_MEGAPIXELS
 
 LARGEST_PNG = 50_000
-_LARGEST_SIDE = 8192
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def encode_mask(mask: np.ndarray, limit: int = LARGEST_PNG) -> bytes:
@@ -60,16 +57,16 @@ def decode_mask(data: bytes, name: Any = "mask") -> np.ndarray:
     Raises
     ------
     FormatError
-        When it is no picture, or an absurdly large one.
+        When it is no picture, or one above the limit of :mod:`core.picture_limits`.
     """
-    size = picture_size(data)
-    if size is None or max(size) > _LARGEST_SIDE:
-        raise FormatError(name, "its mask is not a readable picture" if size is None else "its mask is absurdly large")
-    pixels = decode_image(data, f"{name} (mask)")
+    try:
+        pixels = decode_image(data, "the mask", FACE_MEGAPIXELS)
+    except FormatError as error:
+        raise FormatError(name, f"its mask {error.problem}. Apply masks again, or remove them: xseg remove") from None
     if pixels.ndim == 3:
         pixels = pixels[:, :, 0]
     scale = 65535.0 if pixels.dtype == np.uint16 else 255.0
-    return (pixels.astype(np.float32) / scale)[:, :, None]
+    return np.divide(pixels, scale, dtype=np.float32)[:, :, None]
 
 
 def shrink_mask(data: bytes, limit: int, name: Any = "mask") -> bytes | None:
@@ -84,15 +81,3 @@ def shrink_mask(data: bytes, limit: int, name: Any = "mask") -> bytes | None:
             return data
         mask = cv2.resize(mask, (mask.shape[1] // 2, mask.shape[0] // 2), interpolation=cv2.INTER_AREA)
     return None
-
-
-def picture_size(data: bytes) -> tuple[int, int] | None:
-    """(height, width) that the header of a PNG or JPEG names, or None."""
-    if data[:8] == _PNG_SIGNATURE and len(data) >= 24:
-        width, height = struct.unpack_from(">II", data, 16)
-        return height, width
-    try:
-        shape = jpeg_segments.image_shape(data, jpeg_segments.scan_header(data))
-    except jpeg_segments.NotJpeg:
-        return None
-    return shape and shape[:2]

@@ -39,7 +39,8 @@ def export_masks(folder: Any, at_image_size: bool = False) -> tuple[int, int]:
             mask = exported_mask(metadata, shape, at_image_size)
         except FormatError as error:
             interact.warning(f"{path}: {error.problem}; no mask was exported.")
-            mask = None
+            without += 1
+            continue
         if mask is None:
             interact.info(f"{path.name} has no mask; it is skipped.")
             without += 1

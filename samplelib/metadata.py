@@ -9,15 +9,17 @@ import cv2
 import numpy as np
 
 from core import interact, safe_pickle
-from core.errors import FormatError, NothingToDo, UserError
+from core.errors import DiskError, FormatError, NothingToDo, UserError
 from core.imageio import encode_image, read_image, to_bgr8
 from core.paths import atomic_write, list_files, list_images, remove_if_present
+from core.picture_limits import FACE_MEGAPIXELS, check_size
 from samplelib import aligned_face
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import loose_faces
 
 METADATA_NAME = "meta.dat"
 _RESTORED_QUALITY = 100
+_LONGEST_NAME = 255
 _LARGEST_SIDE = 32768
 
 
@@ -101,6 +103,8 @@ def restore_faceset_metadata(folder: Any) -> tuple[int, list[str]]:
     for name, face in interact.track(list(saved.items()), "Restoring"):
         try:
             _restore(folder / name, face, forms)
+        except DiskError:
+            raise
         except UserError as error:
             interact.warning(str(error))
             left.append(name)
@@ -112,15 +116,16 @@ def restore_faceset_metadata(folder: Any) -> tuple[int, list[str]]:
 def _restore(target, face, forms):
     source = _present_form(target, forms)
     height, width = face.shape[:2]
+    check_size(width, height, target, FACE_MEGAPIXELS)
     if source == target and aligned_face.is_face_file(target):
         _refuse_another_face(target, face)
         data = safe_pickle.read_limited(target)
-        image = read_image(target)
+        image = read_image(target, FACE_MEGAPIXELS)
         if image.shape[:2] == (height, width) and data[:2] == b"\xff\xd8":
             aligned_face.write_metadata(target, face.metadata)
             return
     else:
-        image = read_image(source)
+        image = read_image(source, FACE_MEGAPIXELS)
     if image.shape[:2] != (height, width):
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LANCZOS4)
     if image.ndim == 3 or image.dtype != np.uint8:
@@ -181,6 +186,8 @@ def _refuse_another_face(target, face):
 def _saved_face(path, name, entry):
     if not isinstance(name, str) or Path(name).name != name or "\\" in name or "\0" in name or name in ("", ".", ".."):
         raise FormatError(path, f"names a file that is not in its folder ({str(name)[:80]!r})")
+    if len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise FormatError(path, f"holds a name that is too long for a file ({name[:80]!r} …)")
     if not isinstance(entry, tuple) or len(entry) != 2:
         raise FormatError(path, f"its entry {name!r} is not a shape and a dictionary")
     shape, values = entry

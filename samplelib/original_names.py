@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core import interact
+from core.safe_pickle import printable
 from samplelib.faceset import loose_faces
 from samplelib.rename import RenamePlan, finish_renaming, rename_files
+
+_LONGEST_STEM = 240  # bytes; names have 255 on all usual disks
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,14 @@ def recover_original_names(folder: Any) -> int:
 def plan_original_names(faces: list[tuple[Path, str | None]], present: set[str]) -> list[Renaming]:
     """Original names for ``faces`` (path, frame name), given all names ``present`` in the folder.
 
-    Faces without a frame name keep theirs. Frames that differ only in their extension are numbered together.
+    Faces without a usable frame name keep theirs. Frames that differ only in their extension are numbered together.
     """
     renamed = [(path, _stem(source)) for path, source in faces if _stem(source)]
+    for path, source in faces:
+        if source and not _stem(source):
+            interact.warning(
+                f"{path}: the name of its frame, {printable(source)!r}, cannot be a file's; it keeps its own."
+            )
     taken = {name.casefold() for name in present - {path.name for path, _ in renamed}}
     numbers, plan = {}, []
     for path, stem in renamed:
@@ -72,4 +81,13 @@ def _stem(source):
         return None
     name = re.split(r"[/\\]", source)[-1]
     stem = os.path.splitext(name)[0]
-    return stem if stem and not re.search(r'[\0-\x1f<>:"|?*]', stem) and stem not in (".", "..") else None
+    usable = stem not in ("", ".", "..") and not re.search(r'[\0-\x1f<>:"|?*]', stem) and _fits(stem)
+    return stem if usable else None
+
+
+def _fits(stem):
+    """Whether the stem, a number and a suffix make a name that a disk can hold."""
+    try:
+        return len(os.fsencode(stem)) <= _LONGEST_STEM
+    except UnicodeEncodeError:
+        return False

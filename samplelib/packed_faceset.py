@@ -11,7 +11,7 @@ import numpy as np
 from core import interact, safe_pickle
 from core.errors import FormatError, UserError
 from core.files.trash import keep_bytes, trash_folder_of
-from core.paths import atomic_write, list_images, remove_if_present, remove_torn
+from core.paths import atomic_write, list_folders, list_images, remove_if_present
 from samplelib import aligned_face, mask_codec, pack_plan
 from samplelib.aligned_face import FaceMetadata
 from samplelib.faceset import PACK_NAME, Sample, report_without_face_data
@@ -171,7 +171,7 @@ class Packed:
 
 def person_folders(folder: Any) -> list[Path]:
     """Sub-folders, one per person, sorted by name."""
-    return sorted((Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()), key=str)
+    return list_folders(folder)
 
 
 def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME, choose: Any = None) -> Packed:
@@ -200,7 +200,7 @@ def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME,
     """
     folder = Path(folder)
     path = folder / pack_name
-    remove_torn(path)
+    remove_dead(folder)
     candidates = []
     for source, person in [(item, item.name) for item in person_folders(folder)] if persons else [(folder, None)]:
         candidates += [(file, person) for file in list_images(source)]
@@ -318,7 +318,7 @@ def unpack_faceset(
         raise _damaged_pictures(path, damaged, len(entries) + len(damaged))
     places = [_place(folder, entry) for entry in entries]
     for parent in {place.parent for place in places}:
-        remove_torn(parent / "*")
+        remove_dead(parent)
     if len(set(map(_comparable, places))) != len(places):
         raise FormatError(path, "holds two pictures of the same name")
     conflicts = [place for place, entry in zip(places, entries) if _differs(place, entry)]

@@ -13,6 +13,7 @@ from core.errors import NothingToDo, UserError
 from core.imageio import read_image
 from core.parallel import ordered_map
 from core.paths import atomic_write, list_images
+from core.picture_limits import FACE_MEGAPIXELS
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
 from samplelib import aligned_face, mask_codec
@@ -121,7 +122,7 @@ def _resize_file(path, output, size, face_type):
     _, metadata = aligned_face.read_header(path)
     if metadata is None:
         return None
-    image = read_image(path)
+    image = read_image(path, FACE_MEGAPIXELS)
     old_type = FaceType.from_text(metadata.face_type)
     same = image.shape[:2] == (size, size) and face_type in (None, old_type)
     if same and old_type != FaceType.MARK_ONLY:

@@ -13,6 +13,7 @@ from core.files.json_file import LARGE_FILE, parse_json_line
 from core.imageio import decode_image, to_bgr8
 from core.parallel import cpu_count, ordered_map
 from core.paths import remove_if_present
+from core.picture_limits import FACE_MEGAPIXELS
 from samplelib.aligned_face import metadata_from_jpeg, write_metadata
 from xseglib.folders import (
     Statistics,
@@ -144,7 +145,7 @@ def _read_faces(files, source, statistics, bar) -> Iterator[Face]:
             return None
         require_writable(path)
         source.check(metadata, path)
-        return Face(path, to_bgr8(decode_image(data, path)), metadata)
+        return Face(path, to_bgr8(decode_image(data, path, FACE_MEGAPIXELS)), metadata)
 
     workers = min(cpu_count(), 8)
     for outcome in ordered_map(read, files, workers, ahead=2 * workers):

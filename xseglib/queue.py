@@ -11,6 +11,7 @@ from core.files.json_file import LARGE_FILE, json_bytes, read_json
 from core.imageio import read_bgr
 from core.parallel import ordered_map
 from core.paths import atomic_write
+from core.picture_limits import FACE_MEGAPIXELS
 from xseglib.folders import Statistics, face_files, read_faces, report_failure, require_faces
 from xseglib.mask_sources import MASK_SIZE, Face, MaskSource, MeshMasks, resize_mask
 
@@ -60,7 +61,7 @@ def make_queue(folder: Path, network: MaskSource | None = None, mesh: MaskSource
     with interact.progress(len(waiting), "Processing") as bar:
         for start in range(0, len(waiting), _BATCH):
             batch = waiting[start : start + _BATCH]
-            entries += _compare(_load(batch, statistics), network, mesh)
+            entries += _compare(_load(batch, statistics, network), network, mesh)
             bar.update(len(batch))
     return sorted(entries, key=lambda entry: -entry.disagreement), statistics
 
@@ -107,23 +108,28 @@ def read_queue(folder: Path, path: Path | None = None) -> list[Path]:
     return files
 
 
-def _load(batch, statistics):
-    faces = []
-    for outcome in ordered_map(lambda item: Face(item[0], read_bgr(item[0]), item[1]), batch):
+def _load(batch, statistics, network):
+    """Faces of a batch with their applied masks (None where a network makes them); those that fail are reported."""
+
+    def load(item):
+        face = Face(item[0], read_bgr(item[0], FACE_MEGAPIXELS), item[1])
+        applied = None if network is not None else resize_mask(face.metadata.decode_xseg_mask(), MASK_SIZE)
+        return face, applied
+
+    loaded = []
+    for outcome in ordered_map(load, batch):
         if outcome.error is not None:
             report_failure(outcome.item[0], outcome.error, statistics)
         else:
-            faces.append(outcome.value)
-    return faces
+            loaded.append(outcome.value)
+    return loaded
 
 
-def _compare(faces, network, mesh):
-    if not faces:
+def _compare(loaded, network, mesh):
+    if not loaded:
         return []
-    if network is not None:
-        judged = network.masks(faces)
-    else:
-        judged = [resize_mask(face.metadata.decode_xseg_mask(), MASK_SIZE) for face in faces]
+    faces = [face for face, _ in loaded]
+    judged = network.masks(faces) if network is not None else [applied for _, applied in loaded]
     return [
         QueueEntry(face.path, disagreement(first, second))
         for face, first, second in zip(faces, judged, mesh.masks(faces))

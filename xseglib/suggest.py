@@ -8,6 +8,7 @@ import numpy as np
 from core import interact
 from core.imageio import read_bgr
 from core.parallel import ordered_map
+from core.picture_limits import FACE_MEGAPIXELS
 from samplelib.aligned_face import FaceMetadata, SegPolygon, write_metadata
 from samplelib.label_checks import only_excludes
 from xseglib.folders import Statistics, face_files, read_faces, report_failure, require_faces, require_writable
@@ -85,13 +86,13 @@ class MeshPolygons:
 
     def __call__(self, path: Path, metadata: FaceMetadata) -> tuple[SegPolygon, ...]:
         """Polygons for a face, in pixels of its picture."""
-        outline = self._outline(read_bgr(path), metadata)
+        outline = self._outline(read_bgr(path, FACE_MEGAPIXELS), metadata)
         return () if outline is None else (SegPolygon(True, outline.astype(np.float32)),)
 
 
 def applied_polygons(path: Path, metadata: FaceMetadata) -> tuple[SegPolygon, ...]:
     """Polygons around the areas of the applied mask, in pixels of the picture."""
-    height, width = read_bgr(path).shape[:2]
+    height, width = read_bgr(path, FACE_MEGAPIXELS).shape[:2]
     mask = cv2.resize(metadata.decode_xseg_mask()[:, :, 0], (width, height), interpolation=cv2.INTER_LINEAR)
     outlines = outlines_of_mask(mask, _SIMPLIFY_SHARE * width, _LEAST_AREA_SHARE * width * height)
     return tuple(SegPolygon(True, outline.astype(np.float32)) for outline in outlines)

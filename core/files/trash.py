@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.paths import free_name, move_to_trash, remove_torn, replacing
+from core.paths import free_name, move_to_trash, replacing
 
 
 def trash_folder_of(folder: Any) -> Path:
@@ -56,7 +56,6 @@ def keep_bytes(data: bytes, wanted: Path) -> Path:
     place = wanted
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        remove_torn(wanted)
         while place.exists():
             if place.is_file() and place.stat().st_size == len(data) and place.read_bytes() == data:
                 return place

@@ -23,5 +23,23 @@ def test_errors_are_not_swallowed():
     assert not [path for path in sources() if bare.search(path.read_text(encoding="utf-8"))]
 
 
+def test_pictures_are_decoded_in_one_place():
+    """Elsewhere nobody would look at the header first; XSeg's samples decode only what they have just encoded."""
+    decoders = re.compile(
+        r"cv2\.(imread|imdecode|imreadmulti)|Image\.open\(|QImageReader|QPixmap\([^)]*path|imageio\.v\d"
+    )
+    found = {
+        path.relative_to(ROOT).as_posix() for path in sources() if decoders.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"core/imageio.py", "samplelib/xseg_samples.py"}
+
+
+def test_temporary_files_are_made_in_one_place():
+    """Elsewhere the next run could not tell what is left of a dead one."""
+    makers = re.compile(r"mkstemp|mkdtemp|NamedTemporaryFile|TemporaryDirectory")
+    found = {path.relative_to(ROOT).as_posix() for path in sources() if makers.search(path.read_text(encoding="utf-8"))}
+    assert found == {"core/files/temporary.py"}
+
+
 def test_files_stay_readable():
     assert not [path for path in sources() if len(path.read_text(encoding="utf-8").splitlines()) > 600]

@@ -13,7 +13,6 @@ from core.paths import (
     list_images,
     move_to_trash,
     natural_key,
-    remove_torn,
     replacing,
     resolve_input_file,
 )
@@ -85,19 +84,3 @@ def test_trash_never_overwrites(tmp_path):
     assert place.name == "a_1.jpg" and place.read_bytes() == b"second"
     assert (trash / "a.jpg").read_bytes() == b"first"
     assert free_name(trash / "a.jpg").name == "a_2.jpg"
-
-
-def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
-    torn = [
-        ".result.mp4.hwut_kdn.tmp.mp4",
-        "..result.mp4.hwut_kdn.tmp.mp4.pdm2e88s.tmp.mp4",
-        ".a_XSeg.dat.abcdefgh.tmp.dat",
-    ]
-    kept = ["result.mp4", ".result.mp4", "result.mp4.hwut_kdn.tmp.mp4", ".other.mp4.hwut_kdn.tmp.mp4", ".result.mp4.tmp",
-            ".result.mp4.hwut_kdn.tmp.mp4.mine.txt"]  # fmt: skip
-    for name in torn + kept:
-        (tmp_path / name).write_bytes(b"x")
-    remove_torn(tmp_path / "result.mp4")
-    remove_torn(tmp_path / "a_XSeg*")
-    remove_torn(tmp_path / "none" / "a.mp4")
-    assert {path.name for path in tmp_path.iterdir()} == set(kept)

@@ -12,9 +12,10 @@ import numpy as np
 from PyQt5.QtCore import QObject, pyqtSignal
 from PyQt5.QtGui import QImage
 
-from core.errors import UserError
+from core.errors import FormatError, UserError
 from core.imageio import read_bgr
 from core.parallel import cpu_count, ordered_map
+from core.picture_limits import FACE_MEGAPIXELS
 from samplelib.aligned_face import FaceMetadata, read_metadata
 from xseglib.image_list import read_info
 
@@ -111,7 +112,7 @@ class PictureStore(QObject):
             self._pictures.pop(path).cancel()
         for path in wanted:
             if path not in self._pictures:
-                self._pictures[path] = self._pool.submit(read_bgr, path)
+                self._pictures[path] = self._pool.submit(read_bgr, path, FACE_MEGAPIXELS)
                 self._pictures[path].add_done_callback(lambda future, path=path: self._tell(future, path))
 
     def ready(self, path: Path) -> np.ndarray | None:
@@ -133,13 +134,16 @@ class PictureStore(QObject):
         if metadata is None:
             raise UserError(f"{path}: is no aligned face any more.")
         if path not in self._pictures:
-            self._pictures[path] = self._pool.submit(read_bgr, path)
+            self._pictures[path] = self._pool.submit(read_bgr, path, FACE_MEGAPIXELS)
         try:
             picture = self._pictures[path].result()
         except BaseException:
             self._pictures.pop(path, None)
             raise
-        return make_open_face(path, metadata, picture)
+        try:
+            return make_open_face(path, metadata, picture)
+        except FormatError as error:  # of its mask, which does not know where it comes from
+            raise FormatError(path, error.problem) from None
 
     def forget(self, path: Path) -> None:
         """Drop a picture."""
