@@ -1,6 +1,5 @@
 """Putting down the files of one model generation so that a crash at any moment leaves a whole generation."""
 
-import glob
 import json
 import os
 import time
@@ -12,6 +11,7 @@ from core.errors import FormatError, UserError
 from core.paths import atomic_write, remove_if_present
 from models.lock import is_locked
 from models.model_files import STATE_SUFFIX
+from models.saved_models import entries_of_model
 
 JOURNAL_SUFFIX = "_commit.json"
 TEMPORARY_SUFFIX = ".tmp"
@@ -72,8 +72,9 @@ def recover(model_dir: Path, prefix: str) -> bool:
     names = _journal_names(model_dir, prefix)
     if names is not None:
         _finish(model_dir, prefix, names)
-    for path in model_dir.glob(f"{glob.escape(prefix)}_*{TEMPORARY_SUFFIX}"):
-        remove_if_present(path)
+    for path in entries_of_model(model_dir, prefix):
+        if path.name.endswith(TEMPORARY_SUFFIX):
+            remove_if_present(path)
     return names is not None
 
 
