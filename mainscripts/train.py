@@ -63,12 +63,27 @@ def _add_run_flags(parser):
     group.add_argument("--notebook", action="store_true", help="notebook mode (automatic in Colab)")
 
 
+# Smallest and largest value of the numbers among the flags; None is no limit.
+_RANGES = {
+    "save_every": (0, None), "backup_every": (0, None), "holdout": (0, None), "workers": (1, None), "cache_mb": (0, None),
+    "web_preview": (1, 65535), "seed": (0, 2**32 - 1),
+}  # fmt: skip
+
+
 def run(options):
     """Train; returns the exit code."""
-    for name in ("saving_time", "save_every", "backup_every", "holdout"):
-        if getattr(options, name) < 0 or (name == "saving_time" and not options.saving_time):
-            raise UsageError(f"--{name.replace('_', '-')} must be positive.")
+    _check_numbers(options)
     from models.training_session import TrainingSession
 
     interact.info("Running trainer.\n")
     return TrainingSession(options).run()
+
+
+def _check_numbers(options):
+    if not 0 < options.saving_time < float("inf"):
+        raise UsageError(f"--saving-time {options.saving_time:g}: give more than 0 minutes.")
+    for name, (low, high) in _RANGES.items():
+        value = getattr(options, name)
+        if value is not None and not low <= value <= (float("inf") if high is None else high) or value == float("inf"):
+            allowed = f"{low} or more" if high is None else f"{low} to {high}"
+            raise UsageError(f"--{name.replace('_', '-')} {value:g}: give {allowed}.")

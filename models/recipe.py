@@ -16,6 +16,7 @@ from models.trainer import STOP
 
 EXTRA_KEY = "recipe"
 SECONDS_PER_HOUR = 3600.0
+LARGEST_RULE = 1e12
 _PHASE_KEYS = {"name", "options", "until"}
 _RULE_KEYS = {"iterations", "hours", "plateau"}
 _PLATEAU_KEYS = {"saves", "improvement"}
@@ -98,8 +99,8 @@ def _phase(class_name, number, entry, path):
     if plateau is not None and (not isinstance(plateau, dict) or set(plateau) - _PLATEAU_KEYS):
         raise FormatError(path, f"phase {name}: plateau may hold {', '.join(sorted(_PLATEAU_KEYS))}")
     for key, value in (*rules.items(), *(plateau or {}).items()):
-        if key != "plateau" and (isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0):
-            raise FormatError(path, f"phase {name}: {key} must be a positive number")
+        if key != "plateau":
+            _check_rule(path, name, key, value)
     return Phase(
         name,
         _checked_options(class_name, entry.get("options") or {}, path),
@@ -108,6 +109,16 @@ def _phase(class_name, number, entry, path):
         int(plateau.get("saves", 5)) if plateau is not None else None,
         float(plateau.get("improvement", 0.01)) if plateau is not None else 0.01,
     )
+
+
+def _check_rule(path, phase, key, value):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 < value < LARGEST_RULE:  # not so for what is no number or infinite
+        raise FormatError(path, f"phase {phase}: {key} must be a positive number below {LARGEST_RULE:g}")
+    if key in ("iterations", "saves") and value != int(value):
+        raise FormatError(path, f"phase {phase}: {key} must be a whole number")
+    if key == "improvement" and value >= 1:
+        raise FormatError(path, f"phase {phase}: improvement is a share below 1, such as 0.01")
 
 
 def _checked_options(class_name, options, path):

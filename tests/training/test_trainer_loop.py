@@ -10,6 +10,7 @@ import urllib.request
 import numpy as np
 import pytest
 
+import main
 from core.errors import UsageError, UserError
 from models import preview, previewer, trainer
 from models.base import NonFiniteWeights, SavedModel
@@ -366,6 +367,28 @@ def test_a_failing_iteration_ends_with_its_error_and_closes_everything(tmp_path)
     assert isinstance(running.failure, ZeroDivisionError) and running.finished.is_set() and running.data.closed
     assert not any(thread.name == "saving" for thread in threading.enumerate())
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--saving-time", "0"), ("--saving-time", "nan"), ("--saving-time", "inf"), ("--save-every", "-1"),
+        ("--backup-every", "nan"), ("--backup-every", "-1"), ("--holdout", "-1"), ("--workers", "0"), ("--cache-mb", "-1"),
+        ("--web-preview", "0"), ("--web-preview", "70000"), ("--seed", "-1"), ("--seed", "4294967296"),
+    ],
+)  # fmt: skip
+def test_a_flag_outside_of_its_range_is_refused(tmp_path, flag, value, capsys):
+    words = [
+        "train",
+        "--training-data-src-dir",
+        "a",
+        "--training-data-dst-dir",
+        "b",
+        "--model-dir",
+        str(tmp_path / "m"),
+    ]
+    assert main.main([*words, "--model", "SAEHD", "--keep-priority", flag, value]) == 2
+    assert capsys.readouterr().err.startswith(f"/!\\ {flag} ") and not (tmp_path / "m").exists()
 
 
 def test_loss_graph_of_two_series():
