@@ -179,12 +179,14 @@ def _warn_and_wait(folder, warning, question):
 
 def _mask_source(options):
     """Mask source and its key for ``apply``."""
+    from models.device_choice import check_indexes
     from xseglib import sources
 
     if options.batch_size < 1:
         raise UsageError(f"--batch-size is {options.batch_size}: give 1 or more.")
     generic = options.generic or options.model_dir.name == sources.GENERIC_FOLDER_NAME
     if generic and not sources.has_network(options.model_dir):
+        check_indexes(options.cpu_only, options.force_gpu_idxs)
         interact.info(
             f"No generic XSeg network in {options.model_dir} (files {sources.WEIGHTS_NAME}, {sources.STATE_NAME}). "
             "Using the embedded face mesh instead: a whole-face mask from forehead to jaw that does not cut out hands, "

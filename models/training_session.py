@@ -131,10 +131,13 @@ class TrainingSession:
         saved.data.options = options
         if first_run:
             saved.write_default_options()
+        wanted = options["batch_size"]
         if gpus:
             count = len(gpus)
-            options["batch_size"] = max(1, options["batch_size"] // count) * count
+            options["batch_size"] = max(1, wanted // count) * count
         options["batch_size"] = max(1, options["batch_size"])
+        if options["batch_size"] != wanted:
+            interact.info(f"batch_size becomes {options['batch_size']}.")
         if options.get("pretrain") and flags.pretraining_data_dir is None:
             raise UsageError("Pretraining mode needs a faceset: give --pretraining-data-dir, or set pretrain to no.")
         return self.fresh_networks(saved, before, options)
