@@ -1,5 +1,6 @@
 """Recipes: training in phases with options of their own, each until a rule ends it, resumed in the right phase."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,9 +130,20 @@ def _checked_options(class_name, options, path):
 
 def resume_phase(recipe: Recipe, state: dict | None) -> int:
     """The phase that a model was in, from what is stored with it; 0 for a new one or another recipe."""
-    if not isinstance(state, dict) or state.get("name") != recipe.name:
+    if not _belongs_to(recipe, state):
         return 0
-    return max(0, min(int(state.get("phase", 0)), len(recipe.phases) - 1))
+    return max(0, min(int(_number(state, "phase", 0)), len(recipe.phases) - 1))
+
+
+def _belongs_to(recipe, state):
+    return isinstance(state, dict) and state.get("name") == recipe.name
+
+
+def _number(state, key, otherwise):
+    """A stored number, or another where there is none that can be used."""
+    value = state.get(key)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else otherwise
 
 
 def phase_is_over(phase: Phase, iterations: int, seconds: float, scores: list[float]) -> str | None:
@@ -151,8 +163,10 @@ def phase_is_over(phase: Phase, iterations: int, seconds: float, scores: list[fl
         return f"{phase.hours:g} hours"
     saves = phase.plateau_saves
     if saves is not None and len(scores) > saves:
+        # A score that is not a number is no better than any.
+        scores = [score if math.isfinite(score) else math.inf for score in scores]
         before, recent = min(scores[:-saves]), min(scores[-saves:])
-        if recent > before * (1.0 - phase.plateau_improvement):
+        if recent > before * (1.0 - phase.plateau_improvement) or recent == math.inf:
             return f"no better held-out score in {saves} saves"
     return None
 
@@ -175,12 +189,15 @@ class RecipeRunner(Hook):
         data = trainer.saved.data
         state = data.extra.get(EXTRA_KEY)
         self._phase = resume_phase(recipe, state)
-        if not isinstance(state, dict) or state.get("name") != recipe.name:
-            state = {"name": recipe.name, "phase": 0, "started_at": data.iteration, "seconds": 0.0}
-        self._state = dict(state)
-        self._score_count = (
-            len(data.extra.get(SCORES_KEY, ())) if "scores_before" not in state else state["scores_before"]
-        )
+        if not _belongs_to(recipe, state):
+            state = {}
+        self._state = {
+            "name": recipe.name,
+            "phase": self._phase,
+            "started_at": int(_number(state, "started_at", data.iteration)),
+            "seconds": float(_number(state, "seconds", 0.0)),
+        }
+        self._score_count = int(_number(state, "scores_before", len(data.extra.get(SCORES_KEY, ()))))
         self._clock = time.monotonic()
         self._store(data)
         interact.info(f"Recipe {recipe.name}, phase {self._phase + 1} of {len(recipe.phases)}: {self._current.name}")

@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import isfinite
 from urllib.parse import parse_qs, urlparse
 
 from core import interact
@@ -24,7 +25,7 @@ async function refresh() {
   if (!answer.ok) return;
   const state = await answer.json();
   document.getElementById('status').textContent =
-    'Iteration ' + state.iteration + ', losses ' + state.losses.map(x => x.toFixed(4)).join(' ');
+    'Iteration ' + state.iteration + ', losses ' + state.losses.map(x => x === null ? 'not finite' : x.toFixed(4)).join(' ');
   const links = state.pages.map((name, i) => {
     const link = document.createElement('a');
     link.textContent = name; link.href = '#'; link.onclick = () => { page = i; refresh(); return false; };
@@ -98,7 +99,8 @@ class WebPreview(Hook):
         content = {
             "model": self._trainer.saved.prefix,
             "iteration": data.iteration,
-            "losses": data.loss_history[-1] if data.loss_history else [],
+            # JSON has no numbers that are not finite.
+            "losses": [loss if isfinite(loss) else None for loss in (data.loss_history or [[]])[-1]],
             "pages": [name for name, _ in state.pages] if state else [],
             "made_at": state.made_at if state else 0,
         }

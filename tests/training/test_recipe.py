@@ -126,6 +126,25 @@ def test_exit_rules():
     assert phase_is_over(Phase("a"), 10**9, 10**9, [1.0] * 99) is None
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_score_that_is_not_finite_is_no_better_and_hides_none(bad):
+    plateau = Phase("a", plateau_saves=3, plateau_improvement=0.01)
+    assert phase_is_over(plateau, 0, 0, [bad, 0.5, 0.4, 0.3, bad]) is None
+    assert phase_is_over(plateau, 0, 0, [0.5, bad, 0.3, bad]) is None
+    assert phase_is_over(plateau, 0, 0, [0.5, 0.2, bad, 0.3, bad]) == "no better held-out score in 3 saves"
+    assert phase_is_over(plateau, 0, 0, [0.5, bad, bad, bad]) == "no better held-out score in 3 saves"
+    assert phase_is_over(plateau, 0, 0, [bad] * 4) == "no better held-out score in 3 saves"
+
+
+@pytest.mark.parametrize("value", ["x", float("nan"), None, [1], True])
+def test_what_is_stored_of_a_recipe_may_be_anything(tmp_path, value):
+    recipe = read_recipe("SAEHD", write(tmp_path, RECIPE))
+    names = ("phase", "started_at", "seconds", "scores_before")
+    data = ModelData(iteration=7, extra={EXTRA_KEY: {"name": "two", **dict.fromkeys(names, value)}})
+    RecipeRunner(recipe, FakeTrainer(data), None)
+    assert data.extra[EXTRA_KEY] == {"name": "two", "phase": 0, "started_at": 7, "seconds": 0.0, "scores_before": 0}
+
+
 class FakeTrainer:
     def __init__(self, data):
         self.saved = type("S", (), {"data": data})()

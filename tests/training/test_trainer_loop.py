@@ -406,6 +406,47 @@ def test_loss_graph_of_two_series():
     assert np.isfinite(preview.loss_graph([[0.0]] * 3, 50)).all()
 
 
+def drawn(graph, column):
+    """Height of the blue and of the yellow column below the text, without the grid lines."""
+    part = graph[20:99, column]
+    return [int((part == color).all(axis=1).sum()) for color in ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0))]
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("-inf"), float("nan"), 1e30, 1e308])
+@pytest.mark.parametrize("place", [0, 30, 99])
+def test_one_loss_that_is_not_finite_leaves_the_graph_and_is_marked(bad, place):
+    history = [[0.1, 0.5], [0.3, 0.9]] * 200  # four iterations a column
+    whole = preview.loss_graph(history, 100)
+    history[4 * place] = [bad, 0.5]
+    graph = preview.loss_graph(history, 100)
+    for column in set(range(100)) - {place}:
+        np.testing.assert_allclose(drawn(graph, column), drawn(whole, column), atol=1)
+    assert min(drawn(whole, 50)) > 10
+    red = (graph[1:7] == (0.0, 0.0, 1.0)).all(axis=(0, 2))
+    assert red.tolist() == [column == place for column in range(100)]
+    assert not (whole[1:7] == (0.0, 0.0, 1.0)).all(axis=2).any()
+
+
+def test_a_graph_without_any_finite_loss_is_drawn_too():
+    for history in ([[float("nan")] * 2] * 5, [[float("inf")]], [[]], [[0.1, 0.2]] * 5 + [[]]):
+        assert np.isfinite(preview.loss_graph(history, 60)).all()
+    assert min(drawn(preview.loss_graph([[0.1, 0.5], [0.3, 0.9]] * 200 + [[0.5]], 100), 50)) > 10
+
+
+def test_a_loss_history_with_gaps_is_stored_loaded_and_shown_in_the_browser(tmp_path, capsys):
+    running = make_trainer(tmp_path, window=True, target_iter=2)
+    history = [[float("nan"), 1.0], [float("inf"), 2.0]]
+    running.saved.data.iteration, running.saved.data.loss_history = 2, list(history)
+    (tmp_path / "d.dat").write_bytes(model_data_to_bytes(running.saved.data))
+    assert repr(read_model_data(tmp_path / "d.dat").loss_history) == repr(history)
+    web = WebPreview(0, running)
+    try:
+        told = urllib.request.urlopen(f"http://127.0.0.1:{web.port}/status", timeout=30).read()
+    finally:
+        web.close()
+    assert json.loads(told, parse_constant=lambda name: pytest.fail(f"no JSON: {name}"))["losses"] == [None, 2.0]
+
+
 def test_an_unexpected_error_keeps_the_state_beside_the_last_save(tmp_path):
     running = make_trainer(tmp_path)
 
