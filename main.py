@@ -13,7 +13,7 @@ from core.paths import absolute_path
 from core.version import NAME, VERSION
 
 COMMANDS = (
-    "extract", "sort", "util", "xseg", "train", "merge", "videoed", "exportdfm", "facesettool",
+    "extract", "sort", "util", "xseg", "train", "backups", "merge", "videoed", "exportdfm", "facesettool",
     "workspace", "view", "run", "doctor",
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ def add_parser(subparsers):
     parser.add_argument("--debug", action="store_true", help="only show the generated samples")
     _add_option_flags(parser)
     _add_run_flags(parser)
+    _add_file_flags(parser)
     parser.set_defaults(run=run)
 
 
@@ -61,6 +62,22 @@ def _add_run_flags(parser):
     group.add_argument("--workers", metavar="N", type=int, help="threads that make samples")
     group.add_argument("--cache-mb", metavar="N", type=int, help="memory for decoded faces")
     group.add_argument("--notebook", action="store_true", help="notebook mode (automatic in Colab)")
+
+
+def _add_file_flags(parser):
+    group = parser.add_argument_group("the model's files (docs/training.md)")
+    group.add_argument(
+        "--restore-backup", metavar="NAME", nargs="?", const="",
+        help="first put back a backup: its number, or a folder; without NAME the newest whole one (see: main.py backups)",
+    )  # fmt: skip
+    group.add_argument(
+        "--replace-missing-weights", action="store_true",
+        help="let networks whose weight file is missing begin anew; the other files are set aside first",
+    )  # fmt: skip
+    group.add_argument(
+        "--fallback-save-dir", metavar="DIR", type=absolute_path,
+        help="save there while the model folder cannot be written",
+    )  # fmt: skip
 
 
 # Smallest and largest value of the numbers among the flags; None is no limit.

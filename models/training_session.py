@@ -16,6 +16,7 @@ from models.lock import ModelLock
 from models.option_values import ask_options, check_value, dump_options, parse_assignments, read_options_file
 from models.options import Context
 from models.previewer import Previewer
+from models.restore import DamagedModel, find_copy, newer_copy, restore
 from models.saved_models import choose_model, file_prefix
 from models.trainer import STOP, Trainer, TrainerSettings
 from models.training_data import DataSettings
@@ -50,22 +51,62 @@ class TrainingSession:
         report_consent(flags.training_data_dst_dir)
         name = choose_model(flags.model_dir, class_name, flags.force_model_name, flags.silent_start)
         with ModelLock(flags.model_dir, file_prefix(class_name, name)):
-            saved = SavedModel(flags.model_dir, class_name, name)
-            if transaction.recover(saved.model_dir, saved.prefix):
-                interact.info("The latest save was cut off while files were put in place; it is complete now.")
-            saved.load_state()
-            if saved.is_first_run:
-                interact.info("\nModel first run.")
-            gpus = self._devices()
-            saved.devices = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in gpus]
-            if self.recipe is not None:
-                given = {**self._recipe_options(saved), **given}
-            fresh = self._settle_options(saved, given, gpus)
-            if flags.dump_options:
-                dump_options(class_name, saved.effective, flags.dump_options)
-                interact.info(f"Options written to {flags.dump_options}.")
-                return 0
-            return self._train(saved, fresh)
+            if flags.restore_backup is not None:
+                self._restore(name, find_copy(flags.model_dir, class_name, name, flags.restore_backup))
+            try:
+                return self._run_model(name, given)
+            except DamagedModel as error:
+                if error.copy is None or not self._agrees_to_restore(error):
+                    raise
+                self._restore(name, error.copy)
+            return self._run_model(name, given)
+
+    def _run_model(self, name, given):
+        """Load, ask, train; the model's lock is held."""
+        flags = self.flags
+        saved = SavedModel(flags.model_dir, flags.model, name)
+        if transaction.recover(saved.model_dir, saved.prefix):
+            interact.info("The latest save was cut off while files were put in place; it is complete now.")
+        saved.load_state()
+        saved.check_state_is_there(flags.replace_missing_weights)
+        self._mention_newer_copy(saved)
+        if saved.is_first_run:
+            interact.info("\nModel first run.")
+        gpus = self._devices()
+        saved.devices = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in gpus]
+        if self.recipe is not None:
+            given = {**self._recipe_options(saved), **given}
+        fresh = self._settle_options(saved, given, gpus)
+        if flags.dump_options:
+            dump_options(flags.model, saved.effective, flags.dump_options)
+            interact.info(f"Options written to {flags.dump_options}.")
+            return 0
+        return self._train(saved, fresh)
+
+    def _restore(self, name, copy):
+        flags = self.flags
+        kept = restore(flags.model_dir, file_prefix(flags.model, name), copy)
+        interact.info(f"Restored: {copy.described()}.")
+        if kept is not None:
+            interact.info(f"The files that were there before are kept in {kept.name}.")
+
+    def _agrees_to_restore(self, error):
+        """Offer the newest whole backup where somebody can answer; ``--yes`` alone does not go back to it."""
+        if not interact.has_terminal():
+            return False
+        interact.error(error)
+        return interact.ask_bool(
+            f"Put back backup {error.copy.described()} and go on? The damaged files are kept", False
+        )
+
+    def _mention_newer_copy(self, saved):
+        folders = [self.flags.fallback_save_dir] if self.flags.fallback_save_dir else []
+        copy = newer_copy(saved.model_dir, saved.class_name, saved.prefix, saved.iteration, folders)
+        if copy is not None:
+            interact.warning(
+                f"{copy.folder} holds a newer state of this model (iteration {copy.iteration}; here: {saved.iteration}), "
+                f"saved when it could not be saved here. Take it back: train --restore-backup {copy.folder}"
+            )
 
     def _given_options(self, class_name):
         """Options of file, recipe and flags; later ones win."""
@@ -200,7 +241,9 @@ class TrainingSession:
             if saved.is_first_run:
                 saved.set_aside_old_files()
             with advice_on_memory(saved):
-                saved.build(True, flags.seed, fresh, flags.pretrained_model_dir)
+                saved.build(
+                    True, flags.seed, fresh, flags.pretrained_model_dir, replace_missing=flags.replace_missing_weights
+                )
             if hasattr(saved.network, "resume_after") and saved.iteration:
                 saved.network.resume_after(data.batch_before(saved.iteration))
             trainer = self._make_trainer(saved, data)
