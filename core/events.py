@@ -4,8 +4,10 @@ Each line of the JSON file is one object with ``time`` (seconds since 1970) and 
 describes them. Nothing is written until :func:`open_files` was called.
 """
 
+import contextlib
 import json
 import math
+import sys
 import threading
 import time
 
@@ -29,29 +31,44 @@ def open_files(json_path=None, log_path=None):
 
 def close_files():
     """Close both files, if open."""
-    for kind, stream in _files.items():
-        if stream is not None:
-            stream.close()
-            _files[kind] = None
+    for kind in _files:
+        _close(kind)
 
 
 def emit(event, **fields):
     """Write one event, for example ``emit("progress", step="Extracting faces", done=3, total=80)``."""
-    stream = _files["json"]
-    if stream is not None:
-        line = _to_json({"time": round(time.time(), 3), "event": event, **fields})
-        with _lock:
-            stream.write(line + "\n")
+    if _files["json"] is not None:
+        _write("json", _to_json({"time": round(time.time(), 3), "event": event, **fields}))
 
 
 def log(level, text):
     """Record a console line: in the log file with the time of day, and as a ``message`` event."""
-    stream = _files["log"]
-    if stream is not None and text:
-        with _lock:
-            stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7s} {text}\n")
+    if _files["log"] is not None and text:
+        _write("log", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7s} {text}")
     if text:
         emit("message", level=level, text=text)
+
+
+def _write(kind, line):
+    """Add a line; long work does not end because its log cannot be written, for example on a full disk."""
+    with _lock:
+        stream = _files[kind]
+        if stream is None:
+            return
+        try:
+            stream.write(line + "\n")
+        except OSError as error:
+            print(
+                f"Warning: {stream.name}: cannot be written any more ({error.strerror}).", file=sys.stderr, flush=True
+            )
+            _close(kind)
+
+
+def _close(kind):
+    stream, _files[kind] = _files[kind], None
+    if stream is not None:
+        with contextlib.suppress(OSError):
+            stream.close()
 
 
 def _to_json(fields):

@@ -225,15 +225,22 @@ class SavedModel:
         """Write the present generation at once; see :class:`models.saving.BackgroundSaver` for saving while training."""
         transaction.commit(self.model_dir, self.prefix, self.snapshot())
 
-    def restore_last_save(self) -> int:
-        """Put weights and state back to the last saved generation; returns its iteration."""
-        transaction.recover(self.model_dir, self.prefix)
-        data = read_model_data(self.state_path)
+    def restore_last_save(self, folder: Path | None = None) -> int:
+        """Put weights and state back to the last saved generation; returns its iteration.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where that is, if not in the model folder.
+        """
+        folder = self.model_dir if folder is None else folder
+        transaction.recover(folder, self.prefix)
+        data = read_model_data(folder / self.state_path.name)
         data.options = self.data.options
         self.data = data
         for stem, part in {**self.network.networks, **self.network.optimizers}.items():
-            if (self.model_dir / self.weight_name(stem)).exists():
-                self._load(stem, part, self.model_dir / self.weight_name(stem))
+            if (folder / self.weight_name(stem)).exists():
+                self._load(stem, part, folder / self.weight_name(stem))
         if hasattr(self.network, "iteration"):
             self.network.iteration = self.data.iteration
         return self.data.iteration

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import UserError
@@ -40,18 +41,21 @@ class ModelLock:
                 f"{self.path}: this model is being trained by process {owner}. End that training first, or use another "
                 "model name."
             )
-        self._stream.seek(0)
-        self._stream.truncate()
-        json.dump({"pid": os.getpid()}, self._stream)
-        self._stream.flush()
+        with suppress(OSError):  # on a full disk the lock holds all the same
+            self._stream.seek(0)
+            self._stream.truncate()
+            json.dump({"pid": os.getpid()}, self._stream)
+            self._stream.flush()
         return self
 
     def __exit__(self, *exception):
         if self._stream is not None:
-            self._stream.seek(0)
-            self._stream.truncate()
+            with suppress(OSError):
+                self._stream.seek(0)
+                self._stream.truncate()
             _unlock(self._stream)
-            self._stream.close()
+            with suppress(OSError):
+                self._stream.close()
             self._stream = None
 
 
@@ -90,7 +94,8 @@ if os.name == "nt":
         return True
 
     def _unlock(stream):
-        stream.flush()
+        with suppress(OSError):
+            stream.flush()
         stream.seek(_LOCKED_BYTE)
         msvcrt.locking(stream.fileno(), msvcrt.LK_UNLCK, 1)
 
@@ -105,5 +110,6 @@ else:
         return True
 
     def _unlock(stream):
-        stream.flush()
+        with suppress(OSError):
+            stream.flush()
         fcntl.flock(stream, fcntl.LOCK_UN)

@@ -181,7 +181,7 @@ class RecipeRunner(Hook):
     recipe : Recipe
     trainer : models.trainer.Trainer
     change : callable
-        Takes ``(trainer, options)`` and puts changed options into force.
+        Takes ``(trainer, options)`` and puts changed options into force; False when it could not save before.
     """
 
     def __init__(self, recipe: Recipe, trainer, change):
@@ -213,7 +213,7 @@ class RecipeRunner(Hook):
         data = trainer.saved.data
         trained = data.iteration - self._state["started_at"]
         reason = phase_is_over(self._current, trained, self._state["seconds"], self._scores(data))
-        if reason is None:
+        if reason is None or (trainer.watch.is_failing and self._phase + 1 < len(self._recipe.phases)):
             self._store(data)
             return
         interact.info(f"\nPhase {self._current.name} ends: {reason}.")
@@ -221,12 +221,17 @@ class RecipeRunner(Hook):
             interact.info("The recipe is finished.")
             trainer.send(STOP)
             return
+        before = self._phase, self._score_count, dict(self._state)
         self._phase += 1
         self._score_count = len(data.extra.get(SCORES_KEY, ()))
         self._state.update(phase=self._phase, started_at=data.iteration, seconds=0.0)
         self._store(data)
         interact.info(f"Phase {self._phase + 1} of {len(self._recipe.phases)}: {self._current.name}")
-        self._change(trainer, self._current.options)
+        if self._change(trainer, self._current.options) is False:
+            self._phase, self._score_count, self._state = before
+            self._store(data)
+            interact.warning(f"The phase {self._current.name} goes on until saving works again.")
+            return
         self._state["started_at"] = data.iteration
         self._store(data)
         self._clock = time.monotonic()

@@ -198,6 +198,10 @@ def advice(model_dir: Path, class_name: str, prefix: str) -> tuple[str, ModelCop
     copy = whole_backup(model_dir, class_name, prefix)
     if copy is not None:
         return f"The newest whole backup is {copy.described()}: train --restore-backup puts it back", copy
+    copies = [examine(folder, class_name, prefix) for folder in emergency_folders(model_dir, prefix)]
+    copy = max((copy for copy in copies if copy.problem is None), key=lambda copy: copy.iteration, default=None)
+    if copy is not None:
+        return f"An emergency save is whole, {copy.described()}: train --restore-backup {copy.name} puts it back", copy
     if backup_folders(model_dir, prefix):
         return "All backups of this model are damaged too. Copy the file back from elsewhere", None
     return "There is no backup of this model. Copy the file back from elsewhere", None

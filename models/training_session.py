@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 from core import interact, process
 from core.consent import report_consent
@@ -12,12 +13,14 @@ from core.errors import UsageError, UserError
 from core.random_streams import new_seed
 from models import transaction
 from models.base import SavedModel
+from models.emergency import check_fallback, parents_to_search
 from models.lock import ModelLock
 from models.option_values import ask_options, check_value, dump_options, parse_assignments, read_options_file
 from models.options import Context
 from models.previewer import Previewer
 from models.restore import DamagedModel, find_copy, newer_copy, restore
 from models.saved_models import choose_model, file_prefix
+from models.side_work import SideWork
 from models.trainer import STOP, Trainer, TrainerSettings
 from models.training_data import DataSettings
 
@@ -46,7 +49,9 @@ class TrainingSession:
         class_name = flags.model
         given = self._given_options(class_name)
         for folder in (flags.training_data_src_dir, flags.training_data_dst_dir, flags.model_dir):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
+        if flags.fallback_save_dir is not None:
+            check_fallback(flags.fallback_save_dir)
         report_consent(flags.training_data_src_dir)
         report_consent(flags.training_data_dst_dir)
         name = choose_model(flags.model_dir, class_name, flags.force_model_name, flags.silent_start)
@@ -100,7 +105,7 @@ class TrainingSession:
         )
 
     def _mention_newer_copy(self, saved):
-        folders = [self.flags.fallback_save_dir] if self.flags.fallback_save_dir else []
+        folders = parents_to_search(saved.model_dir, saved.prefix, [self.flags.fallback_save_dir])
         copy = newer_copy(saved.model_dir, saved.class_name, saved.prefix, saved.iteration, folders)
         if copy is not None:
             interact.warning(
@@ -171,7 +176,7 @@ class TrainingSession:
         options.pop("restart_training", None)
         saved.data.options = options
         if first_run:
-            saved.write_default_options()
+            SideWork("Defaults for the next new model").run(saved.write_default_options)
         wanted = options["batch_size"]
         if gpus:
             count = len(gpus)
@@ -199,11 +204,17 @@ class TrainingSession:
             fresh += ("GAN",)
         return fresh
 
-    def change_options(self, trainer, changes: dict) -> None:
-        """Put changed options into force in the middle of a run: save, build again from the files, go on."""
+    def change_options(self, trainer, changes: dict) -> bool:
+        """Put changed options into force in the middle of a run: save, build again from the files, go on.
+
+        Returns
+        -------
+        bool
+            False when saving failed, so that nothing was changed: the files hold an older state.
+        """
         saved = trainer.saved
-        trainer.save()
-        trainer.saver.wait()
+        if not trainer.save_and_settle():
+            return False
         before = dict(saved.data.options)
         context = Context(len(saved.devices), 0, self.notebook)
         options = ask_options(saved.class_name, before, {}, changes, context, False, False, silent=True)
@@ -220,6 +231,7 @@ class TrainingSession:
         if hasattr(saved.network, "resume_after") and saved.iteration:
             saved.network.resume_after(trainer.data.batch_before(saved.iteration))
         interact.info(saved.summary())
+        return True
 
     def _asks_restart(self, saved, given, override):
         if "restart_training" in given:
@@ -276,7 +288,9 @@ class TrainingSession:
         previewer.load_sample()
         if self.choose_sample:
             self._choose_sample(previewer, window)
-        settings = TrainerSettings(flags.saving_time, flags.save_every, flags.backup_every)
+        settings = TrainerSettings(
+            flags.saving_time, flags.save_every, flags.backup_every, fallback_dir=flags.fallback_save_dir
+        )
         trainer = Trainer(saved, data, settings, previewer)
         settings.hooks.append(previewer)
         settings.hooks.extend(self._hooks(trainer))
@@ -346,6 +360,14 @@ class TrainingSession:
             PreviewWindow(trainer).run()
         while not trainer.finished.wait(0.2):
             pass
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents, or say why that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: this folder cannot be made ({error.strerror}).") from None
 
 
 def make_data(saved: SavedModel, settings: DataSettings):

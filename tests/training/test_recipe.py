@@ -1,6 +1,7 @@
 """Recipes: reading, exit rules, the right phase after a restart."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -146,6 +147,8 @@ def test_what_is_stored_of_a_recipe_may_be_anything(tmp_path, value):
 
 
 class FakeTrainer:
+    watch = SimpleNamespace(is_failing=False)
+
     def __init__(self, data):
         self.saved = type("S", (), {"data": data})()
         self.sent = []

@@ -105,6 +105,9 @@ def test_a_damaged_backup_is_passed_over(model, damage, name):
     damage(model / "a_SAEHD_data.dat")
     with pytest.raises(FormatError, match="All backups of this model are damaged too"):
         SavedModel(model, "SAEHD", "a").load_state()
+    write_generation(model / "a_SAEHD_emergency_8", 8)
+    with pytest.raises(FormatError, match="train --restore-backup a_SAEHD_emergency_8 puts it back"):
+        SavedModel(model, "SAEHD", "a").load_state()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
