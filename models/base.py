@@ -405,14 +405,54 @@ def open_for_inference(
     return InferenceModel(saved)
 
 
-def open_trained(model_dir: Path, class_name: str, name: str | None, cpu_only: bool = False) -> SavedModel:
-    """A trained model with its networks, without what only training needs."""
+def check_knows_faces(prefix: str, options: dict, allowed: bool | None, deed: str) -> None:
+    """Refuse to use a model in pretraining, which has not seen the user's faces yet, unless the user wants that.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the model, for messages.
+    options : dict
+    allowed : bool or None
+        Given by flag; None asks where somebody can answer.
+    deed : str
+        What is to be done, for example ``"merge"``.
+
+    Raises
+    ------
+    UserError
+        Without a yes; ``--yes`` is none.
+    """
+    if not options.get("pretrain") or allowed:
+        return
+    told = f"{prefix} is still in pretraining: it knows the faces of the pretraining set, not yours"
+    if not interact.has_terminal() or not interact.ask_bool(
+        f"{told}. Do you want to {deed} with it all the same?", False
+    ):
+        raise UserError(
+            f"{told}. Train it on your faces first (train --set pretrain=n), or give --allow-pretraining to {deed} with it."
+        )
+
+
+def open_trained(
+    model_dir: Path,
+    class_name: str,
+    name: str | None,
+    cpu_only: bool = False,
+    check: Callable[[SavedModel], None] | None = None,
+) -> SavedModel:
+    """A trained model with its networks, without what only training needs.
+
+    ``check`` is called before the networks are built, and may raise.
+    """
     name = choose_model(model_dir, class_name, name, may_create=False)
     saved = SavedModel(model_dir, class_name, name)
     transaction.wait_until_whole(saved.model_dir, saved.prefix)
     saved.load_state()
     if saved.is_first_run:
         raise NothingToDo(f"{saved.state_path}: this model is not trained yet. Train it first.")
+    if check is not None:
+        check(saved)
     if cpu_only:
         from core.nn import devices
 

@@ -502,13 +502,16 @@ def test_training_on_a_disk_that_is_really_full(facesets, small_disk, tmp_path):
     assert read_model_data(model_dir / "t_SAEHD_data.dat").iteration == 7
 
 
-def test_a_start_beside_a_newer_emergency_save_says_how_to_take_it_back(facesets, tmp_path):
-    assert main_train(facesets, tmp_path / MODEL_DIR, "--target-iter", 1).returncode == 0
-    shutil.copytree(tmp_path / MODEL_DIR, tmp_path / "ahead")
-    assert main_train(facesets, tmp_path / "ahead", "--target-iter", 3).returncode == 0
-    place = tmp_path / ELSEWHERE / "t_SAEHD_emergency_3"
-    shutil.copytree(tmp_path / "ahead", place)
-    done = main_train(facesets, tmp_path / MODEL_DIR, "--target-iter", 1, "--fallback-save-dir", tmp_path / ELSEWHERE)
-    assert done.returncode == 0
-    assert f"{place} holds a newer state of this model (iteration 3; here: 1)" in done.stderr
-    assert f"train --restore-backup {place}" in done.stderr
+def test_a_start_beside_a_newer_emergency_save_says_how_to_take_it_back(facesets, tmp_path, monkeypatch, capsys):
+    from test_sessions import TINY_DF, train
+
+    monkeypatch.setitem(interact._state, "assume_yes", True)
+    train(facesets, tmp_path / MODEL_DIR, 1, *TINY_DF)
+    place = tmp_path / ELSEWHERE / "t_SAEHD_emergency_2"
+    shutil.copytree(tmp_path / MODEL_DIR, place)
+    train(facesets, place, 2)
+    train(facesets, tmp_path / MODEL_DIR, 1, extra=("--fallback-save-dir", tmp_path / ELSEWHERE))
+    told = capsys.readouterr().err
+    assert f"{place} holds a newer state of this model (iteration 2; here: 1)" in told
+    assert f"train --restore-backup {place}" in told
+    assert train(facesets, tmp_path / MODEL_DIR, 3, extra=("--restore-backup", place)).iteration == 3
