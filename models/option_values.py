@@ -186,7 +186,7 @@ def _check_together(class_name, options, given):
     for keys, reason in conflicts(class_name, options):
         if any(key in given for key in keys):
             raise UsageError(f"{reason}.")
-        interact.warning(f"{reason}: a narrower code loses part of the face.")
+        interact.warning(f"{reason}.")
 
 
 def _settle(option, options, current, file_defaults, given, context, asked, first_run, override):

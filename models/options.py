@@ -140,6 +140,9 @@ def conflicts(class_name: str, options: dict) -> list[tuple[tuple[str, ...], str
     if class_name == "AMP" and options.get("inter_dims", 0) < options.get("ae_dims", 0):
         reason = f"inter_dims ({options['inter_dims']}) must be at least ae_dims ({options['ae_dims']})"
         found.append((("inter_dims", "ae_dims"), reason))
+    if options.get("lr_dropout") == "cpu" and options.get("compile_step"):
+        reason = "lr_dropout=cpu draws its masks on the CPU, which a step compiled whole (compile_step) cannot: use lr_dropout=y"
+        found.append((("lr_dropout", "compile_step"), reason))
     return found
 
 

@@ -259,6 +259,24 @@ def test_amp_refuses_given_inter_dimensions_below_those_of_the_autoencoder(answe
     assert "must be at least ae_dims" in capsys.readouterr().err
 
 
+def test_masks_on_the_cpu_and_a_compiled_step_exclude_each_other(answers):
+    with pytest.raises(UsageError, match="lr_dropout=cpu draws its masks on the CPU"):
+        ask_all("SAEHD", given={"lr_dropout": "cpu", "compile_step": True})
+    assert ask_all("SAEHD", given={"lr_dropout": "cpu"})["lr_dropout"] == "cpu"
+
+
+@pytest.mark.parametrize("class_name", ["SAEHD", "AMP"])
+@pytest.mark.parametrize(("value", "share", "on_cpu"), [("n", 1.0, False), ("y", 0.3, False), ("cpu", 0.3, True)])
+def test_learning_rate_dropout_reaches_the_optimizer(class_name, value, share, on_cpu):
+    from models.base import network_class
+
+    sizes = dict.fromkeys(("ae_dims", "e_dims", "d_dims", "d_mask_dims", "inter_dims"), 32)
+    options = {**effective_options(class_name, {"resolution": 64, "archi": "df", **sizes}), "lr_dropout": value}
+    optimizer = network_class(class_name)(options, 1).optimizers["src_dst_opt"]
+    assert (optimizer.keep_share, optimizer.masks_on_cpu) == (share, on_cpu)
+    assert optimizer.cosine_period == (500 if share < 1 else 0)
+
+
 def test_a_typed_number_is_clamped_as_deepfacelab_does(answers):
     answers[0].update({"Batch_size": "-3", "Resolution": "20", "GAN power": "9"})
     options = ask_all("SAEHD")
