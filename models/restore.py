@@ -163,6 +163,8 @@ def find_copy(model_dir: Path, class_name: str, name: str | None, wanted: str) -
     )
     for place in places:
         if place.is_dir() and place.resolve() != Path(model_dir).resolve():
+            with suppress(FormatError):  # a training that died while it saved there
+                transaction.wait_until_whole(place, prefix)
             copy = examine(place, class_name, prefix)
             if copy.problem is not None:
                 raise UserError(f"{place}: this copy cannot be restored: {copy.problem}. Choose another.")

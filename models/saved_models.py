@@ -139,7 +139,7 @@ def _ask_delete(model_dir, class_name, names):
 
 
 def rename_model(model_dir: Path, class_name: str, old: str, new: str) -> None:
-    """Give a model another name: all its files and folders, also those inside of its backups.
+    """Give a model another name: all its files and folders, also those inside of its backups and of other copies.
 
     Raises
     ------
@@ -151,10 +151,16 @@ def rename_model(model_dir: Path, class_name: str, old: str, new: str) -> None:
     _refuse_if_trained(model_dir, old_prefix)
     if entries_of_model(model_dir, new_prefix):
         raise UserError(f"{model_dir}: there are already files of a model {new_prefix}. Choose another name.")
-    backups = Path(model_dir) / f"{old_prefix}_autobackups"
-    inner = [path for path in backups.glob("*/*") if path.name.startswith(old_prefix + "_")]
-    for path in [*inner, *entries_of_model(model_dir, old_prefix)]:
+    entries = entries_of_model(model_dir, old_prefix)
+    folders = [path for path in entries if path.is_dir() and path.name.startswith(_folders_of_copies(old_prefix))]
+    inside = [path for folder in folders for path in (*folder.glob("*"), *folder.glob("*/*"))]
+    inner = [path for path in inside if path.name.startswith(old_prefix + "_") and path.is_file()]
+    for path in [*inner, *entries]:
         os.rename(path, path.with_name(new_prefix + path.name[len(old_prefix) :]))
+
+
+def _folders_of_copies(prefix):
+    return tuple(f"{prefix}{ending}" for ending in ("_autobackups", "_emergency_", "_old_"))
 
 
 def delete_model(model_dir: Path, class_name: str, name: str) -> None:

@@ -1,6 +1,7 @@
 """Damaged model files and backups: what is said, what is listed, what is put back, and that nothing is lost by it."""
 
 import errno
+import json
 import os
 import pickle
 import shutil
@@ -152,6 +153,17 @@ def test_a_folder_beside_or_elsewhere_is_restored_by_name_or_path(model, tmp_pat
     assert backups("--model-dir", model, "--restore", "a_SAEHD_emergency_11") == 0 and generation(model) == {11}
     assert backups("--model-dir", model, "--restore", elsewhere) == 0 and generation(model) == {12}
     assert backups("--model-dir", model, "--restore", "a_SAEHD_old_1") == 0 and generation(model) == {9}
+
+
+def test_an_emergency_save_that_was_cut_off_is_finished_first(model):
+    folder = model / "a_SAEHD_emergency_11"
+    write_generation(folder, 11)
+    write_generation(model / "newer", 12)
+    names = [path.name for path in (model / "newer").iterdir()]
+    for name in names:
+        shutil.move(model / "newer" / name, folder / f"{name}.tmp")
+    (folder / "a_SAEHD_commit.json").write_text(json.dumps({"files": names}))
+    assert backups("--model-dir", model, "--restore", folder.name) == 0 and generation(model) == {12}
 
 
 @pytest.mark.parametrize("wanted", ["04", "nothing", "/", ".", "../x", "02"])

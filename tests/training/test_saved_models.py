@@ -162,11 +162,14 @@ def test_forced_names(models):
 
 
 def test_rename_takes_one_class_with_folders_and_backups(models, replies):
+    touch(models, "old_SAEHD_emergency_5/old_SAEHD_data.dat", "old_SAEHD_old_1/old_SAEHD_data.dat")
     replies.extend(["r", "old", "fresh", "fresh"])
     assert choose_model(models, "SAEHD") == "fresh"
     assert not entries_of_model(models, "old_SAEHD")
     assert (models / "fresh_SAEHD_history/SAEHD/_last.jpg").exists()
     assert (models / "fresh_SAEHD_autobackups/01/fresh_SAEHD_encoder.npy").exists()
+    assert (models / "fresh_SAEHD_emergency_5/fresh_SAEHD_data.dat").exists()
+    assert (models / "fresh_SAEHD_old_1/fresh_SAEHD_data.dat").exists()
     assert (models / "old_AMP_data.dat").exists()
 
 
