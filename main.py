@@ -17,7 +17,7 @@ from core.picture_limits import frame_limit
 from core.version import NAME, VERSION
 
 COMMANDS = (
-    "extract", "sort", "util", "xseg", "train", "merge", "videoed", "exportdfm", "facesettool",
+    "extract", "sort", "util", "xseg", "train", "backups", "merge", "videoed", "exportdfm", "facesettool",
     "workspace", "view", "run", "doctor",
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ Each line of the JSON file is one object with ``time`` (seconds since 1970) and 
 describes them. Nothing is written until :func:`open_files` was called.
 """
 
+import contextlib
 import json
 import math
 import sys
@@ -30,13 +31,8 @@ def open_files(json_path=None, log_path=None):
 
 def close_files():
     """Close both files, if open."""
-    for kind, stream in _files.items():
-        if stream is not None:
-            _files[kind] = None
-            try:
-                stream.close()
-            except OSError as error:
-                _complain(stream, error)
+    for kind in _files:
+        _close(kind)
 
 
 def emit(event, **fields):
@@ -54,7 +50,7 @@ def log(level, text):
 
 
 def _write(kind, line):
-    """Append a line; a file that takes no more (full disk) is given up, and the work goes on."""
+    """Append a line; long work does not end because its log takes no more, for example on a full disk."""
     with _lock:
         stream = _files[kind]
         if stream is None:
@@ -62,12 +58,19 @@ def _write(kind, line):
         try:
             stream.write(line + "\n")
         except OSError as error:
-            _files[kind] = None
-            _complain(stream, error)
+            print(
+                f"Warning: {stream.name}: cannot be written any more ({error.strerror}). The run goes on.",
+                file=sys.stderr,
+                flush=True,
+            )
+            _close(kind)
 
 
-def _complain(stream, error):
-    print(f"Warning: {stream.name}: cannot be written any more ({error.strerror}). The run goes on.", file=sys.stderr)
+def _close(kind):
+    stream, _files[kind] = _files[kind], None
+    if stream is not None:
+        with contextlib.suppress(OSError):
+            stream.close()
 
 
 def _to_json(fields):

@@ -7,6 +7,8 @@ import sys
 
 # What writing gives when the reader of a pipe has ended, on Windows too, and when a terminal was closed.
 _READER_GONE = (errno.EPIPE, errno.EINVAL, errno.EIO)
+# What it gives when the file that the output goes to finds no room; later lines may find some again.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class LastingStream:
@@ -36,6 +38,8 @@ class LastingStream:
         try:
             return action(*arguments)
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                return 0
             if error.errno not in _READER_GONE:
                 raise
             self._redirect_to_nothing()

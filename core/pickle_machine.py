@@ -197,7 +197,15 @@ def _check_key(key):
 
 
 def _refuse(machine):
-    raise Refused(f"the pickle operation 0x{machine.data[machine.at - 1]:02x}")
+    """What every pickle may ask for is refused; what is in no pickle comes of damage, most often zeros of a power cut."""
+    from pickletools import code2op
+
+    operation = machine.data[machine.at - 1]
+    if chr(operation) in code2op:
+        raise Refused(f"the pickle operation 0x{operation:02x}")
+    if operation == 0:
+        raise Damaged("is damaged (zeros where data should be, as after a power cut)")
+    raise Damaged("is damaged (bytes that mean nothing)")
 
 
 def _protocol(machine):

@@ -162,6 +162,8 @@ def _load_whole(data, name, classes, compact):
 
 
 def _load_at(data, at, name, classes, compact):
+    if at >= len(data):
+        raise FormatError(name, "is damaged (it is empty)")
     machine = Machine(data, at, classes, compact)
     try:
         with uncollected():

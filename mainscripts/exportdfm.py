@@ -3,6 +3,7 @@
 from core import interact
 from core.errors import UsageError
 from core.paths import absolute_path
+from core.pretraining_flag import add_pretraining_flag
 
 MODEL_CLASSES = ("AMP", "Quick96", "SAEHD", "XSeg")
 QUANTIZED_HELP = "Export with half-precision convolutions: faster, smaller, slightly less exact."
@@ -17,6 +18,7 @@ def add_parser(subparsers):
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--quantize", action="store_true", default=None, help=QUANTIZED_HELP)
     group.add_argument("--no-quantize", dest="quantize", action="store_false", help="export in full precision")
+    add_pretraining_flag(parser)
     parser.set_defaults(run=run)
 
 
@@ -24,10 +26,13 @@ def run(options):
     """Export a model on the CPU."""
     if options.quantize and options.model == "XSeg":
         raise UsageError("--quantize: XSeg is exported in full precision only.")
-    from models.base import open_trained
+    from models.base import check_knows_faces, open_trained
     from models.export import export_model, export_path
 
-    saved = open_trained(options.model_dir, options.model, options.force_model_name, cpu_only=True)
+    def check(saved):
+        check_knows_faces(saved.prefix, saved.data.options, getattr(options, "allow_pretraining", None), "export")
+
+    saved = open_trained(options.model_dir, options.model, options.force_model_name, cpu_only=True, check=check)
     quantized = options.quantize
     if quantized is None and options.model in ("AMP", "SAEHD"):
         quantized = interact.ask_bool("Export quantized?", False, QUANTIZED_HELP)

@@ -223,12 +223,12 @@ def _in_range(value, low, high):
 def _choose_devices(options):
     """Ask for graphics cards, when a network that could use them is there."""
     from facelib.finder_factory import any_weights
+    from models.device_choice import check_indexes, choose_devices
 
     options.devices = ()
     if options.detector == "embedded" or not any_weights():
+        check_indexes(options.cpu_only, options.force_gpu_idxs)
         return
-    from models.device_choice import choose_devices
-
     cards = choose_devices(options.cpu_only, options.force_gpu_idxs, several=options.detector != "manual")
     options.devices = tuple(f"GPU:{number}" for number in range(len(cards)))
 

@@ -7,6 +7,7 @@ from core.console.number_flags import add_number, add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
 from core.paths import absolute_path, resolve_input_file
+from core.pretraining_flag import add_pretraining_flag
 
 MODEL_CLASSES = ("SAEHD", "AMP", "Quick96")
 
@@ -55,6 +56,7 @@ def add_parser(subparsers):
     parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="class of the model")
     parser.add_argument("--force-model-name", help="name of the model (asked)")
     add_device_flags(parser)
+    add_pretraining_flag(parser)
     parser.add_argument(
         "--interactive",
         action=argparse.BooleanOptionalAction,

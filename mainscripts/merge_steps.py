@@ -25,7 +25,7 @@ def list_frames(options):
 def open_model(options):
     """The trained model, on the devices of the flags or of the question; their names go to ``options.devices``."""
     from merger.predictor import on_device
-    from models.base import open_for_inference
+    from models.base import check_knows_faces, open_for_inference
     from models.device_choice import choose_devices
     from models.model_files import summary_text
 
@@ -33,8 +33,10 @@ def open_model(options):
     options.devices = [f"GPU:{number}" for number in range(len(devices))] if len(devices) > 1 else [None]
     with on_device(options.devices[0]):
         model = open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
+    prefix = f"{model.name}_{model.class_name}"
+    check_knows_faces(prefix, model.options, getattr(options, "allow_pretraining", None), "merge")
     shown = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in devices]
-    interact.info(summary_text(f"{model.name}_{model.class_name}", model.iteration, model.options, shown))
+    interact.info(summary_text(prefix, model.iteration, model.options, shown))
     return model
 
 

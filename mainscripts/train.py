@@ -25,6 +25,7 @@ def add_parser(subparsers):
     parser.add_argument("--debug", action="store_true", help="only show the generated samples")
     _add_option_flags(parser)
     _add_run_flags(parser)
+    _add_file_flags(parser)
     parser.set_defaults(run=run)
 
 
@@ -63,12 +64,43 @@ def _add_run_flags(parser):
     group.add_argument("--notebook", action="store_true", help="notebook mode (automatic in Colab)")
 
 
+def _add_file_flags(parser):
+    group = parser.add_argument_group("the model's files (docs/training.md)")
+    group.add_argument(
+        "--restore-backup", metavar="NAME", nargs="?", const="",
+        help="first put back a backup: its number, or a folder; without NAME the newest whole one (see: main.py backups)",
+    )  # fmt: skip
+    group.add_argument(
+        "--replace-missing-weights", action="store_true",
+        help="let networks whose weight file is missing begin anew; the other files are set aside first",
+    )  # fmt: skip
+    group.add_argument(
+        "--fallback-save-dir", metavar="DIR", type=absolute_path,
+        help="save there while the model folder cannot be written",
+    )  # fmt: skip
+
+
+# Smallest and largest value of the numbers among the flags; None is no limit.
+_RANGES = {
+    "save_every": (0, None), "backup_every": (0, None), "holdout": (0, None), "workers": (1, None), "cache_mb": (0, None),
+    "web_preview": (1, 65535), "seed": (0, 2**32 - 1),
+}  # fmt: skip
+
+
 def run(options):
     """Train; returns the exit code."""
-    for name in ("saving_time", "save_every", "backup_every", "holdout"):
-        if getattr(options, name) < 0 or (name == "saving_time" and not options.saving_time):
-            raise UsageError(f"--{name.replace('_', '-')} must be positive.")
+    _check_numbers(options)
     from models.training_session import TrainingSession
 
     interact.info("Running trainer.\n")
     return TrainingSession(options).run()
+
+
+def _check_numbers(options):
+    if not 0 < options.saving_time < float("inf"):
+        raise UsageError(f"--saving-time {options.saving_time:g}: give more than 0 minutes.")
+    for name, (low, high) in _RANGES.items():
+        value = getattr(options, name)
+        if value is not None and not low <= value <= (float("inf") if high is None else high) or value == float("inf"):
+            allowed = f"{low} or more" if high is None else f"{low} to {high}"
+            raise UsageError(f"--{name.replace('_', '-')} {value:g}: give {allowed}.")

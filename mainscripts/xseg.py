@@ -216,10 +216,12 @@ def _yes_or_no(text):
 
 def _mask_source(options):
     """Mask source and its key for ``apply``."""
+    from models.device_choice import check_indexes
     from xseglib import sources
 
     generic = options.generic or options.model_dir.name == sources.GENERIC_FOLDER_NAME
     if generic and not sources.has_network(options.model_dir):
+        check_indexes(options.cpu_only, options.force_gpu_idxs)
         interact.info(
             f"No generic XSeg network in {options.model_dir} (files {sources.WEIGHTS_NAME}, {sources.STATE_NAME}). "
             "Using the embedded face mesh instead: a whole-face mask from forehead to jaw that does not cut out hands, "

@@ -9,6 +9,8 @@ import numpy as np
 from core.imageio import write_image
 from models.base import SavedModel
 from models.model_files import STATE_SUFFIX, SUMMARY_SUFFIX
+from models.restore import BACKUPS_ENDING, UNFINISHED
+from models.transaction import flush, flush_folder
 
 SLOTS = 24
 SECONDS_PER_HOUR = 3600.0
@@ -38,7 +40,7 @@ class BackupClock:
 
 
 def backup_folder(saved: SavedModel) -> Path:
-    return saved.model_dir / f"{saved.prefix}_autobackups"
+    return saved.model_dir / f"{saved.prefix}{BACKUPS_ENDING}"
 
 
 def make_backup(saved: SavedModel, pages: list[tuple[str, np.ndarray]] = ()) -> Path:
@@ -55,20 +57,33 @@ def make_backup(saved: SavedModel, pages: list[tuple[str, np.ndarray]] = ()) -> 
     -------
     Path
         The new backup.
+
+    Raises
+    ------
+    OSError, UserError
+        When it cannot be written; the older backups are all there then.
     """
     root = backup_folder(saved)
     root.mkdir(parents=True, exist_ok=True)
-    incoming = root / "incoming"
+    incoming = root / UNFINISHED
     shutil.rmtree(incoming, ignore_errors=True)
-    incoming.mkdir()
-    for name in _file_names(saved):
-        source = saved.model_dir / name
-        if source.exists():
-            shutil.copy2(source, incoming / name)
-    for page, picture in pages:
-        write_image(incoming / f"preview_{page}.jpg", picture)
-    _rotate(root)
-    os.rename(incoming, root / "01")
+    try:
+        incoming.mkdir()
+        for name in _file_names(saved):
+            source = saved.model_dir / name
+            if source.exists():
+                shutil.copy2(source, incoming / name)
+                flush(incoming / name)
+        for page, picture in pages:
+            write_image(incoming / f"preview_{page}.jpg", picture)
+        flush_folder(incoming)
+        _rotate(root)
+        os.rename(incoming, root / "01")
+        flush_folder(root)
+    except BaseException:
+        # On a full disk the unfinished backup would take the room that the next save needs.
+        shutil.rmtree(incoming, ignore_errors=True)
+        raise
     return root / "01"
 
 
@@ -78,9 +93,11 @@ def _file_names(saved):
 
 
 def _rotate(root):
-    oldest = root / f"{SLOTS:02d}"
-    if oldest.exists():
-        shutil.rmtree(oldest)
-    for slot in range(SLOTS - 1, 0, -1):
-        if (root / f"{slot:02d}").exists():
-            os.rename(root / f"{slot:02d}", root / f"{slot + 1:02d}")
+    """Make slot 01 free: move all backups before the first free slot on, or, when none is free, drop the oldest."""
+    slots = [root / f"{slot:02d}" for slot in range(1, SLOTS + 1)]
+    free = next((index for index, slot in enumerate(slots) if not slot.exists()), None)
+    if free is None:
+        shutil.rmtree(slots[-1])
+        free = SLOTS - 1
+    for index in range(free, 0, -1):
+        os.rename(slots[index - 1], slots[index])

@@ -23,7 +23,9 @@ from models.model_files import (
 )
 from models.option_values import from_model_file
 from models.options import SHOWN_WHILE_PRETRAINING, effective_options
+from models.restore import advice, advice_on_damage, needed_stems
 from models.saved_models import choose_model, entries_of_model, file_prefix
+from models.set_aside import copy_aside, files_of_generation, move_aside
 
 _CLASSES = {
     "SAEHD": ("models.saehd", "Saehd"),
@@ -31,9 +33,10 @@ _CLASSES = {
     "Quick96": ("models.quick96", "Quick96"),
     "XSeg": ("models.xseg", "XSeg"),
 }
-# Parts that exist only while an option is on: a missing file just means that it was never on.
-_OPTIONAL_STEMS = ("code_discriminator", "D_code_opt", "GAN", "GAN_opt")
+# Network and optimizer that exist only while an option is on: no file of either just means that it was never on.
+_OPTIONAL_PAIRS = (("code_discriminator", "D_code_opt"), ("GAN", "GAN_opt"))
 _OPTIMIZER_ENDING = "_opt"
+REPLACE_FLAG = "--replace-missing-weights"
 
 
 def network_class(class_name: str) -> type:
@@ -95,14 +98,33 @@ class SavedModel:
 
         Raises
         ------
-        FormatError
+        DamagedModel
             When it is damaged; nothing falls back to a new model.
         """
         if self.state_path.exists():
             interact.info(f"Loading {self.prefix} model...")
-            self.data = read_model_data(self.state_path)
+            with advice_on_damage(self.model_dir, self.class_name, self.prefix):
+                self.data = read_model_data(self.state_path)
             self.data.options = from_model_file(self.class_name, self.data.options)
         self.is_first_run = self.data.iteration == 0
+
+    def check_state_is_there(self, replace_missing: bool = False) -> None:
+        """Refuse to begin anew where only the state of a trained model is missing.
+
+        Raises
+        ------
+        UserError
+            When there are weights without a state, unless ``replace_missing``.
+        """
+        if replace_missing or self.state_path.exists():
+            return
+        weights = [path.name for path in files_of_generation(self.model_dir, self.prefix) if path.suffix == ".npy"]
+        if weights:
+            raise UserError(
+                f"{self.state_path}: no such file, but there are weights of this model ({weights[0]}). "
+                f"{advice(self.model_dir, self.class_name, self.prefix)[0]}. To begin this model anew: "
+                f"{REPLACE_FLAG}, which sets the old files aside."
+            )
 
     def restart(self) -> None:
         """Forget iterations and history; with the next :meth:`build` the weights start anew."""
@@ -127,6 +149,7 @@ class SavedModel:
         fresh_stems: tuple[str, ...] = (),
         pretrained_dir: Path | None = None,
         overrides: dict | None = None,
+        replace_missing: bool = False,
     ) -> None:
         """Make the networks and fill them: from the files, or with new weights at a first run.
 
@@ -142,11 +165,13 @@ class SavedModel:
             Quick96: where new weights are taken from if a file without prefix is there.
         overrides : dict, optional
             Options that differ for this time only.
+        replace_missing : bool
+            Start parts whose weight file is missing with new weights, after a copy of all other files was set aside.
 
         Raises
         ------
         UserError
-            When a weight file is missing and nobody agrees to start that part anew, or is damaged.
+            When a weight file is missing or damaged; no question and no ``--yes`` replaces it.
         """
         options = {**self.effective, **(overrides or {})}
         arguments = {"training": training, "seed": seed}
@@ -154,6 +179,7 @@ class SavedModel:
             arguments["iteration"] = self.iteration
         self.network = network_class(self.class_name)(options, options["batch_size"], **arguments)
         parts = {**self.network.networks, **(self.network.optimizers if training else {})}
+        self._check_weights_are_there(parts, fresh_stems, replace_missing)
         with interact.progress(len(parts), "Initializing models") as bar:
             for stem, part in parts.items():
                 self._fill(stem, part, fresh_stems, pretrained_dir)
@@ -164,15 +190,9 @@ class SavedModel:
     def set_aside_old_files(self) -> None:
         """At a first run, move files that an earlier model of this name left to a folder, so that none is lost."""
         old = [path for path in entries_of_model(self.model_dir, self.prefix) if _holds_training(path)]
-        if not old:
-            return
-        number = 1
-        while (folder := self.model_dir / f"{self.prefix}_old_{number}").exists():
-            number += 1
-        folder.mkdir()
-        for path in old:
-            path.rename(folder / path.name)
-        interact.info(f"Files of an earlier model of this name were moved to {folder.name}.")
+        if old:
+            folder = move_aside(self.model_dir, self.prefix, old)
+            interact.info(f"Files of an earlier model of this name were moved to {folder.name}.")
 
     def snapshot(self) -> dict[str, bytes | Callable[[], bytes]]:
         """The files of the present generation by name, as copies that later training does not change.
@@ -205,15 +225,22 @@ class SavedModel:
         """Write the present generation at once; see :class:`models.saving.BackgroundSaver` for saving while training."""
         transaction.commit(self.model_dir, self.prefix, self.snapshot())
 
-    def restore_last_save(self) -> int:
-        """Put weights and state back to the last saved generation; returns its iteration."""
-        transaction.recover(self.model_dir, self.prefix)
-        data = read_model_data(self.state_path)
+    def restore_last_save(self, folder: Path | None = None) -> int:
+        """Put weights and state back to the last saved generation; returns its iteration.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where that is, if not in the model folder.
+        """
+        folder = self.model_dir if folder is None else folder
+        transaction.recover(folder, self.prefix)
+        data = read_model_data(folder / self.state_path.name)
         data.options = self.data.options
         self.data = data
         for stem, part in {**self.network.networks, **self.network.optimizers}.items():
-            if (self.model_dir / self.weight_name(stem)).exists():
-                self._load(stem, part, self.model_dir / self.weight_name(stem))
+            if (folder / self.weight_name(stem)).exists():
+                self._load(stem, part, folder / self.weight_name(stem))
         if hasattr(self.network, "iteration"):
             self.network.iteration = self.data.iteration
         return self.data.iteration
@@ -247,27 +274,60 @@ class SavedModel:
                     self._load(stem, part, path)
             return
         if path.exists():
-            self._load(stem, part, path)
-        elif stem in _OPTIONAL_STEMS:
-            interact.info(f"{stem}: starts with new weights.")
-        elif stem.endswith(_OPTIMIZER_ENDING):
+            self._load(stem, part, path, keeps_misfits=not fresh_stems)
+        elif stem.endswith(_OPTIMIZER_ENDING) and not self._is_new(stem):
             interact.warning(f"{path.name} is missing: the optimizer starts anew.")
-        elif interact.confirm(f"{path.name} is missing. Start this part of the model with new weights?", "--yes"):
-            interact.info(f"{stem}: starts with new weights.")
         else:
-            raise UserError(f"{path}: no such file. Copy it back, or restore all files of the model from a backup.")
+            interact.info(f"{stem}: starts with new weights.")
 
-    def _load(self, stem, part, path):
+    def _check_weights_are_there(self, parts, fresh_stems, replace_missing):
+        if self.is_first_run:
+            return
+        lost = [
+            self.weight_name(stem)
+            for stem in parts
+            if not (stem in fresh_stems or stem.endswith(_OPTIMIZER_ENDING) or self._is_new(stem))
+            and not (self.model_dir / self.weight_name(stem)).exists()
+        ]
+        if not lost:
+            return
+        if not replace_missing:
+            raise UserError(
+                f"{self.model_dir / lost[0]}: no such file"
+                f"{f' (nor {len(lost) - 1} others of this model)' if len(lost) > 1 else ''}. "
+                f"{advice(self.model_dir, self.class_name, self.prefix)[0]}. To let this part of the model begin anew, "
+                f"with random weights: {REPLACE_FLAG}."
+            )
+        folder = copy_aside(self.model_dir, self.prefix, files_of_generation(self.model_dir, self.prefix))
+        interact.info(f"Missing: {', '.join(lost)}. The files that are there were set aside in {folder.name}.")
+
+    def _is_new(self, stem):
+        """Whether a part of an option has never been saved: neither its network nor its optimizer."""
+        pair = next((pair for pair in _OPTIONAL_PAIRS if stem in pair), ())
+        return bool(pair) and not any((self.model_dir / self.weight_name(each)).exists() for each in pair)
+
+    def _load(self, stem, part, path, keeps_misfits=True):
         from core.nn.weight_files import read_weights
         from core.nn.weights import dict_to_network, dict_to_optimizer
 
-        values = read_weights(path)
-        if stem not in self.network.optimizers:
-            dict_to_network(part, values, path)
+        with advice_on_damage(self.model_dir, self.class_name, self.prefix):
+            values = read_weights(path)
+            if stem not in self.network.optimizers:
+                dict_to_network(part, values, path)
+                return
+            reset = dict_to_optimizer(part, values, path)
+        if not reset:
             return
-        reset = dict_to_optimizer(part, values, path)
-        if reset and len(reset) == len(part.named_slots()):
+        count = len(part.named_slots())
+        if len(reset) == count and not any(key in values for key in reset):
             interact.info(f"{path.name}: is of another optimizer; the moments start at zero.")
+            return
+        interact.warning(
+            f"{path.name}: {len(reset)} of {count} moments are missing or of another size. They start at zero."
+        )
+        if keeps_misfits:
+            folder = copy_aside(self.model_dir, self.prefix, [path])
+            interact.info(f"{path.name} as it was is kept in {folder.name}.")
 
     def _clear_moments(self, stem):
         net_name = self.network.networks[stem].name if stem in self.network.networks else stem
@@ -345,35 +405,64 @@ def open_for_inference(
     return InferenceModel(saved)
 
 
-def open_trained(model_dir: Path, class_name: str, name: str | None, cpu_only: bool = False) -> SavedModel:
-    """A trained model with its networks, without what only training needs."""
+def check_knows_faces(prefix: str, options: dict, allowed: bool | None, deed: str) -> None:
+    """Refuse to use a model in pretraining, which has not seen the user's faces yet, unless the user wants that.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the model, for messages.
+    options : dict
+    allowed : bool or None
+        Given by flag; None asks where somebody can answer.
+    deed : str
+        What is to be done, for example ``"merge"``.
+
+    Raises
+    ------
+    UserError
+        Without a yes; ``--yes`` is none.
+    """
+    if not options.get("pretrain") or allowed:
+        return
+    told = f"{prefix} is still in pretraining: it knows the faces of the pretraining set, not yours"
+    if not interact.has_terminal() or not interact.ask_bool(
+        f"{told}. Do you want to {deed} with it all the same?", False
+    ):
+        raise UserError(
+            f"{told}. Train it on your faces first (train --set pretrain=n), or give --allow-pretraining to {deed} with it."
+        )
+
+
+def open_trained(
+    model_dir: Path,
+    class_name: str,
+    name: str | None,
+    cpu_only: bool = False,
+    check: Callable[[SavedModel], None] | None = None,
+) -> SavedModel:
+    """A trained model with its networks, without what only training needs.
+
+    ``check`` is called before the networks are built, and may raise.
+    """
     name = choose_model(model_dir, class_name, name, may_create=False)
     saved = SavedModel(model_dir, class_name, name)
     transaction.wait_until_whole(saved.model_dir, saved.prefix)
     saved.load_state()
     if saved.is_first_run:
         raise NothingToDo(f"{saved.state_path}: this model is not trained yet. Train it first.")
+    if check is not None:
+        check(saved)
     if cpu_only:
         from core.nn import devices
 
         devices.configure(cpu_only=True)
-    missing = [path for path in _needed_weights(saved) if not path.exists()]
-    if missing:
-        raise UserError(f"{missing[0]}: no such file. The model cannot be used without it; restore it from a backup.")
+    for stem in needed_stems(class_name, saved.effective):
+        path = saved.model_dir / saved.weight_name(stem)
+        if not path.exists():
+            raise UserError(f"{path}: no such file. {advice(saved.model_dir, class_name, saved.prefix)[0]}.")
     saved.build(training=False)
     return saved
-
-
-def _needed_weights(saved):
-    if saved.class_name == "XSeg":
-        stems = ["XSeg_256"]
-    elif saved.class_name == "AMP":
-        stems = ["encoder", "inter_src", "inter_dst", "decoder"]
-    elif saved.effective["archi"].startswith("liae"):
-        stems = ["encoder", "inter_AB", "inter_B", "decoder"]
-    else:
-        stems = ["encoder", "inter", "decoder_src", "decoder_dst"]
-    return [saved.model_dir / saved.weight_name(stem) for stem in stems]
 
 
 def _holds_training(path):

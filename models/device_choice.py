@@ -23,14 +23,21 @@ def choose_devices(
     -------
     list of core.nn.devices.Gpu
         Empty for the CPU.
+
+    Raises
+    ------
+    UsageError
+        When a card of ``indexes`` is not there; the message lists those that are.
     """
     from core.nn import devices
 
+    if cpu_only and indexes is not None:
+        interact.info("--cpu-only is given, so --force-gpu-idxs has no effect.")
+    if indexes is not None and not cpu_only:
+        return devices.configure(gpu_indexes=indexes)
     gpus = [] if cpu_only else devices.list_gpus()
     if not gpus:
         return devices.configure(cpu_only=True)
-    if indexes is not None:
-        return devices.configure(gpu_indexes=indexes)
     best = max(gpus, key=lambda gpu: gpu.memory_gib)
     if silent:
         interact.info(f"Silent start: choosed device {best.name}")
@@ -39,6 +46,22 @@ def choose_devices(
     chosen = _ask(gpus, default, several)
     interact.discard_pending_input()
     return devices.configure(cpu_only=not chosen, gpu_indexes=chosen or None)
+
+
+def check_indexes(cpu_only: bool, indexes: list[int] | None) -> None:
+    """For steps that turn out to run without a network: refuse cards that are not there all the same.
+
+    Raises
+    ------
+    UsageError
+        As :func:`choose_devices`.
+    """
+    if indexes is None or cpu_only:
+        return
+    from core.nn import devices
+
+    devices.chosen_gpus(indexes)
+    interact.info("This step runs on the processor; --force-gpu-idxs has no effect.")
 
 
 def _ask(gpus, default, several):

@@ -49,6 +49,8 @@ def _values(option):
         return "y, n"
     if option.choices:
         return ", ".join(option.choices)
+    if option.expected and option.kind is not str:
+        return option.expected.replace("or more", "…")
     if option.low is None:
         return "see right" if option.kind is str else ""
     return f"{option.low} …" if option.high is None else f"{option.low} … {option.high}"

@@ -1,14 +1,19 @@
 """Values for the options of a model: asked at the console, given by flag, read from YAML, checked."""
 
+import re
 from pathlib import Path
+
+import numpy as np
 
 from core import interact
 from core.errors import UsageError
 from core.files.file_value import FileValue, short
 from core.files.yaml_file import read_yaml
 from core.paths import atomic_write
-from models.options import CONSTANTS, Context, Option, option_table
+from models.options import CONSTANTS, Context, Option, conflicts, option_table
 
+_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
+_LARGEST_NUMBER = 10**15
 _TRUE, _FALSE = ("y", "yes", "true", "on", "1"), ("n", "no", "false", "off", "0")
 
 
@@ -89,6 +94,8 @@ def check_value(class_name: str, key: str, value: object, source: str = "--set")
         raise UsageError(f"{source}: {key}={short(value)} is not {_expected(option)}.")
     if option.low is not None and parsed < option.low or option.high is not None and parsed > option.high:
         raise UsageError(f"{source}: {key}={short(value)} is outside {_range_text(option)}.")
+    if option.kind is not str and option.accept is not None and not option.accept(parsed):
+        raise UsageError(f"{source}: {key}={short(value)} is outside {option.expected}.")
     return parsed
 
 
@@ -152,6 +159,7 @@ def ask_options(
         _settle(option, options, current, file_defaults, given, context, asked, first_run, override)
     if "resolution" in table and first_run:
         options["resolution"] = _rounded_resolution(table["resolution"], options)
+    _check_together(class_name, options, given)
     options.update({key: value for key, value in current.items() if key not in options and key not in table})
     return options
 
@@ -169,6 +177,14 @@ def refuse_fixed(table: dict[str, Option], current: dict, given: dict, first_run
             )
 
 
+def _check_together(class_name, options, given):
+    """Refuse given values that do not fit the others; typed ones are only told of, as DeepFaceLab takes them."""
+    for keys, reason in conflicts(class_name, options):
+        if any(key in given for key in keys):
+            raise UsageError(f"{reason}.")
+        interact.warning(f"{reason}.")
+
+
 def _settle(option, options, current, file_defaults, given, context, asked, first_run, override):
     """Put the value of one option into ``options``."""
     key = option.key
@@ -177,16 +193,16 @@ def _settle(option, options, current, file_defaults, given, context, asked, firs
     if option.later_only and first_run:
         return
     applies = option.applies is None or option.applies(options)
-    if not applies:
-        value = (
-            option.otherwise
-            if option.otherwise is not None
-            else _offered(option, options, current, file_defaults, context)
-        )
+    if not applies and option.otherwise is not None:
+        value = option.otherwise
+        if given.get(key, value) != value:
+            interact.warning(f"{key}={given[key]} has no effect with the other options; {key} is {value}.")
     elif key in given:
         value = option.adjusted(given[key], options)
         if value != given[key]:
             interact.info(f"{key}: {given[key]} becomes {value}.")
+    elif not applies:
+        value = _offered(option, options, current, file_defaults, context)
     elif asked and not (option.later_only and not override):
         value = _ask(option, _offered(option, options, current, file_defaults, context), options, context)
     elif not first_run and key not in options and not option.stored:
@@ -259,19 +275,27 @@ def _parse(option, value):
         if option.choices is not None and text not in option.choices:
             return None
         return text if option.accept is None or option.accept(text) else None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    if number != number or number in (float("inf"), float("-inf")):
-        return None
+    number = _number(value)
     if option.kind is int:
-        return int(number) if number == int(number) else None
-    return number
+        return int(number) if number is not None and number == int(number) else None
+    return None if number is None else float(number)
+
+
+def _number(value):
+    """A plain number, or a text in plain digits, as int or float; None for all else, also for what is not finite."""
+    if isinstance(value, str):
+        if not _NUMBER.fullmatch(value.strip()):
+            return None
+        value = float(value) if not value.strip().lstrip("+-").isdigit() else int(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if abs(value) < _LARGEST_NUMBER else None  # not so for what is no number or infinite
 
 
 def _expected(option):
-    if option.expected:
+    if option.expected and option.kind is str:
         return option.expected
     if option.choices:
         return "one of " + ", ".join(option.choices)

@@ -63,7 +63,8 @@ class Option:
     adjust : callable, optional
         Takes ``(value, options so far)``, returns the value to use, for example rounded.
     accept : callable, optional
-        Takes a value and returns whether it is allowed (checked in addition to range and choices).
+        Takes a value and returns whether it is allowed: a text that is typed or given, a number that is given (one that is
+        typed is brought into the range, as DeepFaceLab does).
     expected : str, optional
         What ``accept`` wants, for messages.
     defaults_file : bool
@@ -133,6 +134,18 @@ def _batch_by_memory(options, context):
     return 8 if context.gpu_count and context.smallest_gpu_bytes >= 4 * GIB else 4
 
 
+def conflicts(class_name: str, options: dict) -> list[tuple[tuple[str, ...], str]]:
+    """Options that do not fit each other: the keys concerned, and why."""
+    found = []
+    if class_name == "AMP" and options.get("inter_dims", 0) < options.get("ae_dims", 0):
+        reason = f"inter_dims ({options['inter_dims']}) must be at least ae_dims ({options['ae_dims']})"
+        found.append((("inter_dims", "ae_dims"), reason))
+    if options.get("lr_dropout") == "cpu" and options.get("compile_step"):
+        reason = "lr_dropout=cpu draws its masks on the CPU, which a step compiled whole (compile_step) cannot: use lr_dropout=y"
+        found.append((("lr_dropout", "compile_step"), reason))
+    return found
+
+
 def _third_of_decoder(options, context):
     third = options.get("d_dims", 64) // 3
     return max(16, third + third % 2)
@@ -173,7 +186,7 @@ _COMMON = (
         help="Mirror destination faces at random. Helps generalisation when source flipping is off.",
     ),
     Option(
-        "batch_size", int, _batch_by_memory, "Batch_size", 0,
+        "batch_size", int, _batch_by_memory, "Batch_size", 0, accept=lambda value: value >= 1, expected="1 or more",
         help="Faces per training step. Larger generalises better and needs more memory.",
     ),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Preview pictures of training: the pages of each model class, the loss graph, the head with the keys."""
 
 import colorsys
+from collections import Counter
 from collections.abc import Sequence
 
 import cv2
@@ -20,6 +21,8 @@ MORPH_VALUES = (0.25, 0.5, 0.65, 0.75, 1.0)
 
 _GRAPH_BACKGROUND, _GRAPH_LINES, _HEAD_BACKGROUND, _TEXT = 0.1, 0.8, 0.1, 0.8
 _AVERAGE_SPAN = 100
+_MARK, _MARK_HEIGHT = (0.0, 0.0, 1.0), 6
+_FAR_BEYOND = 1000.0
 
 Pages = list[tuple[str, np.ndarray]]
 
@@ -141,7 +144,8 @@ def loss_graph(history: Sequence[Sequence[float]], width: int, iteration: int = 
     -------
     numpy.ndarray
         (100, width, 3) float32. Column x is filled between the smallest and the largest loss of its iterations; the top is
-        twice the mean of the later four fifths. Values that are not finite are left out.
+        twice the mean of the later four fifths. Values that are not finite, or far beyond all others, count for neither;
+        a red mark at the top tells where they are.
     """
     graph = np.full((GRAPH_HEIGHT, width, 3), _GRAPH_BACKGROUND, np.float32)
     losses = _loss_array(history)
@@ -152,9 +156,10 @@ def loss_graph(history: Sequence[Sequence[float]], width: int, iteration: int = 
     if iteration:
         _write_text(graph, f"Iter: {iteration}", (4, GRAPH_HEIGHT - 8))
     if losses.size:
-        recent = losses[-_AVERAGE_SPAN:]
-        texts = [f"{losses[-1, i]:.4f} (mean {np.nanmean(recent[:, i]):.4f})" for i in range(losses.shape[1])]
+        means = [_mean(losses[-_AVERAGE_SPAN:, series]) for series in range(losses.shape[1])]
+        texts = [f"{_short(last)} (mean {_short(mean)})" for last, mean in zip(losses[-1], means)]
         _write_text(graph, "   ".join(texts), (4, 12), 0.35)
+        _mark_gaps(graph, losses)
     return graph
 
 
@@ -187,22 +192,54 @@ def to_uint8(picture: np.ndarray) -> np.ndarray:
     return np.clip(picture * 255.0, 0, 255).astype(np.uint8)
 
 
+def _short(value):
+    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.3g}"
+
+
 def _draw_series(graph, losses):
     length, count = losses.shape
-    width = graph.shape[1]
-    top = 2.0 * np.nanmean(losses[length // 5 :]) if np.isfinite(losses[length // 5 :]).any() else 1.0
-    top = top if top > 0 and np.isfinite(top) else 1.0
-    starts = (np.arange(width) * length) // width
-    ends = np.maximum(((np.arange(width) + 1) * length) // width, starts + 1)
+    shown = _drawable(losses)
+    top = 2.0 * _mean(np.where(shown, losses, np.nan)[length // 5 :])
+    top = top if top > 0 else 1.0  # not so either when there is nothing to draw
+    starts, ends = _columns(length, graph.shape[1])
     for series in range(count):
         # Computed as RGB, drawn as BGR: two losses are blue (source) and yellow (destination).
         color = np.float32(colorsys.hsv_to_rgb(series / count, 1.0, 1.0))
         for column, (start, end) in enumerate(zip(starts, ends)):
-            values = losses[start:end, series]
-            values = values[np.isfinite(values)]
+            values = losses[start:end, series][shown[start:end, series]]
             if values.size:
                 low, high = (_graph_row(value, top) for value in (values.min(), max(0.0, values.max())))
                 graph[GRAPH_HEIGHT - 1 - high : GRAPH_HEIGHT - low, column] = color
+
+
+def _mark_gaps(graph, losses):
+    """Red at the top of the columns in which a loss could not be drawn."""
+    shown = _drawable(losses).all(axis=1)
+    for column, (start, end) in enumerate(zip(*_columns(len(losses), graph.shape[1]))):
+        if not shown[start:end].all():
+            graph[1 : 1 + _MARK_HEIGHT, column] = _MARK
+
+
+def _columns(length, width):
+    """First iteration of each column, and the one after its last."""
+    starts = (np.arange(width) * length) // width
+    return starts, np.maximum(((np.arange(width) + 1) * length) // width, starts + 1)
+
+
+def _drawable(losses):
+    """Which losses are finite and not so far beyond the others that nothing else would be to be seen."""
+    finite = np.isfinite(losses)
+    if not finite.any():
+        return finite
+    sizes = np.where(finite, np.abs(losses), 0.0)
+    typical = np.median(sizes[sizes > 0]) if (sizes > 0).any() else 1.0
+    return finite & (sizes <= typical * _FAR_BEYOND)
+
+
+def _mean(values):
+    """Mean of what is finite; NaN when nothing is."""
+    finite = values[np.isfinite(values)]
+    return finite.mean() if finite.size else np.nan
 
 
 def _graph_row(value, top):
@@ -210,10 +247,10 @@ def _graph_row(value, top):
 
 
 def _loss_array(history):
-    """(iterations, series) float64; rows of another length are dropped."""
+    """(iterations, series) float64; rows of another length than most are dropped."""
     if not len(history):
         return np.zeros((0, 0))
-    count = len(history[-1])
+    count = Counter(len(row) for row in history).most_common(1)[0][0]
     return np.array([row for row in history if len(row) == count], np.float64)
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core import interact
-from core.errors import UserError
 from core.imageio import write_image
 from models import preview
 from models.base import SavedModel
 from models.hooks import Hook
+from models.side_work import SideWork
 
 HISTORY_QUALITY = 95
 NOTEBOOK_STEP = 100
@@ -54,6 +53,7 @@ class Previewer(Hook):
         self.has_window, self.keeps_open, self.notebook = has_window, keeps_open or has_window, notebook
         self.state: PreviewState | None = None
         self.sample: dict[str, np.ndarray] | None = None
+        self._history_work, self._picture_work = SideWork("History pictures"), SideWork("Preview pictures")
         self._random = np.random.default_rng()
         self._lock = threading.Lock()
 
@@ -111,9 +111,11 @@ class Previewer(Hook):
         return 10
 
     def write_history(self, iteration: int) -> None:
-        """Write the pages of the fixed sample before an iteration whose turn it is."""
-        if not self.saved.effective.get("write_preview_history") or iteration % self.history_step():
-            return
+        """Write the pages of the fixed sample before an iteration whose turn it is; a failure is only told."""
+        if self.saved.effective.get("write_preview_history") and iteration % self.history_step() == 0:
+            self._history_work.run(self._write_history, iteration)
+
+    def _write_history(self, iteration):
         root = self.saved.model_dir / f"{self.saved.prefix}_history"
         history = list(self.saved.data.loss_history)
         for name, picture in self.fixed_pages():
@@ -150,12 +152,8 @@ class Previewer(Hook):
             drawn = preview.with_loss_graph(picture, state.history, state.iteration)
             self._write(self.saved.model_dir / f"{self.saved.prefix}_preview_{name}.jpg", drawn)
 
-    @staticmethod
-    def _write(path: Path, picture):
-        try:
-            write_image(path, picture)
-        except UserError as error:
-            interact.warning(f"{error} Training goes on.")
+    def _write(self, path: Path, picture):
+        self._picture_work.run(write_image, path, picture)
 
 
 def _sample_to_store(sample, class_name):

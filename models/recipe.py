@@ -1,5 +1,6 @@
 """Recipes: training in phases with options of their own, each until a rule ends it, resumed in the right phase."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ SECONDS_PER_HOUR = 3600.0
 _RECIPE_KEYS = {"name", "model", "options", "phases"}
 _RECIPE_FORM = "a recipe holds name, model, options and a list of phases"
 _MOST_PHASES, _LONGEST_NAME = 1000, 200
+LARGEST_RULE = 1e12
 _PHASE_KEYS = {"name", "options", "until"}
 _RULE_KEYS = {"iterations", "hours", "plateau"}
 _PLATEAU_KEYS = {"saves", "improvement"}
@@ -113,7 +115,7 @@ def _rules(until):
         limits["hours"] = _positive(rules["hours"])
     if rules.get("plateau") is not None and rules["plateau"].data is not None:
         limits["plateau_saves"] = int(_positive(plateau["saves"], whole=True)) if "saves" in plateau else 5
-        limits["plateau_improvement"] = float(_positive(plateau["improvement"])) if "improvement" in plateau else 0.01
+        limits["plateau_improvement"] = _share(plateau["improvement"]) if "improvement" in plateau else 0.01
     return limits
 
 
@@ -128,10 +130,17 @@ def _limited(value, name, keys):
 
 def _positive(value, whole=False):
     data = value.data
-    if isinstance(data, bool) or not isinstance(data, (int, float)) or data <= 0 or whole and data != int(data):
+    is_number = isinstance(data, (int, float)) and not isinstance(data, bool)
+    if not is_number or not 0 < data < LARGEST_RULE or whole and data != int(data):
         kind = "positive number without a fraction" if whole else "positive number"
-        raise value.error(f"must be a {kind}, not {describe(data)}")
+        raise value.error(f"must be a {kind} below {LARGEST_RULE:g}, not {describe(data)}")
     return data
+
+
+def _share(value):
+    if _positive(value) >= 1:
+        raise value.error("must be a share below 1, such as 0.01")
+    return float(value.data)
 
 
 def _name(entry, default):
@@ -140,9 +149,20 @@ def _name(entry, default):
 
 def resume_phase(recipe: Recipe, state: dict | None) -> int:
     """The phase that a model was in, from what is stored with it; 0 for a new one or another recipe."""
-    if not isinstance(state, dict) or state.get("name") != recipe.name:
+    if not _belongs_to(recipe, state):
         return 0
-    return max(0, min(int(state.get("phase", 0)), len(recipe.phases) - 1))
+    return max(0, min(int(_number(state, "phase", 0)), len(recipe.phases) - 1))
+
+
+def _belongs_to(recipe, state):
+    return isinstance(state, dict) and state.get("name") == recipe.name
+
+
+def _number(state, key, otherwise):
+    """A stored number, or another where there is none that can be used."""
+    value = state.get(key)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else otherwise
 
 
 def phase_is_over(phase: Phase, iterations: int, seconds: float, scores: list[float]) -> str | None:
@@ -162,8 +182,10 @@ def phase_is_over(phase: Phase, iterations: int, seconds: float, scores: list[fl
         return f"{phase.hours:g} hours"
     saves = phase.plateau_saves
     if saves is not None and len(scores) > saves:
+        # A score that is not a number is no better than any.
+        scores = [score if math.isfinite(score) else math.inf for score in scores]
         before, recent = min(scores[:-saves]), min(scores[-saves:])
-        if recent > before * (1.0 - phase.plateau_improvement):
+        if recent > before * (1.0 - phase.plateau_improvement) or recent == math.inf:
             return f"no better held-out score in {saves} saves"
     return None
 
@@ -178,7 +200,7 @@ class RecipeRunner(Hook):
     recipe : Recipe
     trainer : models.trainer.Trainer
     change : callable
-        Takes ``(trainer, options)`` and puts changed options into force.
+        Takes ``(trainer, options)`` and puts changed options into force; False when it could not save before.
     """
 
     def __init__(self, recipe: Recipe, trainer, change):
@@ -186,12 +208,15 @@ class RecipeRunner(Hook):
         data = trainer.saved.data
         state = data.extra.get(EXTRA_KEY)
         self._phase = resume_phase(recipe, state)
-        if not isinstance(state, dict) or state.get("name") != recipe.name:
-            state = {"name": recipe.name, "phase": 0, "started_at": data.iteration, "seconds": 0.0}
-        self._state = dict(state)
-        self._score_count = (
-            len(data.extra.get(SCORES_KEY, ())) if "scores_before" not in state else state["scores_before"]
-        )
+        if not _belongs_to(recipe, state):
+            state = {}
+        self._state = {
+            "name": recipe.name,
+            "phase": self._phase,
+            "started_at": int(_number(state, "started_at", data.iteration)),
+            "seconds": float(_number(state, "seconds", 0.0)),
+        }
+        self._score_count = int(_number(state, "scores_before", len(data.extra.get(SCORES_KEY, ()))))
         self._clock = time.monotonic()
         self._store(data)
         interact.info(f"Recipe {recipe.name}, phase {self._phase + 1} of {len(recipe.phases)}: {self._current.name}")
@@ -207,7 +232,7 @@ class RecipeRunner(Hook):
         data = trainer.saved.data
         trained = data.iteration - self._state["started_at"]
         reason = phase_is_over(self._current, trained, self._state["seconds"], self._scores(data))
-        if reason is None:
+        if reason is None or (trainer.watch.is_failing and self._phase + 1 < len(self._recipe.phases)):
             self._store(data)
             return
         interact.info(f"\nPhase {self._current.name} ends: {reason}.")
@@ -215,12 +240,17 @@ class RecipeRunner(Hook):
             interact.info("The recipe is finished.")
             trainer.send(STOP)
             return
+        before = self._phase, self._score_count, dict(self._state)
         self._phase += 1
         self._score_count = len(data.extra.get(SCORES_KEY, ()))
         self._state.update(phase=self._phase, started_at=data.iteration, seconds=0.0)
         self._store(data)
         interact.info(f"Phase {self._phase + 1} of {len(self._recipe.phases)}: {self._current.name}")
-        self._change(trainer, self._current.options)
+        if self._change(trainer, self._current.options) is False:
+            self._phase, self._score_count, self._state = before
+            self._store(data)
+            interact.warning(f"The phase {self._current.name} goes on until saving works again.")
+            return
         self._state["started_at"] = data.iteration
         self._store(data)
         self._clock = time.monotonic()

@@ -1,18 +1,22 @@
 """The saved models of a folder: listing, choosing, renaming, deleting."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 from core import interact
 from core.console.loss import confirm_loss
-from core.errors import NothingToDo, UserError
+from core.errors import NothingToDo, UsageError, UserError
 from models.lock import LOCK_SUFFIX, is_locked
 from models.model_files import STATE_SUFFIX
 
 CLASS_NAMES = ("AMP", "Quick96", "SAEHD", "XSeg")
 SWAP_CLASS_NAMES = ("AMP", "Quick96", "SAEHD")
 NEW_NAME = "new"
+# File systems take names of 255 bytes; this leaves room for the longest ending, such as those of backups and sessions.
+LONGEST_NAME_BYTES = 120
+_INDEX = re.compile(r"-?[0-9]{1,9}")
 
 
 def file_prefix(class_name: str, name: str | None) -> str:
@@ -63,11 +67,18 @@ def choose_model(
     if not names:
         if silent:
             return NEW_NAME
+        return _ask_first_name()
+    return _ask_model(model_dir, class_name, may_create)
+
+
+def _ask_first_name():
+    while True:
         answer = interact.ask_text(
             "[new] No saved models found. Enter a name of a new model", NEW_NAME, show_default=False
         )
-        return _checked(answer.replace("_", " ").strip() or NEW_NAME, [], class_name, True)
-    return _ask_model(model_dir, class_name, may_create)
+        name = answer.replace("_", " ").strip() or NEW_NAME
+        if _is_usable(name):
+            return name
 
 
 def _ask_model(model_dir, class_name, may_create):
@@ -80,15 +91,22 @@ def _ask_model(model_dir, class_name, may_create):
             _ask_rename(model_dir, class_name, names)
         elif answer == "d":
             _ask_delete(model_dir, class_name, names)
-        elif answer.lstrip("-").isdigit():
+        elif _INDEX.fullmatch(answer):
             return names[max(0, min(len(names) - 1, int(answer)))]
-        else:
-            try:
-                return _checked(answer, names, class_name, may_create)
-            except UserError as error:
-                if not interact.has_terminal():
-                    raise
-                interact.error(error)
+        elif _is_usable(answer, names, class_name, may_create):
+            return answer
+
+
+def _is_usable(name, names=(), class_name="", may_create=True):
+    """Whether a typed name can be taken; says why not where somebody can type another, else raises."""
+    try:
+        _checked(name, names, class_name, may_create)
+    except UserError as error:
+        if not interact.has_terminal():
+            raise
+        interact.error(error)
+        return False
+    return True
 
 
 def _show_and_ask(names, may_create):
@@ -122,7 +140,7 @@ def _ask_delete(model_dir, class_name, names):
 
 
 def rename_model(model_dir: Path, class_name: str, old: str, new: str) -> None:
-    """Give a model another name: all its files and folders, also those inside of its backups.
+    """Give a model another name: all its files and folders, also those inside of its backups and of other copies.
 
     Raises
     ------
@@ -134,10 +152,16 @@ def rename_model(model_dir: Path, class_name: str, old: str, new: str) -> None:
     _refuse_if_trained(model_dir, old_prefix)
     if entries_of_model(model_dir, new_prefix):
         raise UserError(f"{model_dir}: there are already files of a model {new_prefix}. Choose another name.")
-    backups = Path(model_dir) / f"{old_prefix}_autobackups"
-    inner = [path for path in backups.glob("*/*") if path.name.startswith(old_prefix + "_")]
-    for path in [*inner, *entries_of_model(model_dir, old_prefix)]:
+    entries = entries_of_model(model_dir, old_prefix)
+    folders = [path for path in entries if path.is_dir() and path.name.startswith(_folders_of_copies(old_prefix))]
+    inside = [path for folder in folders for path in (*folder.glob("*"), *folder.glob("*/*"))]
+    inner = [path for path in inside if path.name.startswith(old_prefix + "_") and path.is_file()]
+    for path in [*inner, *entries]:
         os.rename(path, path.with_name(new_prefix + path.name[len(old_prefix) :]))
+
+
+def _folders_of_copies(prefix):
+    return tuple(f"{prefix}{ending}" for ending in ("_autobackups", "_emergency_", "_old_"))
 
 
 def delete_model(model_dir: Path, class_name: str, name: str) -> None:
@@ -152,21 +176,40 @@ def delete_model(model_dir: Path, class_name: str, name: str) -> None:
 
 
 def entries_of_model(model_dir: Path, prefix: str) -> list[Path]:
-    """Files and folders of a model in its folder."""
+    """Files and folders of a model in its folder, without those of a model whose longer name begins alike."""
+    longer = tuple(
+        f"{other}_" for other in prefixes_of_models(model_dir) if other != prefix and other.startswith(f"{prefix}_")
+    )
     return [
         Path(entry.path)
         for entry in _entries(model_dir)
-        if entry.name.startswith(prefix + "_") or entry.name == prefix + LOCK_SUFFIX
+        if (entry.name.startswith(prefix + "_") and not (longer and entry.name.startswith(longer)))
+        or entry.name == prefix + LOCK_SUFFIX
     ]
 
 
+def prefixes_of_models(model_dir: Path) -> list[str]:
+    """What the file names of every saved model of a folder begin with."""
+    names = [entry.name for entry in _entries(model_dir)]
+    endings = tuple(f"{class_name}{STATE_SUFFIX}" for class_name in CLASS_NAMES)
+    return [name.removesuffix(STATE_SUFFIX) for name in names if name.endswith(endings)]
+
+
 def check_new_name(name: str) -> None:
-    """Raise UserError when a model cannot be given this name."""
-    if not name or name != name.strip() or name.startswith("."):
-        raise UserError(f"{name!r} is no usable model name.")
+    """Raise UsageError when a model cannot be given this name."""
+    shown = repr(name) if len(name) <= 40 else f"{name[:40]!r}..."
     bad = [character for character in '_/\\:*?"<>|' if character in name]
     if bad:
-        raise UserError(f"The model name {name!r} must not hold {' '.join(bad)}")
+        raise UsageError(f"The model name {shown} must not hold {' '.join(bad)}")
+    if not name.isprintable():  # also what was no valid text on the command line
+        raise UsageError(f"The model name {shown} holds characters that cannot be seen. Use others.")
+    if len(name.encode()) > LONGEST_NAME_BYTES:
+        raise UsageError(f"The model name {shown} is too long: give at most {LONGEST_NAME_BYTES} letters.")
+    is_odd_number = name.isnumeric() and not name.isascii()  # such as a superscript two
+    if not name or name != name.strip() or name.startswith((".", "-")) or is_odd_number:
+        raise UsageError(
+            f"{shown} is no usable model name: begin with a letter or a number, with no space at either end."
+        )
 
 
 def _checked(name, names, class_name, may_create):

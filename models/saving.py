@@ -2,9 +2,38 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from models import transaction
-from models.base import SavedModel
+from models.base import NonFiniteWeights, SavedModel
+from models.emergency import EmergencySaves, forget_note
+
+
+@dataclass(frozen=True)
+class SaveOutcome:
+    """How a save has ended.
+
+    Parameters
+    ----------
+    iteration : int
+    error : Exception or None
+        Why the model folder does not hold it.
+    place : Path or None
+        The folder that took it instead.
+    backup_error : Exception or None
+        Why the backup was not made, of a save that worked.
+    """
+
+    iteration: int
+    error: Exception | None = None
+    place: Path | None = None
+    backup_error: Exception | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the save failed, in a few words."""
+        return str(getattr(self.error, "reason", None) or self.error or type(self.error).__name__)
 
 
 class BackgroundSaver:
@@ -13,12 +42,15 @@ class BackgroundSaver:
     Parameters
     ----------
     saved : SavedModel
+    emergency : EmergencySaves, optional
+        Where a generation goes that the model folder does not take.
     """
 
-    def __init__(self, saved: SavedModel):
-        self._saved = saved
+    def __init__(self, saved: SavedModel, emergency: EmergencySaves | None = None):
+        self._saved, self._emergency = saved, emergency
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
+        self._outcome: SaveOutcome | None = None
 
     def save(self, after: Callable[[], None] | None = None) -> None:
         """Start writing the present generation; waits first for the one before.
@@ -30,17 +62,15 @@ class BackgroundSaver:
 
         Raises
         ------
-        Exception
-            What the save before has failed with.
+        NonFiniteWeights
+            When the save before was of a state that must not be saved.
         """
         self.wait()
-        snapshot = self._saved.snapshot()
+        snapshot, iteration = self._saved.snapshot(), self._saved.iteration
 
         def write():
             try:
-                transaction.commit(self._saved.model_dir, self._saved.prefix, snapshot)
-                if after is not None:
-                    after()
+                self._outcome = self._written(snapshot, iteration, after)
             except BaseException as error:
                 self._failure = error
 
@@ -48,16 +78,47 @@ class BackgroundSaver:
         self._thread = threading.Thread(target=write, name="saving")
         self._thread.start()
 
+    def take_outcome(self) -> SaveOutcome | None:
+        """How the latest save has ended, told once; None while it runs."""
+        self.check()
+        if self._thread is not None:
+            return None
+        outcome, self._outcome = self._outcome, None
+        return outcome
+
     def check(self) -> None:
-        """Raise what a finished save has failed with, without waiting for one that runs."""
+        """Raise what forbids a finished save, without waiting for one that runs."""
         if self._thread is not None and not self._thread.is_alive():
             self.wait()
 
     def wait(self) -> None:
-        """Wait until the files are in place; raises what writing has failed with."""
+        """Wait until the save has ended; raises what forbids it, but not that it could not be written."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+
+    def _written(self, snapshot, iteration, after):
+        """Write a generation to the model folder or, when that fails, elsewhere."""
+        folder, prefix = self._saved.model_dir, self._saved.prefix
+        try:
+            transaction.commit(folder, prefix, snapshot)
+        except NonFiniteWeights:
+            raise
+        except Exception as error:
+            return SaveOutcome(iteration, error, self._placed_elsewhere(snapshot, iteration))
+        forget_note(folder, prefix)
+        try:
+            if after is not None:
+                after()
+        except Exception as error:
+            return SaveOutcome(iteration, backup_error=error)
+        return SaveOutcome(iteration)
+
+    def _placed_elsewhere(self, snapshot, iteration):
+        try:
+            return None if self._emergency is None else self._emergency.save(iteration, snapshot)
+        except Exception:  # why the model folder did not take it says more than this
+            return None

@@ -1,5 +1,6 @@
 """Things that happen at set times while a model trains: saves, backups, previews, external programs."""
 
+import math
 import shlex
 import subprocess
 import threading
@@ -65,6 +66,9 @@ class ScheduledCommands(Hook):
 
 def _number(text, flag):
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise UsageError(f"{flag} {text}: the first value is a number of seconds.") from None
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise UsageError(f"{flag} {text}: the first value is a number of seconds.")
+    return seconds

@@ -8,6 +8,7 @@ from core.imageio import encode_image
 from models.holdout import HoldoutScores
 from models.hooks import Hook
 from models.preview import to_uint8
+from models.side_work import SideWork
 
 
 class TensorBoardLog(Hook):
@@ -24,11 +25,25 @@ class TensorBoardLog(Hook):
         import tensorflow as tf
 
         self._tf = tf
-        self._writer = tf.summary.create_file_writer(str(folder / trainer.saved.prefix))
+        self._work = SideWork("TensorBoard", (tf.errors.OpError,))
+        # None when there is no room even for a first file.
+        self._writer = self._work.run(tf.summary.create_file_writer, str(folder / trainer.saved.prefix))
         self._waited = 0.0
         self._pages_of = None
 
     def after_iteration(self, trainer, losses, seconds):
+        if self._writer is not None:
+            self._work.run(self._log_iteration, trainer, losses, seconds)
+
+    def after_save(self, trainer):
+        if self._writer is not None:
+            self._work.run(self._log_save, trainer)
+
+    def close(self):
+        if self._writer is not None:
+            self._work.run(self._writer.close)
+
+    def _log_iteration(self, trainer, losses, seconds):
         step = trainer.saved.iteration
         names = ("src", "dst") if len(losses) == 2 else ("loss",)
         waited = trainer.data.loader.waited_seconds
@@ -44,7 +59,7 @@ class TensorBoardLog(Hook):
             self._pages_of = state
             self._pages("preview", state.pages, step)
 
-    def after_save(self, trainer):
+    def _log_save(self, trainer):
         with self._writer.as_default(step=trainer.saved.iteration):
             for hook in trainer.settings.hooks:
                 if isinstance(hook, HoldoutScores) and hook.latest:
@@ -55,9 +70,6 @@ class TensorBoardLog(Hook):
             pages = [(name, picture[..., :3]) for name, picture in trainer.previewer.fixed_pages()]
             self._pages("fixed preview", pages, trainer.saved.iteration)
         self._writer.flush()
-
-    def close(self):
-        self._writer.close()
 
     def _scalar(self, tag, value):
         self._write(tag, self._tf.constant(float(value), self._tf.float32), "scalars")

@@ -170,12 +170,14 @@ class TrainableModel:
 
     def _swap_optimizer_arguments(self):
         """Kind and settings that the options of SAEHD and AMP ask for."""
-        dropout = self.options.get("lr_dropout", "n") in ("y", "cpu")
+        wanted = self.options.get("lr_dropout", "n")
+        dropout = wanted in ("y", "cpu")
         return {
             "kind": AdaBelief if self.options.get("adabelief", True) else RMSprop,
             "learning_rate": self.options.get("learning_rate", 5e-5),
             "keep_share": LR_DROPOUT_KEEP_SHARE if dropout else 1.0,
             "cosine_period": LR_DROPOUT_COSINE_PERIOD if dropout else 0,
+            "masks_on_cpu": wanted == "cpu",
             "clip_norm": CLIP_NORM if self.options.get("clipgrad", False) else 0.0,
         }
 

@@ -6,16 +6,18 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from core import events, interact
 from core.errors import UserError
-from models import transaction
 from models.backups import BackupClock, make_backup
 from models.base import NonFiniteWeights, SavedModel
+from models.emergency import EmergencySaves
 from models.hooks import Hook
 from models.previewer import Previewer
+from models.save_watch import NotSaved, SaveRules, SaveWatch
 from models.saving import BackgroundSaver
 
 SECONDS_PER_MINUTE = 60.0
@@ -44,12 +46,21 @@ class TrainerSettings:
         Hours between backups.
     hooks : list
         See :class:`models.hooks.Hook`.
+    fallback_dir : Path, optional
+        Where to save while the model folder cannot be written.
+    save_rules : SaveRules
     """
 
     save_minutes: float = DEFAULT_SAVE_MINUTES
     save_every: int = 0
     backup_hours: float = 0.0
     hooks: list[Hook] = field(default_factory=list)
+    fallback_dir: Path | None = None
+    save_rules: SaveRules = SaveRules()
+
+
+class LossesNotFinite(UserError):
+    """Losses stay NaN or infinite: the present state is of no use, and the last save is kept."""
 
 
 class Trainer:
@@ -68,7 +79,9 @@ class Trainer:
 
     def __init__(self, saved: SavedModel, data, settings: TrainerSettings, previewer: Previewer):
         self.saved, self.data, self.settings, self.previewer = saved, data, settings, previewer
-        self.saver = BackgroundSaver(saved)
+        self._emergency = EmergencySaves(saved.model_dir, saved.prefix, settings.fallback_dir)
+        self._saver = BackgroundSaver(saved, self._emergency)
+        self.watch = SaveWatch(self._saver, saved.model_dir, settings.save_rules, saved.iteration)
         self.failure: BaseException | None = None
         self.finished = threading.Event()
         self.reached_target = False
@@ -85,23 +98,37 @@ class Trainer:
         self._commands.put(command)
 
     def run(self) -> None:
-        """Train until the target, a stop command or an error; the error is kept in ``failure``."""
+        """Train until the target, a stop command or an error; the error is kept in ``failure``.
+
+        The last state is saved, be it in another folder, unless it must not be; what could not be saved is a failure.
+        """
         try:
             self._loop()
-        except UserError as error:
+            self.watch.finish()
+        except (NonFiniteWeights, LossesNotFinite, NotSaved) as error:
             self.failure = error
         except BaseException as error:
             self.failure = error
-            self._save_beside()
+            if not isinstance(error, UserError) or self.saved.iteration > self.watch.saved_iteration:
+                self._save_beside()
         finally:
-            try:
-                self.saver.wait()
-            except BaseException as error:
-                self.failure = self.failure or error
-            for hook in self.settings.hooks:
-                hook.close()
-            self._advise_on_waiting()
-            self.data.close()
+            self._close()
+
+    def _close(self):
+        """End everything that belongs to the run; whatever fails in it, the run counts as finished."""
+        steps = [
+            self._saver.wait,
+            *(hook.close for hook in self.settings.hooks),
+            self._advise_on_waiting,
+            self.data.close,
+        ]
+        try:
+            for step in steps:
+                try:
+                    step()
+                except Exception as error:
+                    self.failure = self.failure or error
+        finally:
             self.finished.set()
 
     def start(self) -> threading.Thread:
@@ -116,7 +143,7 @@ class Trainer:
         for hook in self.settings.hooks:
             hook.before_save(self)
         pages = self.previewer.pages_for_backup() if with_backup else []
-        self.saver.save((lambda: make_backup(self.saved, pages)) if with_backup else None)
+        self.watch.start((lambda: make_backup(self.saved, pages)) if with_backup else None)
         self._line.after_save()
         for hook in self.settings.hooks:
             hook.after_save(self)
@@ -133,17 +160,21 @@ class Trainer:
             return 0.0
         return (self.data.loader.waited_seconds - self._waited_at_first) / self._training_seconds
 
+    def save_and_settle(self) -> bool:
+        """Save and wait for it; whether the model folder holds the present state now."""
+        self.save()
+        return self.watch.settle()
+
     def _save_beside(self):
         """After an error that nobody expected: keep the present state in a folder of its own, the last save as it is."""
-        if not self.saved.iteration:
+        iteration = self.saved.iteration
+        if not iteration:
             return
-        folder = self.saved.model_dir / f"{self.saved.prefix}_emergency_{self.saved.iteration}"
         try:
-            folder.mkdir(exist_ok=True)
-            transaction.commit(folder, self.saved.prefix, self.saved.snapshot())
-            interact.info(f"\nThe state of iteration {self.saved.iteration} was saved to {folder}.")
+            folder = self._emergency.save(iteration, self.saved.snapshot(), beside_first=True)
+            interact.info(f"\nThe state of iteration {iteration} was saved to {folder}.")
         except Exception as error:
-            interact.warning(f"The present state could not be saved to {folder} ({error}).")
+            interact.warning(f"The state of iteration {iteration} could not be saved ({error}).")
 
     def _loop(self):
         self._announce(self.saved.effective["target_iter"])
@@ -155,7 +186,6 @@ class Trainer:
             if not self.reached_target:
                 first_ever = self.saved.iteration == 0
                 self._iterate()
-                self.saver.check()
                 now = time.monotonic()
                 due = now >= next_save
                 if due:
@@ -170,6 +200,9 @@ class Trainer:
                 if due or first:
                     self.previewer.show(self.last_batch)
                 first = False
+            if not self.watch.look():
+                return
+            self._line.warning = self.watch.warning
             if not self._obey(wait=self.reached_target):
                 return
 
@@ -229,19 +262,19 @@ class Trainer:
         interact.warning(f"Iteration {iteration}: a loss or gradient is not finite. The step was skipped.")
         if self._skipped_steps % MOST_SKIPPED_STEPS:
             return
-        self.saver.wait()
+        self.watch.settle()
         if self._skipped_steps > MOST_SKIPPED_STEPS or not self.saved.state_path.exists():
-            raise UserError(
+            raise LossesNotFinite(
                 f"Iteration {iteration}: losses stay not finite. The last good save was kept; nothing was overwritten. "
                 "Lower gan_power, true_face_power and the style powers, or turn on clipgrad, and train again."
             )
-        restored = self.saved.restore_last_save()
+        place = self.watch.emergency_place
+        restored = self.saved.restore_last_save() if place is None else self.saved.restore_last_save(place)
         interact.warning(f"{MOST_SKIPPED_STEPS} steps were skipped; went back to the save of iteration {restored}.")
 
     def _reach_target(self):
         interact.info("\nReached target iteration.")
-        self.save()
-        self.saver.wait()
+        self.save_and_settle()
         self.reached_target = True
         self.previewer.show(self.last_batch)
         if self.previewer.has_window:
@@ -280,6 +313,8 @@ class ConsoleLine:
     """The line ``[time][#iteration][duration][losses]`` that overwrites itself, kept once per save with the mean losses."""
 
     def __init__(self):
+        self.warning = ""
+        self._width = STATUS_WIDTH
         self._sums: np.ndarray | None = None
         self._count = 0
         self._keep_next = False
@@ -296,18 +331,22 @@ class ConsoleLine:
         self._count += 1
         if self._keep_next:
             start = "\r" if self._is_terminal else ""
-            interact.info(start + console_line(iteration, seconds, self._sums / self._count))
+            interact.info(start + self._warned(console_line(iteration, seconds, self._sums / self._count)))
             self._sums, self._count, self._keep_next = None, 0, False
         else:
-            self.status(console_line(iteration, seconds, losses))
+            self.status(self._warned(console_line(iteration, seconds, losses)))
 
     def status(self, text: str) -> None:
         """A line that the next one overwrites; without a terminal one every few seconds."""
         if self._is_terminal:
-            print(f"\r{text:<{STATUS_WIDTH}}", end="", flush=True)
+            print(f"\r{text:<{self._width}}", end="", flush=True)
+            self._width = max(STATUS_WIDTH, len(text))  # the next line covers this one whole
         elif time.monotonic() - self._plain_at > PLAIN_STATUS_SECONDS:
             self._plain_at = time.monotonic()
             interact.info(text)
+
+    def _warned(self, text):
+        return f"{text} {self.warning}" if self.warning else text
 
 
 def console_line(iteration: int, seconds: float, losses: np.ndarray) -> str:

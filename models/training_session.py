@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 from core import interact, process
 from core.consent import report_consent
@@ -12,11 +13,14 @@ from core.errors import UsageError, UserError
 from core.random_streams import new_seed
 from models import transaction
 from models.base import SavedModel
+from models.emergency import check_fallback, parents_to_search
 from models.lock import ModelLock
 from models.option_values import ask_options, check_value, dump_options, parse_assignments, read_options_file
 from models.options import Context
 from models.previewer import Previewer
+from models.restore import DamagedModel, find_copy, newer_copy, restore
 from models.saved_models import choose_model, file_prefix
+from models.side_work import SideWork
 from models.trainer import STOP, Trainer, TrainerSettings
 from models.training_data import DataSettings
 
@@ -45,27 +49,69 @@ class TrainingSession:
         class_name = flags.model
         given = self._given_options(class_name)
         for folder in (flags.training_data_src_dir, flags.training_data_dst_dir, flags.model_dir):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
+        if flags.fallback_save_dir is not None:
+            check_fallback(flags.fallback_save_dir)
         report_consent(flags.training_data_src_dir)
         report_consent(flags.training_data_dst_dir)
         name = choose_model(flags.model_dir, class_name, flags.force_model_name, flags.silent_start)
         with ModelLock(flags.model_dir, file_prefix(class_name, name)):
-            saved = SavedModel(flags.model_dir, class_name, name)
-            if transaction.recover(saved.model_dir, saved.prefix):
-                interact.info("The latest save was cut off while files were put in place; it is complete now.")
-            saved.load_state()
-            if saved.is_first_run:
-                interact.info("\nModel first run.")
-            gpus = self._devices()
-            saved.devices = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in gpus]
-            if self.recipe is not None:
-                given = {**self._recipe_options(saved), **given}
-            fresh = self._settle_options(saved, given, gpus)
-            if flags.dump_options:
-                dump_options(class_name, saved.effective, flags.dump_options)
-                interact.info(f"Options written to {flags.dump_options}.")
-                return 0
-            return self._train(saved, fresh)
+            if flags.restore_backup is not None:
+                self._restore(name, find_copy(flags.model_dir, class_name, name, flags.restore_backup))
+            try:
+                return self._run_model(name, given)
+            except DamagedModel as error:
+                if error.copy is None or not self._agrees_to_restore(error):
+                    raise
+                self._restore(name, error.copy)
+            return self._run_model(name, given)
+
+    def _run_model(self, name, given):
+        """Load, ask, train; the model's lock is held."""
+        flags = self.flags
+        saved = SavedModel(flags.model_dir, flags.model, name)
+        if transaction.recover(saved.model_dir, saved.prefix):
+            interact.info("The latest save was cut off while files were put in place; it is complete now.")
+        saved.load_state()
+        saved.check_state_is_there(flags.replace_missing_weights)
+        self._mention_newer_copy(saved)
+        if saved.is_first_run:
+            interact.info("\nModel first run.")
+        gpus = self._devices()
+        saved.devices = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in gpus]
+        if self.recipe is not None:
+            given = {**self._recipe_options(saved), **given}
+        fresh = self._settle_options(saved, given, gpus)
+        if flags.dump_options:
+            dump_options(flags.model, saved.effective, flags.dump_options)
+            interact.info(f"Options written to {flags.dump_options}.")
+            return 0
+        return self._train(saved, fresh)
+
+    def _restore(self, name, copy):
+        flags = self.flags
+        kept = restore(flags.model_dir, file_prefix(flags.model, name), copy)
+        interact.info(f"Restored: {copy.described()}.")
+        if kept is not None:
+            interact.info(f"The files that were there before are kept in {kept.name}.")
+
+    def _agrees_to_restore(self, error):
+        """Offer the newest whole backup where somebody can answer; ``--yes`` alone does not go back to it."""
+        if not interact.has_terminal():
+            return False
+        interact.error(error)
+        return interact.ask_bool(
+            f"Put back backup {error.copy.described()} and go on? The damaged files are kept", False
+        )
+
+    def _mention_newer_copy(self, saved):
+        folders = parents_to_search(saved.model_dir, saved.prefix, [self.flags.fallback_save_dir])
+        copy = newer_copy(saved.model_dir, saved.class_name, saved.prefix, saved.iteration, folders)
+        if copy is not None:
+            interact.warning(
+                f"{copy.folder} holds a newer state of this model (iteration {copy.iteration}; here: {saved.iteration}), "
+                f"saved when it could not be saved here. Take it back: train --restore-backup {copy.folder}"
+            )
 
     def _given_options(self, class_name):
         """Options of file, recipe and flags; later ones win."""
@@ -130,11 +176,14 @@ class TrainingSession:
         options.pop("restart_training", None)
         saved.data.options = options
         if first_run:
-            saved.write_default_options()
+            SideWork("Defaults for the next new model").run(saved.write_default_options)
+        wanted = options["batch_size"]
         if gpus:
             count = len(gpus)
-            options["batch_size"] = max(1, options["batch_size"] // count) * count
+            options["batch_size"] = max(1, wanted // count) * count
         options["batch_size"] = max(1, options["batch_size"])
+        if options["batch_size"] != wanted:
+            interact.info(f"batch_size becomes {options['batch_size']}.")
         if options.get("pretrain") and flags.pretraining_data_dir is None:
             raise UsageError("Pretraining mode needs a faceset: give --pretraining-data-dir, or set pretrain to no.")
         return self.fresh_networks(saved, before, options)
@@ -155,11 +204,17 @@ class TrainingSession:
             fresh += ("GAN",)
         return fresh
 
-    def change_options(self, trainer, changes: dict) -> None:
-        """Put changed options into force in the middle of a run: save, build again from the files, go on."""
+    def change_options(self, trainer, changes: dict) -> bool:
+        """Put changed options into force in the middle of a run: save, build again from the files, go on.
+
+        Returns
+        -------
+        bool
+            False when saving failed, so that nothing was changed: the files hold an older state.
+        """
         saved = trainer.saved
-        trainer.save()
-        trainer.saver.wait()
+        if not trainer.save_and_settle():
+            return False
         before = dict(saved.data.options)
         context = Context(len(saved.devices), 0, self.notebook)
         options = ask_options(saved.class_name, before, {}, changes, context, False, False, silent=True)
@@ -176,6 +231,7 @@ class TrainingSession:
         if hasattr(saved.network, "resume_after") and saved.iteration:
             saved.network.resume_after(trainer.data.batch_before(saved.iteration))
         interact.info(saved.summary())
+        return True
 
     def _asks_restart(self, saved, given, override):
         if "restart_training" in given:
@@ -197,7 +253,9 @@ class TrainingSession:
             if saved.is_first_run:
                 saved.set_aside_old_files()
             with advice_on_memory(saved):
-                saved.build(True, flags.seed, fresh, flags.pretrained_model_dir)
+                saved.build(
+                    True, flags.seed, fresh, flags.pretrained_model_dir, replace_missing=flags.replace_missing_weights
+                )
             if hasattr(saved.network, "resume_after") and saved.iteration:
                 saved.network.resume_after(data.batch_before(saved.iteration))
             trainer = self._make_trainer(saved, data)
@@ -230,7 +288,9 @@ class TrainingSession:
         previewer.load_sample()
         if self.choose_sample:
             self._choose_sample(previewer, window)
-        settings = TrainerSettings(flags.saving_time, flags.save_every, flags.backup_every)
+        settings = TrainerSettings(
+            flags.saving_time, flags.save_every, flags.backup_every, fallback_dir=flags.fallback_save_dir
+        )
         trainer = Trainer(saved, data, settings, previewer)
         settings.hooks.append(previewer)
         settings.hooks.extend(self._hooks(trainer))
@@ -300,6 +360,14 @@ class TrainingSession:
             PreviewWindow(trainer).run()
         while not trainer.finished.wait(0.2):
             pass
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents, or say why that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: this folder cannot be made ({error.strerror}).") from None
 
 
 def make_data(saved: SavedModel, settings: DataSettings):

@@ -1,18 +1,18 @@
 """Putting down the files of one model generation so that a crash at any moment leaves a whole generation."""
 
-import glob
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from core.errors import FormatError, UserError
 from core.files.json_file import read_json
-from core.paths import atomic_write, remove_if_present
+from core.paths import remove_if_present, replacing
 from models.lock import is_locked
 from models.model_files import STATE_SUFFIX
+from models.saved_models import entries_of_model
 
 JOURNAL_SUFFIX = "_commit.json"
 TEMPORARY_SUFFIX = ".tmp"
@@ -20,7 +20,17 @@ _MODEL_SUFFIXES = (".npy", ".dat", ".txt")
 _READER_PATIENCE_SECONDS = 20.0
 
 
-def commit(model_dir: Path, prefix: str, files: Mapping[str, bytes | Callable[[], bytes]]) -> None:
+class NotWritten(UserError):
+    """A generation could not be put down, for example because the disk is full; ``reason`` says why in a few words."""
+
+    def __init__(self, text: str, reason: object):
+        super().__init__(text)
+        self.reason = str(reason)
+
+
+def commit(
+    model_dir: Path, prefix: str, files: Mapping[str, bytes | Callable[[], bytes]], remove: Iterable[str] = ()
+) -> None:
     """Replace the files of a model by a new generation: all of them, or none.
 
     Parameters
@@ -30,10 +40,12 @@ def commit(model_dir: Path, prefix: str, files: Mapping[str, bytes | Callable[[]
         Of the model's files, for example ``face_SAEHD``.
     files : mapping
         File name to content, or to a function that returns the content (called when its turn comes).
+    remove : iterable of str
+        Names of files that the new generation does not have.
 
     Raises
     ------
-    UserError
+    NotWritten
         When something cannot be written; the old generation is untouched then.
 
     Notes
@@ -43,23 +55,29 @@ def commit(model_dir: Path, prefix: str, files: Mapping[str, bytes | Callable[[]
     renames of a commit that was cut off, or drops temporary files that no journal names.
     """
     model_dir = Path(model_dir)
+    # A commit whose renames failed still waits for its temporary files, which have the names of the new ones.
+    pending = _read_journal(model_dir, prefix)
+    if pending is not None:
+        _finish(model_dir, prefix, *pending)
     names = sorted(files, key=lambda name: name.endswith(STATE_SUFFIX))
-    name = None
+    name, removed = None, sorted(set(remove) - set(names))
     try:
         for name in names:
             content = files[name]
             _write_flushed(model_dir / (name + TEMPORARY_SUFFIX), content() if callable(content) else content)
+        name = _journal(model_dir, prefix).name
+        _write_journal(model_dir, prefix, {"files": names, "remove": removed})
     except OSError as error:
         _drop_temporaries(model_dir, names)
-        raise UserError(
-            f"{model_dir / name}: cannot be written ({error.strerror or error}). The model was not saved."
+        raise NotWritten(
+            f"{model_dir / name}: cannot be written ({error.strerror or error}). The model was not saved.",
+            error.strerror or error,
         ) from None
     except BaseException:
         _drop_temporaries(model_dir, names)
         raise
-    atomic_write(_journal(model_dir, prefix), json.dumps({"files": names}).encode())
-    _flush_folder(model_dir)
-    _finish(model_dir, prefix, names)
+    flush_folder(model_dir)
+    _finish(model_dir, prefix, names, removed)
 
 
 def recover(model_dir: Path, prefix: str) -> bool:
@@ -71,13 +89,19 @@ def recover(model_dir: Path, prefix: str) -> bool:
         Whether a cut-off commit was finished.
     """
     model_dir = Path(model_dir)
-    names = _journal_names(model_dir, prefix)
-    if names is not None:
-        _finish(model_dir, prefix, names)
-    for path in model_dir.glob(f"{glob.escape(prefix)}_*{TEMPORARY_SUFFIX}"):
-        if path.stem.endswith(_MODEL_SUFFIXES):
+    pending = _read_journal(model_dir, prefix)
+    if pending is not None:
+        _finish(model_dir, prefix, *pending)
+    for path in entries_of_model(model_dir, prefix):
+        if path.name.endswith(TEMPORARY_SUFFIX) and path.stem.endswith(_MODEL_SUFFIXES):
             remove_if_present(path)
-    return names is not None
+    return pending is not None
+
+
+def drop_journal(model_dir: Path, prefix: str) -> None:
+    """Forget a commit whose journal is damaged; the model's files stay as they are."""
+    remove_if_present(_journal(model_dir, prefix))
+    recover(model_dir, prefix)
 
 
 def wait_until_whole(model_dir: Path, prefix: str) -> None:
@@ -92,31 +116,44 @@ def wait_until_whole(model_dir: Path, prefix: str) -> None:
         time.sleep(0.05)
 
 
-def _finish(model_dir, prefix, names):
+def _finish(model_dir, prefix, names, removed):
     try:
         for name in names:
             with suppress(FileNotFoundError):
                 os.replace(model_dir / (name + TEMPORARY_SUFFIX), model_dir / name)
-        _flush_folder(model_dir)
+        for name in removed:
+            remove_if_present(model_dir / name)
+        flush_folder(model_dir)
         remove_if_present(_journal(model_dir, prefix))
     except OSError as error:
-        raise UserError(
+        raise NotWritten(
             f"{error.filename}: cannot be replaced ({error.strerror}). The new files lie beside it as *.tmp and are put in "
-            "place at the next start."
+            "place at the next start.",
+            error.strerror or error,
         ) from None
 
 
-def _journal_names(model_dir, prefix):
+def _write_journal(model_dir, prefix, content):
+    """Put down the journal, whole or not at all."""
+    path = _journal(model_dir, prefix)
+    with replacing(path) as temporary:
+        temporary.write_bytes(json.dumps(content).encode())
+
+
+def _read_journal(model_dir, prefix):
+    """Names to put in place and names to remove, or None when no commit waits."""
     path = _journal(model_dir, prefix)
     try:
-        names = read_json(path, {"files": [str]})["files"]
+        content = read_json(path, {"files": [str], "remove?": [str]})
     except FileNotFoundError:
         return None
     except FormatError:
         raise FormatError(path, "is damaged. If the model loads without it, delete it") from None
+    lists = content["files"], content.get("remove", [])
+    names = [name for names in lists for name in names]
     if not all(os.path.basename(name) == name not in ("", ".", "..") and "\0" not in name for name in names):
         raise FormatError(path, "names files outside of the folder")
-    return names
+    return lists
 
 
 def _journal(model_dir, prefix):
@@ -125,7 +162,8 @@ def _journal(model_dir, prefix):
 
 def _drop_temporaries(model_dir, names):
     for name in names:
-        remove_if_present(model_dir / (name + TEMPORARY_SUFFIX))
+        with suppress(OSError):
+            remove_if_present(model_dir / (name + TEMPORARY_SUFFIX))
 
 
 def _write_flushed(path, content):
@@ -135,7 +173,13 @@ def _write_flushed(path, content):
         os.fsync(stream.fileno())
 
 
-def _flush_folder(folder):
+def flush(path: Path) -> None:
+    """Make the content of a file durable."""
+    with open(path, "rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def flush_folder(folder: Path) -> None:
     """Make renames durable; folders cannot be flushed on every system."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import NothingToDo
+from core.errors import NothingToDo, UserError
 from facelib.face_type import FaceType
 from models import transaction
 from models.model_files import STATE_SUFFIX, read_model_data
+from models.restore import advice_on_damage
 
 PREFIX = "XSeg"
 WEIGHTS_NAME = "XSeg_256.npy"
@@ -36,6 +37,8 @@ class XSegPredictor:
     ------
     NothingToDo
         When there is no trained model.
+    UserError
+        When it is in pretraining, or damaged.
     """
 
     def __init__(self, model_dir: Path):
@@ -46,9 +49,17 @@ class XSegPredictor:
             )
         transaction.wait_until_whole(model_dir, PREFIX)
         state = model_dir / f"{PREFIX}{STATE_SUFFIX}"
-        key = read_model_data(state).options.get("face_type") if state.exists() else None
+        with advice_on_damage(model_dir, "XSeg", PREFIX):
+            options = read_model_data(state).options if state.exists() else {}
+        if options.get("pretrain"):
+            raise UserError(
+                f"{state}: this XSeg model is still in pretraining, where it draws grey faces and no masks. Train it on "
+                "labelled faces first (train --model XSeg --set pretrain=n)."
+            )
+        key = options.get("face_type")
         self.face_type = None if key is None else FaceType.from_prompt_key(key)
-        self._network = _load(model_dir / WEIGHTS_NAME)
+        with advice_on_damage(model_dir, "XSeg", PREFIX):
+            self._network = _load(model_dir / WEIGHTS_NAME)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Masks of faces.

@@ -10,6 +10,7 @@ import numpy as np
 
 from core import interact, safe_pickle
 from core.errors import FormatError, UserError
+from core.files.temporary import remove_dead
 from core.files.trash import keep_bytes, trash_folder_of
 from core.paths import atomic_write, list_folders, list_images, remove_if_present
 from samplelib import aligned_face, mask_codec, pack_plan

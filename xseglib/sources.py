@@ -6,6 +6,7 @@ from pathlib import Path
 from core.errors import UserError
 from facelib.face_type import FaceType
 from models.model_files import read_model_data
+from models.restore import advice_on_damage
 from xseglib.mask_sources import MeshMasks, NetworkMasks
 
 WEIGHTS_NAME = "XSeg_256.npy"
@@ -34,7 +35,8 @@ def require_network(model_dir: Path) -> None:
 def stored_face_type(model_dir: Path) -> FaceType | None:
     """Face type that a trained model was made for, or None when its files do not tell."""
     state = Path(model_dir) / STATE_NAME
-    key = read_model_data(state).options.get("face_type") if state.is_file() else None
+    with advice_on_damage(Path(model_dir), "XSeg", "XSeg"):
+        key = read_model_data(state).options.get("face_type") if state.is_file() else None
     return None if key is None else FaceType.from_prompt_key(key)
 
 

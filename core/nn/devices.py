@@ -46,6 +46,22 @@ def list_gpus() -> list[Gpu]:
     return found
 
 
+def chosen_gpus(indexes: list[int] | None = None) -> list[Gpu]:
+    """The cards of these indexes, or all.
+
+    Raises
+    ------
+    UsageError
+        When one of them is not there; the message lists those that are.
+    """
+    gpus = list_gpus()
+    unknown = [] if indexes is None else sorted(set(indexes) - {gpu.index for gpu in gpus})
+    if unknown:
+        have = ", ".join(f"{gpu.index} ({gpu.name})" for gpu in gpus) or "none (leave the flag out to use the CPU)"
+        raise UsageError(f"--force-gpu-idxs: there is no GPU {', '.join(map(str, unknown))}; available: {have}.")
+    return [gpu for gpu in gpus if indexes is None or gpu.index in indexes]
+
+
 def configure(cpu_only: bool = False, gpu_indexes: list[int] | None = None, threads: int | None = None) -> list[Gpu]:
     """Select devices before anything runs on them.
 
@@ -62,13 +78,7 @@ def configure(cpu_only: bool = False, gpu_indexes: list[int] | None = None, thre
     list of Gpu
         The cards in use; memory is taken from them as needed.
     """
-    gpus = list_gpus()
-    known = {gpu.index for gpu in gpus}
-    unknown = [] if gpu_indexes is None or cpu_only else sorted(set(gpu_indexes) - known)
-    if unknown:
-        have = ", ".join(f"{gpu.index} ({gpu.name})" for gpu in gpus) or "none"
-        raise UsageError(f"There is no GPU {', '.join(map(str, unknown))}; available: {have}")
-    chosen = [] if cpu_only else [gpu for gpu in gpus if gpu_indexes is None or gpu.index in gpu_indexes]
+    chosen = [] if cpu_only else chosen_gpus(gpu_indexes)
     cards = tf.config.list_physical_devices("GPU")
     with _before_start():
         tf.config.set_visible_devices([cards[gpu.index] for gpu in chosen], "GPU")

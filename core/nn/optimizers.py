@@ -39,6 +39,9 @@ class Optimizer:
     scale_loss : bool
         Multiply the loss before differentiating, by a factor that adapts, so that small gradients survive float16
         (Micikevicius et al., Mixed Precision Training, 2018).
+    masks_on_cpu : bool
+        Draw the masks of learning-rate dropout on the processor, in main memory; only one byte a weight of the group in
+        work goes to the device of the weights.
     """
 
     slot_prefixes: tuple[str, ...] = ()
@@ -53,12 +56,14 @@ class Optimizer:
         seed: int | None = None,
         fuse_update: bool = False,
         scale_loss: bool = False,
+        masks_on_cpu: bool = False,
     ):
         self.learning_rate = learning_rate
         self.keep_share = keep_share
         self.cosine_period = cosine_period
         self.clip_norm = clip_norm
         self.fuse_update = fuse_update
+        self.masks_on_cpu = masks_on_cpu
         self.variables = dict(variables)
         self.iterations = tf.Variable(0, dtype=tf.int64, trainable=False, name="iters")
         self.loss_scale = tf.Variable(FIRST_LOSS_SCALE if scale_loss else 1.0, trainable=False, name="loss_scale")
@@ -137,12 +142,18 @@ class Optimizer:
     def _apply_group(self, update, names, gradients, factor, finite, step):
         """Update the variables of ``names``."""
         variables = [self.variables[name] for name in names]
+        seeds = [self._seeds[name] for name in names]
+        masks = None
+        if self.masks_on_cpu and self.keep_share < 1:
+            # Before the update, which may be compiled: a compiled function computes on one device only.
+            with tf.device("CPU:0"):
+                masks = [self._kept(seed, step, variable.shape) for seed, variable in zip(seeds, variables)]
         slots = [self._slots[name] for name in names]
         new_values, new_slots = update(
             [tf.convert_to_tensor(variable) for variable in variables],
             [[slot.read_value() for slot in of_variable] for of_variable in slots],
             [gradients[name] for name in names],
-            [self._seeds[name] for name in names],
+            seeds if masks is None else masks,
             factor,
             finite,
             step,
@@ -153,15 +164,16 @@ class Optimizer:
             new_values + [value for values in new_slots for value in values],
         )
 
-    def _updated(self, values, slots, gradients, seeds, factor, finite, step):
-        """New values and new slots from old ones; pure, so that it can be compiled."""
+    def _updated(self, values, slots, gradients, masks, factor, finite, step):
+        """New values and new slots from old ones; pure, so that it can be compiled. Seeds stand for masks to draw."""
         rate = self._rate(step)
         new_values, new_slots = [], []
-        for value, old_slots, gradient, seed in zip(values, slots, gradients, seeds):
+        for value, old_slots, gradient, mask in zip(values, slots, gradients, masks):
             direction, changed_slots = self._direction(tf.cast(gradient, tf.float32) * factor, old_slots)
             difference = rate * direction
             if self.keep_share < 1:
-                difference *= self._mask(seed, step, value.shape)
+                kept = mask if self.masks_on_cpu else self._kept(mask, step, value.shape)
+                difference *= tf.cast(kept, tf.float32)
             new_values.append(tf.where(finite, value - difference, value))
             new_slots.append([tf.where(finite, new, old) for new, old in zip(changed_slots, old_slots)])
         return new_values, new_slots
@@ -193,10 +205,10 @@ class Optimizer:
         angle = tf.cast(step, tf.float32) * (2 * math.pi / self.cosine_period)
         return self.learning_rate * (tf.cos(angle) + 1) / 2
 
-    def _mask(self, seed, step, shape):
-        """0/1 of the variable's shape, drawn anew for every step and variable."""
+    def _kept(self, seed, step, shape):
+        """Which weights a step changes: bool of the variable's shape, drawn anew for every step and variable."""
         random = tf.random.stateless_uniform(shape, tf.stack((tf.constant(seed, tf.int64), step)))
-        return tf.cast(random < self.keep_share, tf.float32)
+        return random < self.keep_share
 
 
 class RMSprop(Optimizer):

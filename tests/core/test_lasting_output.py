@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from core import events
+
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
 import sys, signal
@@ -53,3 +57,22 @@ def test_command_whose_reader_ends_at_once():
         shell=True, executable="/bin/bash", capture_output=True, text=True, cwd=ROOT, timeout=60,
     )  # fmt: skip
     assert done.stdout.strip() == "0" and done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_into_a_file_on_a_full_disk(tmp_path):
+    with open("/dev/full", "w") as full:
+        process = start(tmp_path / "end", full)
+        process.communicate(b"\n", timeout=60)
+    assert process.returncode == 0 and (tmp_path / "end").read_text() == "done"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_log_and_events_on_a_full_disk_are_told_of_once(capsys):
+    events.open_files(Path("/dev/full"), Path("/dev/full"))
+    try:
+        for number in range(3):
+            events.log("info", f"line {number}")
+    finally:
+        events.close_files()
+    assert capsys.readouterr().err.count("/dev/full: cannot be written any more (No space left on device)") == 2

@@ -88,6 +88,33 @@ def test_dropout_changes_a_fresh_share_each_step(fuse_update):
     assert all((np.array(slot) > 0).all() for slot in optimizer.named_slots().values())
 
 
+def _step_of(**arguments):
+    """A step as training traces it, and the weights that it changes."""
+    variables = {f"net/{index}:0": tf.Variable(tf.zeros((20, 30))) for index in range(2)}
+    optimizer = RMSprop(variables, 0.1, keep_share=0.3, seed=1, **arguments)
+    gradients = {name: tf.ones((20, 30)) for name in variables}
+    return tf.function(lambda: optimizer.apply(gradients)), variables
+
+
+def _places_of_drawing(step):
+    """Devices of the operations that draw masks in the step itself; those inside of a compiled update are not its own."""
+    return [each.device for each in step.get_concrete_function().graph.get_operations() if "RandomUniform" in each.type]
+
+
+@pytest.mark.parametrize("fuse_update", [False, True])
+def test_masks_are_drawn_on_the_cpu_when_asked_for(fuse_update):
+    step, variables = _step_of(fuse_update=fuse_update, masks_on_cpu=True)
+    assert _places_of_drawing(step) == ["/device:CPU:0"] * 2
+    plain_step, plain = _step_of(fuse_update=fuse_update)
+    assert _places_of_drawing(plain_step) == ([] if fuse_update else [""] * 2)
+    for _ in range(3):
+        step(), plain_step()
+    for variable, other in zip(variables.values(), plain.values()):
+        assert 0.5 < np.mean(np.array(variable) != 0) < 0.8  # 1 - 0.7 ** 3
+        if not fuse_update:
+            np.testing.assert_array_equal(np.array(variable), np.array(other))
+
+
 def test_a_variable_without_gradient_is_an_error():
     variables, optimizer = _toy("RMSprop")
     with pytest.raises(ValueError, match="toy/l/bias:0"):

@@ -16,6 +16,7 @@ from models.option_values import (
     read_options_file,
 )
 from models.options import CONSTANTS, TABLES, Context, effective_options, is_architecture, option_table
+from models.recipe import read_recipe
 
 RECORDS = json.loads((Path(__file__).parents[1] / "golden/training/options.json").read_text(encoding="utf-8"))
 TYPES = {"int": int, "float": float, "bool": bool, "str": str}
@@ -217,6 +218,95 @@ def test_fixed_options_cannot_be_changed_later(answers):
 def test_bad_values_are_refused_with_the_reason(text, message):
     with pytest.raises(UsageError, match=message):
         parse_assignments("SAEHD", [text])
+
+
+def ranged_options():
+    """Every option of every class that has a range, with values just outside and just inside of it."""
+    for class_name, table in TABLES.items():
+        for option in table:
+            step = 1 if option.kind is int else 1e-9
+            least = 1 if option.key == "batch_size" and class_name in ("SAEHD", "AMP") else option.low
+            if least is not None:
+                yield class_name, option.key, least - step, least
+            if option.high is not None:
+                yield class_name, option.key, option.high + step, option.high
+
+
+def test_every_number_has_a_range():
+    without = {
+        (class_name, option.key)
+        for class_name, table in TABLES.items()
+        for option in table
+        if option.kind in (int, float) and option.low is None
+    }
+    assert not without
+
+
+@pytest.mark.parametrize(("class_name", "key", "outside", "inside"), ranged_options())
+def test_a_given_value_outside_of_its_range_is_refused_by_every_door(tmp_path, class_name, key, outside, inside):
+    assert check_value(class_name, key, inside) == inside
+    told = f"{key}={outside} is outside"
+    with pytest.raises(UsageError, match=told) as refusal:
+        parse_assignments(class_name, [f"{key}={outside!r}"])
+    assert refusal.value.exit_code == 2
+    (tmp_path / "o.yaml").write_text(f"{key}: {outside!r}\n")
+    with pytest.raises(UsageError, match=f"o.yaml: {told}"):
+        read_options_file(class_name, tmp_path / "o.yaml")
+    (tmp_path / "r.yaml").write_text(f"options: {{{key}: {outside!r}}}\nphases: [{{name: a}}]\n")
+    with pytest.raises(UsageError, match=f"r.yaml: {told}"):
+        read_recipe(class_name, tmp_path / "r.yaml")
+
+
+@pytest.mark.parametrize(
+    "value", [True, "1_6", "١٦", "0x10", float("nan"), float("inf"), 10**400, "1e99", [16], None, "9" * 99]
+)
+def test_what_is_no_plain_number_is_refused(value):
+    with pytest.raises(UsageError, match="batch_size=.* is not a whole number"):
+        check_value("SAEHD", "batch_size", value)
+    with pytest.raises(UsageError, match="gan_power=.* is not a number"):
+        check_value("SAEHD", "gan_power", value)
+
+
+def test_amp_refuses_given_inter_dimensions_below_those_of_the_autoencoder(answers, capsys):
+    for given in ({"inter_dims": 64}, {"ae_dims": 512, "inter_dims": 256}):
+        with pytest.raises(UsageError, match=r"inter_dims \(\d+\) must be at least ae_dims \(\d+\)"):
+            ask_all("AMP", given=given)
+    assert ask_all("AMP", given={"inter_dims": 256})["inter_dims"] == 256
+    answers[0]["Inter dimensions"] = "64"
+    assert ask_all("AMP")["inter_dims"] == 64  # typed, as DeepFaceLab takes it
+    assert "must be at least ae_dims" in capsys.readouterr().err
+
+
+def test_masks_on_the_cpu_and_a_compiled_step_exclude_each_other(answers):
+    with pytest.raises(UsageError, match="lr_dropout=cpu draws its masks on the CPU"):
+        ask_all("SAEHD", given={"lr_dropout": "cpu", "compile_step": True})
+    assert ask_all("SAEHD", given={"lr_dropout": "cpu"})["lr_dropout"] == "cpu"
+
+
+@pytest.mark.parametrize("class_name", ["SAEHD", "AMP"])
+@pytest.mark.parametrize(("value", "share", "on_cpu"), [("n", 1.0, False), ("y", 0.3, False), ("cpu", 0.3, True)])
+def test_learning_rate_dropout_reaches_the_optimizer(class_name, value, share, on_cpu):
+    from models.base import network_class
+
+    sizes = dict.fromkeys(("ae_dims", "e_dims", "d_dims", "d_mask_dims", "inter_dims"), 32)
+    options = {**effective_options(class_name, {"resolution": 64, "archi": "df", **sizes}), "lr_dropout": value}
+    optimizer = network_class(class_name)(options, 1).optimizers["src_dst_opt"]
+    assert (optimizer.keep_share, optimizer.masks_on_cpu) == (share, on_cpu)
+    assert optimizer.cosine_period == (500 if share < 1 else 0)
+
+
+def test_a_typed_number_is_clamped_as_deepfacelab_does(answers):
+    answers[0].update({"Batch_size": "-3", "Resolution": "20", "GAN power": "9"})
+    options = ask_all("SAEHD")
+    assert (options["batch_size"], options["resolution"], options["gan_power"]) == (0, 64, 5.0)
+
+
+def test_a_given_value_without_effect_is_told_of(answers, capsys):
+    options = ask_all("SAEHD", given={"true_face_power": 0.1, "masked_training": False, "gan_dims": 32})
+    assert options["true_face_power"] == 0.0 and options["masked_training"] is True
+    told = capsys.readouterr().err
+    assert "true_face_power=0.1 has no effect" in told and "masked_training=False has no effect" in told
+    assert options["gan_dims"] == 32  # kept for the time when GAN is on
 
 
 def test_constants_cannot_be_set():

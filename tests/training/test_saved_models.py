@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core import interact
-from core.errors import NothingToDo, UserError
-from models import backups, saved_models
+from core.errors import NothingToDo, UsageError, UserError
+from models import backups, saved_models, transaction
 from models.base import SavedModel
 from models.lock import ModelLock
 from models.model_files import ModelData, write_model_data
@@ -58,6 +58,79 @@ def test_choice_by_index_name_or_new_name(models, replies, text, name):
     assert choose_model(models, "SAEHD") == name
 
 
+UNUSABLE = (
+    "--5",
+    "-x",
+    "²",
+    "５",
+    "a/b",
+    "a\\b",
+    "..",
+    ".x",
+    "x" * 300,
+    "é" * 61,
+    "a\x07b",
+    "a\nb",
+    "\u202eab",
+    "\udc80",
+    "a_b",
+)
+
+
+@pytest.mark.parametrize("text", UNUSABLE)
+def test_a_name_that_cannot_be_used_is_asked_again_at_a_terminal(models, replies, monkeypatch, capsys, text):
+    monkeypatch.setattr(interact, "has_terminal", lambda: True)
+    replies.extend([text, "b SAEHD c"])
+    assert choose_model(models, "SAEHD") == "b SAEHD c"
+    told = capsys.readouterr().err
+    assert told.startswith("/!\\ ") and len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", [text for text in UNUSABLE if "_" not in text])  # there underscores become spaces
+def test_an_unusable_first_name_is_asked_again_at_a_terminal(tmp_path, replies, monkeypatch, text):
+    monkeypatch.setattr(interact, "has_terminal", lambda: True)
+    replies.extend([text, "fresh"])
+    assert choose_model(tmp_path, "SAEHD") == "fresh"
+
+
+@pytest.mark.parametrize("text", UNUSABLE)
+def test_a_name_that_cannot_be_used_is_refused_in_one_line_without_a_terminal(models, replies, tmp_path, text):
+    replies.append(text)
+    with pytest.raises(UserError) as typed:
+        choose_model(models, "SAEHD")
+    with pytest.raises(UsageError) as given:
+        choose_model(models, "SAEHD", text)
+    for refusal in (typed, given):
+        told = str(refusal.value)
+        assert len(told.splitlines()) == 1 and len(told) < 200 and told.isprintable()
+
+
+def test_a_number_of_any_length_is_an_index_or_a_name(models, replies):
+    replies.append("9" * 9)
+    assert choose_model(models, "SAEHD") == "old"
+    with pytest.raises(UsageError, match="too long"):
+        choose_model(models, "SAEHD", "9" * 5000)
+
+
+def test_a_model_whose_name_holds_that_of_another_keeps_its_files(tmp_path):
+    """DeepFaceLab allows such names: ``a`` and ``a_SAEHD`` and ``a_SAEHD_b``."""
+    for prefix in ("a_SAEHD", "a_SAEHD_SAEHD", "a_SAEHD_b_AMP", "XSeg", "XSeg_SAEHD"):
+        touch(tmp_path, f"{prefix}_data.dat", f"{prefix}_encoder.npy", f"{prefix}_encoder.npy.tmp")
+    transaction.recover(tmp_path, "a_SAEHD")
+    assert (tmp_path / "a_SAEHD_SAEHD_encoder.npy.tmp").exists() and (
+        tmp_path / "a_SAEHD_b_AMP_encoder.npy.tmp"
+    ).exists()
+    assert not (tmp_path / "a_SAEHD_encoder.npy.tmp").exists()
+    rename_model(tmp_path, "SAEHD", "a", "z")
+    assert {path.name for path in entries_of_model(tmp_path, "z_SAEHD")} == {"z_SAEHD_data.dat", "z_SAEHD_encoder.npy"}
+    delete_model(tmp_path, "SAEHD", "a_SAEHD")
+    SavedModel(tmp_path, "XSeg", None).set_aside_old_files()
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("z_")) == [
+        "XSeg_SAEHD_data.dat", "XSeg_SAEHD_encoder.npy", "XSeg_SAEHD_encoder.npy.tmp", "XSeg_encoder.npy.tmp", "XSeg_old_1",
+        "a_SAEHD_b_AMP_data.dat", "a_SAEHD_b_AMP_encoder.npy", "a_SAEHD_b_AMP_encoder.npy.tmp",
+    ]  # fmt: skip
+
+
 def test_menu_text(models, replies, capsys):
     replies.append("")
     choose_model(models, "SAEHD")
@@ -89,11 +162,14 @@ def test_forced_names(models):
 
 
 def test_rename_takes_one_class_with_folders_and_backups(models, replies):
+    touch(models, "old_SAEHD_emergency_5/old_SAEHD_data.dat", "old_SAEHD_old_1/old_SAEHD_data.dat")
     replies.extend(["r", "old", "fresh", "fresh"])
     assert choose_model(models, "SAEHD") == "fresh"
     assert not entries_of_model(models, "old_SAEHD")
     assert (models / "fresh_SAEHD_history/SAEHD/_last.jpg").exists()
     assert (models / "fresh_SAEHD_autobackups/01/fresh_SAEHD_encoder.npy").exists()
+    assert (models / "fresh_SAEHD_emergency_5/fresh_SAEHD_data.dat").exists()
+    assert (models / "fresh_SAEHD_old_1/fresh_SAEHD_data.dat").exists()
     assert (models / "old_AMP_data.dat").exists()
 
 

@@ -193,7 +193,7 @@ def test_end_of_pretraining_resets_count_and_inter(facesets, tmp_path, capsys):
         train(facesets, tmp_path / "x", 1, *TINY_DF, "pretrain=y")
 
 
-def test_missing_and_damaged_weight_files_stop_the_run(facesets, tmp_path, monkeypatch):
+def test_missing_and_damaged_weight_files_stop_the_run(facesets, tmp_path):
     train(facesets, tmp_path, 1, *TINY_DF)
     path = tmp_path / "t_SAEHD_encoder.npy"
     content = path.read_bytes()
@@ -202,24 +202,23 @@ def test_missing_and_damaged_weight_files_stop_the_run(facesets, tmp_path, monke
         train(facesets, tmp_path, 2)
     assert path.read_bytes() == content[: len(content) // 2]
     path.unlink()
-    monkeypatch.setattr("core.interact.confirm", lambda label, flag=None: False)
     with pytest.raises(UserError, match="t_SAEHD_encoder.npy: no such file"):
         train(facesets, tmp_path, 2)
     assert read_model_data(tmp_path / "t_SAEHD_data.dat").iteration == 1
 
 
 @pytest.mark.parametrize("folder", ["model", pytest.param("model_rmsprop", marks=pytest.mark.slow)])
-def test_a_folder_of_deepfacelab_resumes(facesets, tmp_path, folder, monkeypatch):
-    """The kit's folders hold the state and some of the files; the rest starts anew after a yes."""
+def test_a_folder_of_deepfacelab_resumes(facesets, tmp_path, folder):
+    """The kit's folders hold the state and some of the files; the rest starts anew, as the flag tells."""
     kit = ROOT / "tests/golden/formats"
     source = kit / folder
     shutil.copytree(kit / "model", tmp_path / "m")
     if folder != "model":
         shutil.copytree(source, tmp_path / "m", dirs_exist_ok=True)
     state_before = read_model_data(tmp_path / "m/golden_SAEHD_data.dat")
-    monkeypatch.setattr("core.interact.confirm", lambda label, flag=None: True)
     goal = state_before.iteration + 1
-    state = train(facesets, tmp_path / "m", goal, "fuse_update=n", name="golden")
+    extra = ("--replace-missing-weights",)
+    state = train(facesets, tmp_path / "m", goal, "fuse_update=n", name="golden", extra=extra)
     assert state.iteration == goal
     assert state.loss_history[:-1] == state_before.loss_history
     changed = {key: value for key, value in state.options.items() if state_before.options.get(key) != value}

@@ -10,6 +10,7 @@ import urllib.request
 import numpy as np
 import pytest
 
+import main
 from core.errors import UsageError, UserError
 from models import preview, previewer, trainer
 from models.base import NonFiniteWeights, SavedModel
@@ -400,6 +401,28 @@ def test_a_failing_iteration_ends_with_its_error_and_closes_everything(tmp_path)
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--saving-time", "0"), ("--saving-time", "nan"), ("--saving-time", "inf"), ("--save-every", "-1"),
+        ("--backup-every", "nan"), ("--backup-every", "-1"), ("--holdout", "-1"), ("--workers", "0"), ("--cache-mb", "-1"),
+        ("--web-preview", "0"), ("--web-preview", "70000"), ("--seed", "-1"), ("--seed", "4294967296"),
+    ],
+)  # fmt: skip
+def test_a_flag_outside_of_its_range_is_refused(tmp_path, flag, value, capsys):
+    words = [
+        "train",
+        "--training-data-src-dir",
+        "a",
+        "--training-data-dst-dir",
+        "b",
+        "--model-dir",
+        str(tmp_path / "m"),
+    ]
+    assert main.main([*words, "--model", "SAEHD", "--keep-priority", flag, value]) == 2
+    assert capsys.readouterr().err.startswith(f"/!\\ {flag} ") and not (tmp_path / "m").exists()
+
+
 def test_loss_graph_of_two_series():
     history = [[0.2, 0.8]] * 50 + [[float("nan"), 0.4]] * 50
     graph = preview.loss_graph(history, 100, 7)
@@ -413,6 +436,47 @@ def test_loss_graph_of_two_series():
         np.testing.assert_allclose(graph[int(line * 19.8), 40], 0.8, atol=0.21)
     assert preview.loss_graph([], 50).shape == (100, 50, 3)
     assert np.isfinite(preview.loss_graph([[0.0]] * 3, 50)).all()
+
+
+def drawn(graph, column):
+    """Height of the blue and of the yellow column below the text, without the grid lines."""
+    part = graph[20:99, column]
+    return [int((part == color).all(axis=1).sum()) for color in ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0))]
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("-inf"), float("nan"), 1e30, 1e308])
+@pytest.mark.parametrize("place", [0, 30, 99])
+def test_one_loss_that_is_not_finite_leaves_the_graph_and_is_marked(bad, place):
+    history = [[0.1, 0.5], [0.3, 0.9]] * 200  # four iterations a column
+    whole = preview.loss_graph(history, 100)
+    history[4 * place] = [bad, 0.5]
+    graph = preview.loss_graph(history, 100)
+    for column in set(range(100)) - {place}:
+        np.testing.assert_allclose(drawn(graph, column), drawn(whole, column), atol=1)
+    assert min(drawn(whole, 50)) > 10
+    red = (graph[1:7] == (0.0, 0.0, 1.0)).all(axis=(0, 2))
+    assert red.tolist() == [column == place for column in range(100)]
+    assert not (whole[1:7] == (0.0, 0.0, 1.0)).all(axis=2).any()
+
+
+def test_a_graph_without_any_finite_loss_is_drawn_too():
+    for history in ([[float("nan")] * 2] * 5, [[float("inf")]], [[]], [[0.1, 0.2]] * 5 + [[]]):
+        assert np.isfinite(preview.loss_graph(history, 60)).all()
+    assert min(drawn(preview.loss_graph([[0.1, 0.5], [0.3, 0.9]] * 200 + [[0.5]], 100), 50)) > 10
+
+
+def test_a_loss_history_with_gaps_is_stored_loaded_and_shown_in_the_browser(tmp_path, capsys):
+    running = make_trainer(tmp_path, window=True, target_iter=2)
+    history = [[float("nan"), 1.0], [float("inf"), 2.0]]
+    running.saved.data.iteration, running.saved.data.loss_history = 2, list(history)
+    (tmp_path / "d.dat").write_bytes(model_data_to_bytes(running.saved.data))
+    assert repr(read_model_data(tmp_path / "d.dat").loss_history) == repr(history)
+    web = WebPreview(0, running)
+    try:
+        told = urllib.request.urlopen(f"http://127.0.0.1:{web.port}/status", timeout=30).read()
+    finally:
+        web.close()
+    assert json.loads(told, parse_constant=lambda name: pytest.fail(f"no JSON: {name}"))["losses"] == [None, 2.0]
 
 
 def test_an_unexpected_error_keeps_the_state_beside_the_last_save(tmp_path):
