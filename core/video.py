@@ -11,6 +11,8 @@ from core import ffmpeg
 from core.errors import FormatError, UserError
 from core.paths import replacing
 from core.timed_frames import TimedFrames
+from core.video_convert import ArrayConverter
+from core.video_decode import PictureDecoder
 from core.video_encoders import (
     SCALER,
     EncoderSettings,
@@ -20,9 +22,9 @@ from core.video_encoders import (
     default_encoder,
     known_tags,
     matrix_of,
-    to_rgb_filter,
 )
-from core.video_probe import AudioTrack, ColourTags, VideoInfo, constant_rate, frame_times, probe
+from core.video_probe import AudioTrack, ColourTags, VideoInfo, probe
+from core.video_times import constant_rate, frame_times
 
 __all__ = [
     "ColourTags", "EncoderSettings", "FrameReader", "FrameWriter", "Sound", "VideoInfo", "constant_rate", "frame_times",
@@ -43,67 +45,42 @@ class FrameReader:
         (width, height) of the frames.
     """
 
-    def __init__(self, path: Path, start: float = 0.0, deep: bool = False):
+    def __init__(self, path: Path, deep: bool = False, keep_hdr: bool = True):
         self.info = probe(path)
         self.size = self.info.display_size
-        self._dtype = np.dtype("<u2" if deep else np.uint8)
-        arguments = ["-ss", str(start)] if start else []
-        arguments += ["-i", str(path), "-map", "0:V:0", "-vf", to_rgb_filter(self.info)]
-        arguments += [
-            "-pix_fmt",
-            "bgr48le" if deep else "bgr24",
-            *ffmpeg.every_frame_once(),
-            "-f",
-            "rawvideo",
-            "pipe:1",
-        ]
-        self._command = [ffmpeg.ffmpeg_program(), "-v", "error", "-nostdin", *arguments]
-        self._process = ffmpeg.start(self._command)
-        self._lines = ffmpeg.LineCollector(self._process.stderr)
+        self._converter = ArrayConverter(self.info, deep, tone_mapped=not keep_hdr)
+        self._decoder = PictureDecoder(path)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        width, height = self.size
-        length = width * height * 3 * self._dtype.itemsize
-        while True:
-            data = self._process.stdout.read(length)
-            if len(data) < length:
-                break
-            yield np.frombuffer(data, self._dtype).reshape(height, width, 3)
-        code = self._process.wait()
-        self._lines.join()
-        if code != 0:
-            raise ffmpeg.failure(self._command, code, self._lines.texts)
+        for picture in self._decoder:
+            yield self._converter.convert(picture)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        self.close()
-
-    def close(self):
-        """End ffmpeg if it still runs."""
-        self._process.stdout.close()
-        ffmpeg.stop(self._process)
-        self._lines.join(timeout=10)
+        self._decoder.__exit__(*exception)
 
 
-def open_reader(path: Path, start: float = 0.0, deep: bool = False) -> FrameReader:
+def open_reader(path: Path, deep: bool = False, keep_hdr: bool = True) -> FrameReader:
     """Open a video for reading.
 
     Parameters
     ----------
     path : Path
-    start : float
-        Seconds to skip.
     deep : bool
         Frames as uint16 (0…65535) instead of uint8.
+    keep_hdr : bool
+        Frames of an HDR video keep their values; else they are tone-mapped to a usual display, always as uint8.
     """
-    return FrameReader(path, start, deep)
+    return FrameReader(path, deep, keep_hdr)
 
 
-def read_frames(path: Path, count: int | None = None, start: float = 0.0, deep: bool = False) -> Iterator[np.ndarray]:
+def read_frames(
+    path: Path, count: int | None = None, deep: bool = False, keep_hdr: bool = True
+) -> Iterator[np.ndarray]:
     """Iterate over the frames (H, W, 3) BGR of a video, at most ``count`` of them; see :func:`open_reader`."""
-    with open_reader(path, start, deep) as reader:
+    with open_reader(path, deep, keep_hdr) as reader:
         for number, frame in enumerate(reader):
             if number == count:
                 return
