@@ -1,7 +1,6 @@
 """Reading and writing videos frame by frame as arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,14 +15,14 @@ from core.video_decode import PictureDecoder
 from core.video_encoders import (
     SCALER,
     EncoderSettings,
-    audio_arguments,
     check_container,
     check_writable_folder,
     default_encoder,
     known_tags,
     matrix_of,
 )
-from core.video_probe import AudioTrack, ColourTags, VideoInfo, probe
+from core.video_probe import ColourTags, VideoInfo, probe
+from core.video_sound import GLOBAL_OPTIONS, Sound, plan_sound
 from core.video_times import constant_rate, frame_times
 
 __all__ = [
@@ -101,7 +100,7 @@ class FrameWriter:
         self._sound, self._times, self._metadata = sound, times, metadata
         self._total, self._description = total, description
         self._target = replacing(self.path)
-        self._job, self._count, self._shape, self._stream = None, 0, None, None
+        self._job, self._count, self._shape, self._stream, self._plan = None, 0, None, None, None
         self._temporary = None
 
     def __enter__(self):
@@ -122,7 +121,7 @@ class FrameWriter:
         if self._stream is None:
             self._job.write(data)
         else:
-            for part in self._stream.frame(data, self._times[self._count] - self._times[0]):
+            for part in self._stream.frame(data, self._plan.picture_start + self._times[self._count] - self._times[0]):
                 self._job.write(part)
         self._count += 1
 
@@ -147,13 +146,12 @@ class FrameWriter:
         deep = frame.dtype == np.uint16
         source = {"f": "rawvideo", "pix_fmt": "bgr48le" if deep else "bgr24", "s": f"{width}x{height}"}
         source["framerate"] = str(self._fps)
+        self._plan = plan_sound(self._sound, self.path.suffix.lower(), self._fps)
         if self._times is not None:
             self._stream = TimedFrames(width, height, deep)
             source = {"f": "matroska"}
-        # ffmpeg moves the first picture of an input to 0 s, whatever time it carries.
-        start = self._times[0] if self._times is not None else self._sound.start if self._sound is not None else 0
-        if start:
-            source["itsoffset"] = f"{float(start):.6f}"
+        elif self._plan.picture_start:
+            source["itsoffset"] = f"{float(self._plan.picture_start):.6f}"
         arguments = self._arguments(source)
         self._job = ffmpeg.Job(arguments, True, self._total, self._description)
         if self._stream is not None:
@@ -175,8 +173,9 @@ class FrameWriter:
             picture = picture.filter("setparams", **{names.get(key, key): value for key, value in tags.items()})
         streams, options = [picture], {**self.settings.arguments(suffix), **tags}
         if self._sound is not None:
-            streams.append(graph.input(str(self._sound.path))[f"a:{self._sound.track.number}"])
-            options.update(audio_arguments(self._sound.track.codec, suffix))
+            source = graph.input(str(self._sound.path), **self._plan.input_options)
+            streams.append(source[f"a:{self._sound.track.number}"])
+            options.update(self._plan.output_options)
         if suffix in (".mp4", ".mov", ".m4v"):
             options["movflags"] = "+faststart"
         if self._times is not None:
@@ -185,27 +184,10 @@ class FrameWriter:
                 options["video_track_timescale"] = str(_TICKS_A_SECOND)
         every_frame = ffmpeg.every_frame_once()
         options[every_frame[0].lstrip("-")] = every_frame[1]
-        arguments = graph.output(*streams, str(self._temporary), **options).get_args()
+        arguments = [*GLOBAL_OPTIONS, *graph.output(*streams, str(self._temporary), **options).get_args()]
         for key, value in (self._metadata or {}).items():
             arguments[-1:-1] = ["-metadata", f"{key}={value}"]
         return arguments
-
-
-@dataclass(frozen=True)
-class Sound:
-    """The audio track of another file that goes into a new video.
-
-    Attributes
-    ----------
-    path : Path
-    track : AudioTrack
-    start : Fraction
-        Seconds from the start of that file to its first frame, so that sound and pictures stay in step.
-    """
-
-    path: Path
-    track: AudioTrack
-    start: Fraction = Fraction(0)
 
 
 def open_writer(

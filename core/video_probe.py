@@ -46,6 +46,9 @@ class ColourTags:
         return self.transfer in ("smpte2084", "arib-std-b67")
 
 
+SDR = ColourTags("bt709", "bt709", "bt709", "tv")
+
+
 @dataclass(frozen=True)
 class AudioTrack:
     """One audio stream: its number among the audio streams and what is known of it."""

@@ -15,10 +15,14 @@ from core import ffmpeg, interact
 from core.errors import FormatError, UsageError, UserError
 from core.imageio import read_image, to_bgr8
 from core.parallel import ordered_map
-from core.paths import list_images, replacing
-from core.video import Sound, open_writer
-from core.video_encoders import SCALER, EncoderSettings, audio_arguments, check_container, known_tags, to_rgb_filter
-from core.video_probe import ColourTags, VideoInfo, constant_rate, frame_times, probe
+from core.paths import atomic_write, list_images, replacing
+from core.video import open_writer
+from core.video_decode import PictureDecoder
+from core.video_encoders import SCALER, EncoderSettings, check_container, known_tags
+from core.video_probe import SDR, ColourTags, VideoInfo, probe
+from core.video_sound import Sound, conversion_options
+from core.video_stills import StillEncoder
+from core.video_times import Clock, at_rate, constant_rate, read_clock
 
 _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = ".unfinished."
@@ -41,7 +45,9 @@ def numbered_frames(folder: Path, suffix: str) -> list[Path]:
     return [file for file in list_images(folder) if file.suffix.lower() == suffix and _FRAME_NAME.fullmatch(file.stem)]
 
 
-def extract_frames(video: Path, folder: Path, suffix: str = ".png", fps: int = 0, allow_damaged=None) -> Extraction:
+def extract_frames(
+    video: Path, folder: Path, suffix: str = ".png", fps: int = 0, allow_damaged=None, keep_hdr: bool = False
+) -> Extraction:
     """Write the frames of a video as ``00001.png``, ``00002.png`` …; those of an earlier extraction are replaced.
 
     The new frames are made in a hidden folder first, so that an error leaves the old ones as they were.
@@ -57,32 +63,61 @@ def extract_frames(video: Path, folder: Path, suffix: str = ".png", fps: int = 0
         Frames per second to take; 0 for each frame once, also at a variable frame rate.
     allow_damaged : callable, optional
         Called with an :class:`Extraction` that has fewer frames than the file should have; False ends in an error.
+    keep_hdr : bool
+        Frames of an HDR video keep their values, with 16 bits in PNG, instead of being tone-mapped.
     """
     info = probe(video)
     if fps and fps >= info.fps:
         interact.info(f"The video has {float(info.fps):g} frames per second; taking each of them once.")
         fps = 0
-    expected = round(info.duration * fps) if fps else info.expected_frames
-    filters = [f"fps={fps}"] if fps else []
-    filters.append(to_rgb_filter(info) + ("" if suffix == ".png" else ":out_color_matrix=bt601:out_range=pc"))
-    arguments = ["-i", str(video), "-map", "0:V:0", "-vf", ",".join(filters)]
-    arguments += ["-pix_fmt", "rgb24"] if suffix == ".png" else ["-pix_fmt", "yuvj444p", "-q:v", "2"]
-    # In steps of the average frame duration, frames of a varying rate would share times, which ffmpeg reports as errors.
-    arguments += [*ffmpeg.every_frame_once(), "-enc_time_base", "1:90000"]
+    tell_hdr(info, keep_hdr)
     with _staging(folder) as staging:
-        complaints = ffmpeg.run([*arguments, f"%05d{suffix}"], expected, "Extracting frames", staging)
-        frames = list_images(staging)
-        extraction = Extraction(len(frames), expected, tuple(complaints))
+        extraction = _write_stills(info, staging, suffix, fps, keep_hdr)
         _check_complete(video, info, extraction, allow_damaged)
         for old in numbered_frames(folder, suffix):
             old.unlink()
-        for frame in frames:
+        for frame in list_images(staging):
             os.replace(frame, Path(folder) / frame.name)
     return extraction
 
 
+def _write_stills(info, folder, suffix, fps, keep_hdr):
+    """Write the pictures of a video as numbered images."""
+    expected = round(info.duration * fps) if fps else info.expected_frames
+    stills = StillEncoder(info, suffix, keep_hdr)
+
+    def write(item):
+        number, picture = item
+        atomic_write(folder / f"{number:05d}{suffix}", stills.encode(picture))
+
+    count = 0
+    with PictureDecoder(info.path) as decoder, interact.progress(expected, "Extracting frames") as bar:
+        pictures = at_rate(decoder, Fraction(decoder.stream.time_base), info.average_fps, fps) if fps else decoder
+        for outcome in ordered_map(write, enumerate(pictures, start=1)):
+            if outcome.error is not None:
+                raise outcome.error
+            count += 1
+            bar.update()
+    missing = decoder.missing_start
+    if missing:
+        interact.info(f"{info.path.name} begins inside a group of pictures; {missing} that need earlier ones are left out.")
+    lost = round(missing * fps / info.average_fps) if fps else missing
+    return Extraction(count, None if expected is None else max(0, expected - lost), tuple(decoder.problems))
+
+
+def tell_hdr(info: VideoInfo, keep_hdr: bool) -> None:
+    """Say what becomes of the light of an HDR video."""
+    if not info.colour.is_hdr:
+        return
+    kind = "PQ" if info.colour.transfer == "smpte2084" else "HLG"
+    if keep_hdr:
+        interact.info(f"{info.path.name} is HDR ({kind}); its values are kept. Usual viewers show such images pale.")
+    else:
+        interact.info(f"{info.path.name} is HDR ({kind}); frames are tone-mapped to BT.709. --hdr keep keeps its values.")
+
+
 def _check_complete(video, info, extraction, allow_damaged):
-    """Raise FormatError when ffmpeg met errors and clearly fewer frames came out than the header promises.
+    """Raise FormatError when there was damage and clearly fewer frames came out than the header promises.
 
     The count alone tells nothing: headers of avi files often hold twice the number.
     """
@@ -109,19 +144,33 @@ class Reference:
     """What a new video takes over from the video that its frames came from."""
 
     info: VideoInfo
-    times: list[Fraction]
+    clock: Clock
     rate: Fraction | None
+
+    @property
+    def times(self) -> list[Fraction]:
+        return self.clock.times
 
     @property
     def start(self) -> Fraction:
         return self.times[0] if self.times else Fraction(0)
 
+    @property
+    def sound(self) -> Sound | None:
+        """The first audio track, or None."""
+        audio = self.info.audio
+        return Sound(self.info.path, audio[0], self.start, self.clock.origin) if audio else None
+
+    def colour(self, keep_hdr: bool) -> ColourTags:
+        """Tags that are true of the frames: those of an HDR video hold BT.709 once they are tone-mapped."""
+        return SDR if self.info.colour.is_hdr and not keep_hdr else self.info.colour
+
 
 def read_reference(video: Path) -> Reference:
     """Probe a reference video and the times of its frames."""
     info = probe(video)
-    times = frame_times(video)
-    return Reference(info, times, constant_rate(times, info))
+    clock = read_clock(video, info)
+    return Reference(info, clock, constant_rate(clock.times, info))
 
 
 def encode_images(
@@ -133,20 +182,21 @@ def encode_images(
     include_audio: bool = False,
     metadata: dict[str, str] | None = None,
     caption: str | None = None,
+    hdr: str | None = None,
 ) -> int:
     """Make a video of the images of a folder in natural order, and return their number.
 
     With a reference its frame rate, colour tags, pixel shape and, on request, its sound are taken over. When its frame
-    rate varies and there are as many images as it has frames, each image gets the time of its frame.
+    rate varies and there are as many images as it has frames, each image gets the time of its frame. ``hdr`` says what
+    images of an HDR reference hold: ``"keep"`` its values, ``"tonemap"`` BT.709; by default the former with 16 bits.
     """
     images = list_images(folder, required=True)
     times, colour, aspect, sound = None, ColourTags(), Fraction(1), None
-    if reference is not None:
-        colour, aspect = reference.info.colour, reference.info.display_pixel_aspect
-        fps, times = _pace(reference, len(images), output.suffix.lower())
-        if include_audio and reference.info.audio:
-            sound = Sound(reference.info.path, reference.info.audio[0], reference.start)
     first = _bgr(images[0])
+    if reference is not None:
+        colour, aspect = _colour_of_images(reference, first, hdr, settings), reference.info.display_pixel_aspect
+        fps, times = _pace(reference, len(images), output.suffix.lower())
+        sound = reference.sound if include_audio else None
     size = (first.shape[1], first.shape[0])
     if size[0] % 2 or size[1] % 2:
         even = f"{size[0] + size[0] % 2}x{size[1] + size[1] % 2}"
@@ -175,6 +225,20 @@ def encode_images(
                 )
             writer.write(frame if frame.dtype == first.dtype else to_bgr8(frame))
     return len(images)
+
+
+def _colour_of_images(reference, first, hdr, settings):
+    """Colour tags for images of a reference; says what they are taken for where it is HDR."""
+    if not reference.info.colour.is_hdr:
+        return reference.info.colour
+    keep = hdr == "keep" or (hdr is None and first.dtype == np.uint16)
+    if keep:
+        interact.info("The images are taken to hold the HDR values of the reference; the video is tagged so.")
+        if not settings.ten_bit:
+            interact.warning("HDR with 8 bits a value shows bands. --ten-bit avoids that.")
+    else:
+        interact.info("The images are taken to be tone-mapped; the video is BT.709. --hdr keep says that they hold HDR.")
+    return reference.colour(keep)
 
 
 def _bgr(path):
@@ -228,7 +292,7 @@ def cut_video(
     streams, options = [picture], {**settings.arguments(suffix), **known_tags(info.colour)}
     if info.audio:
         streams.append(source[f"a:{track}"])
-        options.update({key: value for key, value in audio_arguments("", suffix).items() if key != "ar"})
+        options.update(conversion_options(suffix))
     passthrough = ffmpeg.every_frame_once()
     options[passthrough[0].lstrip("-")] = passthrough[1]
     seconds = (end if end is not None else info.duration) - begin

@@ -7,6 +7,8 @@ from core import interact
 from core.errors import UsageError, UserError
 from core.paths import absolute_path, resolve_input_file
 
+HDR_CHOICES = ("tonemap", "keep")
+
 _START = "00:00:00.000"
 _FPS_HELP = "How many frames are taken from each second of video. 0 takes all of them."
 _FORMAT_HELP = (
@@ -35,6 +37,9 @@ def _add_extract(commands):
     parser.add_argument("--output-ext", choices=("png", "jpg"), help="kind of image (asked)")
     parser.add_argument("--fps", type=int, help="frames per second, 0 = all (asked)")
     parser.add_argument("--allow-damaged", action="store_true", help="take what can be read of a damaged video")
+    parser.add_argument(
+        "--hdr", choices=HDR_CHOICES, default="tonemap", help="PQ and HLG: to 8-bit BT.709 (default), or as they are"
+    )
     parser.set_defaults(run=extract)
 
 
@@ -69,6 +74,9 @@ def _add_encode(commands):
     parser.add_argument("--bitrate", type=int, help="megabits per second (asked unless lossless)")
     parser.add_argument("--include-audio", action="store_true", help="take the sound of the reference")
     parser.add_argument("--lossless", action="store_true", help="keep every value of the video's pixel format")
+    parser.add_argument(
+        "--hdr", choices=HDR_CHOICES, help="what images of an HDR reference hold (16-bit images: keep, else tonemap)"
+    )
     parser.add_argument("--model-dir", type=absolute_path, help="model named in the manifest if merging left no record")
     _add_encoder_flags(parser)
     _add_signing_flags(parser)
@@ -123,7 +131,7 @@ def extract(options):
         question = f"Only {extraction.count} of about {extraction.expected} frames could be read. Keep them?"
         return options.allow_damaged or interact.confirm(question, "--allow-damaged")
 
-    result = extract_frames(video, folder, f".{kind}", fps, allow_damaged)
+    result = extract_frames(video, folder, f".{kind}", fps, allow_damaged, options.hdr == "keep")
     interact.info(f"{result.count} frames written to {folder}")
     if result.complaints:
         interact.warning(f"{video.name} is damaged in places ({result.complaints[-1]}); some frames may look broken.")
@@ -248,7 +256,7 @@ def encode(options):
     with _marking(options, reference) as (target, metadata):
         count = encode_images(
             options.input_dir, target, fps or 25, settings, reference, options.include_audio, metadata,
-            f"Writing {output.name}",
+            f"Writing {output.name}", options.hdr,
         )  # fmt: skip
     interact.info(f"{count} frames written to {output}")
 
