@@ -146,7 +146,7 @@ class FrameWriter:
         deep = frame.dtype == np.uint16
         source = {"f": "rawvideo", "pix_fmt": "bgr48le" if deep else "bgr24", "s": f"{width}x{height}"}
         source["framerate"] = str(self._fps)
-        self._plan = plan_sound(self._sound, self.path.suffix.lower(), self._fps)
+        self._plan = plan_sound(self._sound, self.path.suffix.lower(), None if self._times else self._fps)
         if self._times is not None:
             self._stream = TimedFrames(width, height, deep)
             source = {"f": "matroska"}
@@ -180,6 +180,8 @@ class FrameWriter:
             options["movflags"] = "+faststart"
         if self._times is not None:
             options["enc_time_base"] = f"1:{_TICKS_A_SECOND}"
+            # Packets of unknown duration would end the edit list of mp4 before the last picture.
+            options["bsf:v"] = f"setts=pts=PTS:dts=DTS:duration=max(DURATION\\,{float(1 / self._fps):.6f}/TB)"
             if suffix in (".mp4", ".mov", ".m4v"):
                 options["video_track_timescale"] = str(_TICKS_A_SECOND)
         every_frame = ffmpeg.every_frame_once()

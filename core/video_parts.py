@@ -146,7 +146,7 @@ class VideoParts:
 
     def _join_arguments(self, temporary, sound, metadata):
         suffix = self.output.suffix.lower()
-        plan = plan_sound(sound, suffix, self._rate)
+        plan = plan_sound(sound, suffix, None if self._times else self._rate)
         arguments = list(GLOBAL_OPTIONS)
         if plan.picture_start:
             arguments += ["-itsoffset", f"{float(plan.picture_start):.6f}"]
@@ -156,6 +156,8 @@ class VideoParts:
         arguments += ["-map", "0:v:0", "-c:v", "copy"]
         if suffix in _START_CODES:
             arguments += ["-bsf:v", "h264_mp4toannexb"]
+        if suffix == ".avi":
+            arguments += ["-r", str(self._rate)]
         if sound is not None:
             arguments += ["-map", f"1:a:{sound.track.number}", *_flags(plan.output_options)]
         if suffix in _SEEKABLE:

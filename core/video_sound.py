@@ -45,6 +45,7 @@ _TRIAL_SECONDS = "2"
 
 # Containers that hold no times of sound and pictures: both must begin together.
 _WITHOUT_TIMES = (".avi",)
+_LONGEST_PRIMING = Fraction(3, 20)
 _TOLERANCE = Fraction(1, 200)
 # Containers with a delay of the decoder, for which ffmpeg takes all that an edit list hides.
 _WITH_DELAY = (".mkv", ".webm")
@@ -94,7 +95,7 @@ class SoundPlan:
 GLOBAL_OPTIONS = ("-copyts",)
 
 
-def plan_sound(sound: Sound | None, suffix: str, rate: Fraction) -> SoundPlan:
+def plan_sound(sound: Sound | None, suffix: str, rate: Fraction | None = None) -> SoundPlan:
     """Choose whether the sound is copied or converted for a container, and tell the user when it is converted.
 
     Parameters
@@ -102,13 +103,15 @@ def plan_sound(sound: Sound | None, suffix: str, rate: Fraction) -> SoundPlan:
     sound : Sound, optional
     suffix : str
         Of the new file.
-    rate : Fraction
-        Frames a second. Pictures that begin after the sound do so by whole frames, as encoders count in those; the
-        sound is moved by the rest.
+    rate : Fraction, optional
+        Frames a second, where it is constant. Then pictures that begin after the sound do so by whole frames, as
+        encoders count in those; the sound is moved by the rest.
     """
     if sound is None:
         return SoundPlan()
-    start = Fraction(0) if suffix in _WITHOUT_TIMES else math.ceil(sound.start * rate) / rate
+    start = sound.start if rate is None else math.ceil(sound.start * rate) / rate
+    if suffix in _WITHOUT_TIMES:
+        start = Fraction(0)
     shift = start - sound.start
     offset = {"itsoffset": f"{float(shift - sound.origin):.6f}"}
     copied = _copy_options(sound, suffix, shift)
@@ -131,14 +134,15 @@ def _copy_options(sound, suffix, shift):
     """Options that copy the sound, or None where that is not possible."""
     if sound.track.codec not in _CODECS.get(suffix, ((),))[0]:
         return None
-    first, is_trimmed = _first_time(sound)
-    if suffix in _WITHOUT_TIMES and (is_trimmed or abs(first - sound.start) > _TOLERANCE):
+    stored, heard = _first_times(sound)
+    is_trimmed = heard - stored > _LONGEST_PRIMING
+    if suffix in _WITHOUT_TIMES and (heard > stored or abs(heard - sound.start) > _TOLERANCE):
         return None
     if suffix in _WITH_DELAY and is_trimmed:
         return None
     options = {"c:a": "copy"}
     if is_trimmed:
-        options["bsf:a"] = f"noise=drop=lt(pts*tb\\,{float(first + shift) - 0.0005:.6f})"
+        options["bsf:a"] = f"noise=drop=lt(pts*tb\\,{float(heard + shift) - 0.0005:.6f})"
     return options if _works(sound, options, suffix) else None
 
 
@@ -170,19 +174,23 @@ def _in_time(encoder, suffix):
     return f"atrim=start={float(delay):.6f},aresample={_RATE}:async=1:first_pts={round(delay * _RATE)}"
 
 
-def _first_time(sound):
-    """Seconds from the origin to the first sound that is heard, and whether an edit list hides some before it."""
-    is_trimmed = False
+def _first_times(sound):
+    """Seconds from the origin to the first sound that is stored, and to the first that is heard.
+
+    Between them lies what an edit list hides, or the priming with which an encoder begins.
+    """
+    stored = None
     with open_media(sound.path) as container:
         stream = container.streams.audio[sound.track.number]
         for packet in container.demux(stream):
             time = packet.pts if packet.pts is not None else packet.dts
             if time is None or not packet.size:
                 continue
+            seconds = Fraction(time * stream.time_base) - sound.origin
+            stored = seconds if stored is None else stored
             if not packet.is_discard:
-                return Fraction(time * stream.time_base) - sound.origin, is_trimmed
-            is_trimmed = True
-    return Fraction(0), False
+                return stored, seconds
+    return Fraction(0), Fraction(0)
 
 
 def _works(sound, options, suffix):
