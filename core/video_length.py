@@ -2,7 +2,20 @@
 
 from pathlib import Path
 
-_BOX_KINDS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"pdin", b"moof", b"sidx", b"styp", b"mfra")
+_BOX_KINDS = (
+    b"ftyp",
+    b"moov",
+    b"mdat",
+    b"free",
+    b"skip",
+    b"wide",
+    b"uuid",
+    b"pdin",
+    b"moof",
+    b"sidx",
+    b"styp",
+    b"mfra",
+)
 _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 
 

@@ -15,7 +15,16 @@ _MOST_TIMES_OF_THE_AVERAGE, _MOST_RATE = 8, 1000
 _BIT_DEPTH = re.compile(r"(?:p|gray|gbrp|gbrap|p0|p2|p4|xyz|x2rgb|x2bgr)(9|10|12|14|16)(?:le|be)?$")
 
 # Code points of ITU-T H.273 and ffmpeg's words for them.
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc", 10: "bt2020c"}
+_MATRICES = {
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020nc",
+    10: "bt2020c",
+}
 _PRIMARIES = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020", 10: "smpte428",
     11: "smpte431", 12: "smpte432", 22: "ebu3213",

@@ -100,7 +100,9 @@ def _write_stills(info, folder, suffix, fps, keep_hdr):
             bar.update()
     missing = decoder.missing_start
     if missing:
-        interact.info(f"{info.path.name} begins inside a group of pictures; {missing} that need earlier ones are left out.")
+        interact.info(
+            f"{info.path.name} begins inside a group of pictures; {missing} that need earlier ones are left out."
+        )
     lost = round(missing * fps / info.average_fps) if fps else missing
     return Extraction(count, None if expected is None else max(0, expected - lost), tuple(decoder.problems))
 
@@ -113,7 +115,9 @@ def tell_hdr(info: VideoInfo, keep_hdr: bool) -> None:
     if keep_hdr:
         interact.info(f"{info.path.name} is HDR ({kind}); its values are kept. Usual viewers show such images pale.")
     else:
-        interact.info(f"{info.path.name} is HDR ({kind}); frames are tone-mapped to BT.709. --hdr keep keeps its values.")
+        interact.info(
+            f"{info.path.name} is HDR ({kind}); frames are tone-mapped to BT.709. --hdr keep keeps its values."
+        )
 
 
 def _check_complete(video, info, extraction, allow_damaged):
@@ -237,7 +241,9 @@ def _colour_of_images(reference, first, hdr, settings):
         if not settings.ten_bit:
             interact.warning("HDR with 8 bits a value shows bands. --ten-bit avoids that.")
     else:
-        interact.info("The images are taken to be tone-mapped; the video is BT.709. --hdr keep says that they hold HDR.")
+        interact.info(
+            "The images are taken to be tone-mapped; the video is BT.709. --hdr keep says that they hold HDR."
+        )
     return reference.colour(keep)
 
 

@@ -1,5 +1,6 @@
 """When each picture of a video is shown, exactly, and whether that makes a constant frame rate."""
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,11 +36,17 @@ def read_clock(path: Path, info: VideoInfo | None = None) -> Clock:
     Headers and packets do not tell that: edit lists hide pictures, recordings begin with pictures that nothing
     decodes, and some containers store only the order of decoding.
     """
-    info = info or probe(path)
+    state = Path(path).stat()
+    return _read_clock(Path(path), state.st_mtime_ns, state.st_size, info or probe(path))
+
+
+@functools.lru_cache(maxsize=4)
+def _read_clock(path, changed, size, info):
+    """As :func:`read_clock`; a file that has changed since is read again."""
     shown, stored = [], []
     with PictureDecoder(path, for_times=True) as decoder:
         total = info.expected_frames
-        with interact.progress(total, f"Reading the times of {Path(path).name}") as bar:
+        with interact.progress(total, f"Reading the times of {path.name}") as bar:
             for picture in decoder:
                 stamp = picture.opaque
                 shown.append(picture.pts)

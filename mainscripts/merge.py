@@ -5,6 +5,7 @@ import argparse
 from core import interact
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
+from core.hdr_flag import add_hdr_flag
 from core.paths import absolute_path, resolve_input_file
 
 MODEL_CLASSES = ("SAEHD", "AMP", "Quick96")
@@ -43,6 +44,7 @@ def add_parser(subparsers):
     folders.add_argument(
         "--input-video", type=absolute_path, metavar="FILE", help="take the frames from a video instead"
     )
+    add_hdr_flag(folders)
     folders.add_argument("--output-dir", type=absolute_path, help="merged frames, made if missing")
     folders.add_argument("--output-mask-dir", type=absolute_path, help="masks, made if missing")
     folders.add_argument(

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 
 from core import interact
 from core.errors import UsageError, UserError
+from core.hdr_flag import HDR_CHOICES, add_hdr_flag
 from core.paths import absolute_path, resolve_input_file
-
-HDR_CHOICES = ("tonemap", "keep")
 
 _START = "00:00:00.000"
 _FPS_HELP = "How many frames are taken from each second of video. 0 takes all of them."
@@ -37,9 +36,7 @@ def _add_extract(commands):
     parser.add_argument("--output-ext", choices=("png", "jpg"), help="kind of image (asked)")
     parser.add_argument("--fps", type=int, help="frames per second, 0 = all (asked)")
     parser.add_argument("--allow-damaged", action="store_true", help="take what can be read of a damaged video")
-    parser.add_argument(
-        "--hdr", choices=HDR_CHOICES, default="tonemap", help="PQ and HLG: to 8-bit BT.709 (default), or as they are"
-    )
+    add_hdr_flag(parser)
     parser.set_defaults(run=extract)
 
 
