@@ -20,6 +20,7 @@ from core.video_encoders import (
     default_encoder,
     known_tags,
     matrix_of,
+    time_options,
 )
 from core.video_probe import ColourTags, VideoInfo, probe
 from core.video_sound import GLOBAL_OPTIONS, Sound, plan_sound
@@ -30,8 +31,6 @@ __all__ = [
     "open_reader", "open_writer", "probe", "read_frames",
 ]  # fmt: skip
 
-
-_TICKS_A_SECOND = 90000
 
 
 class FrameReader:
@@ -179,13 +178,10 @@ class FrameWriter:
         if suffix in (".mp4", ".mov", ".m4v"):
             options["movflags"] = "+faststart"
         if self._times is not None:
-            options["enc_time_base"] = f"1:{_TICKS_A_SECOND}"
-            # Packets of unknown duration would end the edit list of mp4 before the last picture.
-            options["bsf:v"] = f"setts=pts=PTS:dts=DTS:duration=max(DURATION\\,{float(1 / self._fps):.6f}/TB)"
-            if suffix in (".mp4", ".mov", ".m4v"):
-                options["video_track_timescale"] = str(_TICKS_A_SECOND)
-        every_frame = ffmpeg.every_frame_once()
-        options[every_frame[0].lstrip("-")] = every_frame[1]
+            options.update(time_options(suffix, self._fps))
+        else:
+            every_frame = ffmpeg.every_frame_once()
+            options[every_frame[0].lstrip("-")] = every_frame[1]
         arguments = [*GLOBAL_OPTIONS, *graph.output(*streams, str(self._temporary), **options).get_args()]
         for key, value in (self._metadata or {}).items():
             arguments[-1:-1] = ["-metadata", f"{key}={value}"]

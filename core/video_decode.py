@@ -59,6 +59,11 @@ class PictureDecoder:
         """When the file begins, in seconds of its own clock."""
         return Fraction(self._container.start_time or 0, 1_000_000)
 
+    def seek(self, seconds: Fraction) -> None:
+        """Begin near a time of the file's own clock instead of at the first picture; at the first if that is later."""
+        if seconds > self.start:
+            self._container.seek(int(seconds * 1_000_000))
+
     def __iter__(self) -> Iterator:
         given = 0
         for picture in self._pictures():

@@ -4,12 +4,13 @@ import functools
 import os
 import subprocess
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from core import ffmpeg
 from core.errors import UsageError, UserError
 from core.video_probe import ColourTags, VideoInfo
-from core.video_sound import CONTAINERS
+from core.video_sound import CONTAINERS, WITHOUT_TIMES
 
 SCALER = "bicubic+accurate_rnd+full_chroma_int"
 
@@ -26,6 +27,8 @@ _PRIMARIES = ("bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "b
 _TRANSFERS = (
     "bt709", "smpte170m", "smpte240m", "linear", "iec61966-2-1", "bt2020-10", "bt2020-12", "smpte2084", "arib-std-b67",
 )  # fmt: skip
+
+_TICKS_A_SECOND = 90000
 
 # Containers that store when a picture is decoded, not when it is shown: pictures must not be reordered.
 _ORDER_OF_DECODING = (".avi", ".wmv")
@@ -123,6 +126,28 @@ def _lossless(encoder):
     if encoder not in known:
         raise UsageError(f"--encoder {encoder} has no lossless mode. Use one of {', '.join(known)}, or no --lossless.")
     return known[encoder]
+
+
+def time_options(suffix: str, rate: Fraction) -> dict[str, str]:
+    """Output options with which each picture comes out once, at its own time, and mp4 shows the last one too.
+
+    Parameters
+    ----------
+    suffix : str
+        Of the file.
+    rate : Fraction
+        Frames a second, for pictures of unknown duration.
+    """
+    passthrough = ffmpeg.every_frame_once()
+    options = {passthrough[0].lstrip("-"): passthrough[1]}
+    if suffix in WITHOUT_TIMES:
+        return options
+    options["enc_time_base"] = f"1:{_TICKS_A_SECOND}"
+    # Packets of unknown duration would end the edit list of mp4 before the last picture.
+    options["bsf:v"] = f"setts=pts=PTS:dts=DTS:duration=max(DURATION\\,{float(1 / rate):.6f}/TB)"
+    if suffix in (".mp4", ".mov", ".m4v"):
+        options["video_track_timescale"] = str(_TICKS_A_SECOND)
+    return options
 
 
 def check_container(suffix: str) -> None:

@@ -44,7 +44,7 @@ _CONVERTED = {"b:a": "192k", "ar": str(_RATE)}
 _TRIAL_SECONDS = "2"
 
 # Containers that hold no times of sound and pictures: both must begin together.
-_WITHOUT_TIMES = (".avi",)
+WITHOUT_TIMES = (".avi",)
 _LONGEST_PRIMING = Fraction(3, 20)
 _TOLERANCE = Fraction(1, 200)
 # Containers with a delay of the decoder, for which ffmpeg takes all that an edit list hides.
@@ -110,7 +110,7 @@ def plan_sound(sound: Sound | None, suffix: str, rate: Fraction | None = None) -
     if sound is None:
         return SoundPlan()
     start = sound.start if rate is None else math.ceil(sound.start * rate) / rate
-    if suffix in _WITHOUT_TIMES:
+    if suffix in WITHOUT_TIMES:
         start = Fraction(0)
     shift = start - sound.start
     offset = {"itsoffset": f"{float(shift - sound.origin):.6f}"}
@@ -121,13 +121,23 @@ def plan_sound(sound: Sound | None, suffix: str, rate: Fraction | None = None) -
 
 
 def conversion_options(suffix: str) -> dict[str, str]:
-    """Output options that convert any sound to what a container holds."""
-    encoder = _CODECS.get(suffix, ("", "aac"))[1]
-    return {"c:a": encoder, **_CONVERTED, "af": _in_layouts(encoder)}
+    """Output options that convert any sound to what a container holds, after :func:`sound_filters`."""
+    return {"c:a": _CODECS[suffix][1], **_CONVERTED}
 
 
-def _in_layouts(encoder):
-    return f"aformat=channel_layouts={_LAYOUTS[encoder]}"
+def sound_filters(suffix: str) -> list[tuple[str, dict[str, str]]]:
+    """Names and arguments of the filters before a container's encoder: gaps are filled, channels mixed to those it takes.
+
+    Sound that begins before the time 0 is cut off where a container cannot tell that it does.
+    """
+    encoder = _CODECS[suffix][1]
+    resample = {"sample_rate": str(_RATE), "async": "1"}
+    layouts = ("aformat", {"channel_layouts": _LAYOUTS[encoder]})
+    if suffix not in WITHOUT_TIMES:
+        return [("aresample", resample), layouts]
+    delay = _MP3_DELAY if encoder == "libmp3lame" else Fraction(0)
+    cut = ("atrim", {"start": f"{float(delay):.6f}"})
+    return [cut, ("aresample", {**resample, "first_pts": str(round(delay * _RATE))}), layouts]
 
 
 def _copy_options(sound, suffix, shift):
@@ -136,7 +146,7 @@ def _copy_options(sound, suffix, shift):
         return None
     stored, heard = _first_times(sound)
     is_trimmed = heard - stored > _LONGEST_PRIMING
-    if suffix in _WITHOUT_TIMES and (heard > stored or abs(heard - sound.start) > _TOLERANCE):
+    if suffix in WITHOUT_TIMES and (heard > stored or abs(heard - sound.start) > _TOLERANCE):
         return None
     if suffix in _WITH_DELAY and is_trimmed:
         return None
@@ -150,8 +160,8 @@ def _conversion_options(sound, suffix):
     """Options that convert the sound; in stereo if the encoder refuses its channels."""
     options = conversion_options(suffix)
     encoder = options["c:a"]
-    filters, note = _in_time(encoder, suffix), ""
-    options["af"] = f"{filters},{_in_layouts(encoder)}"
+    filters, note = _as_text(sound_filters(suffix)), ""
+    options["af"] = filters
     if not _works(sound, options, suffix):
         options["af"], note = f"aformat=channel_layouts=stereo,{filters}", ", stereo"
         if not _works(sound, options, suffix):
@@ -166,12 +176,8 @@ def _conversion_options(sound, suffix):
     return options
 
 
-def _in_time(encoder, suffix):
-    """Filters that fill gaps, and cut sound that begins before the pictures off where both must begin together."""
-    if suffix not in _WITHOUT_TIMES:
-        return f"aresample={_RATE}:async=1"
-    delay = _MP3_DELAY if encoder == "libmp3lame" else Fraction(0)
-    return f"atrim=start={float(delay):.6f},aresample={_RATE}:async=1:first_pts={round(delay * _RATE)}"
+def _as_text(filters):
+    return ",".join(f"{name}=" + ":".join(f"{key}={value}" for key, value in options.items()) for name, options in filters)
 
 
 def _first_times(sound):

@@ -1,5 +1,6 @@
 """The four video steps of the workflow: frames out of a video, cut, denoise, and frames into a video."""
 
+import math
 import os
 import re
 import shutil
@@ -18,15 +19,15 @@ from core.parallel import ordered_map
 from core.paths import atomic_write, list_images, replacing
 from core.video import open_writer
 from core.video_decode import PictureDecoder
-from core.video_encoders import SCALER, EncoderSettings, check_container, known_tags
+from core.video_encoders import SCALER, EncoderSettings, check_container, known_tags, time_options
 from core.video_probe import SDR, ColourTags, VideoInfo, probe
-from core.video_sound import Sound, conversion_options
+from core.video_sound import WITHOUT_TIMES, Sound, conversion_options, sound_filters
 from core.video_stills import StillEncoder
-from core.video_times import Clock, at_rate, constant_rate, read_clock
+from core.video_times import SEEK_MARGIN, Clock, at_rate, constant_rate, first_time_from, read_clock
 
 _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = ".unfinished."
-_SEEK_MARGIN = 20.0
+_HDR_IN_EIGHT_BITS = "HDR with 8 bits a value shows bands. --ten-bit avoids that."
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _colour_of_images(reference, first, hdr, settings):
     if keep:
         interact.info("The images are taken to hold the HDR values of the reference; the video is tagged so.")
         if not settings.ten_bit:
-            interact.warning("HDR with 8 bits a value shows bands. --ten-bit avoids that.")
+            interact.warning(_HDR_IN_EIGHT_BITS)
     else:
         interact.info(
             "The images are taken to be tone-mapped; the video is BT.709. --hdr keep says that they hold HDR."
@@ -285,30 +286,20 @@ def cut_video(
     info = probe(video)
     suffix = output.suffix.lower()
     check_container(suffix)
-    near = max(0.0, begin - _SEEK_MARGIN)
+    if info.colour.is_hdr and not settings.ten_bit:
+        interact.warning(_HDR_IN_EIGHT_BITS)
+    begin = _snapped(begin, info, suffix)
+    near = max(0.0, begin - SEEK_MARGIN)
     source = graph.input(str(video), **({"ss": f"{near:.6f}"} if near else {}))
-    picture = source["V:0"]
-    width, height = info.display_size
-    if width % 2 or height % 2:
-        picture = picture.filter("pad", width + width % 2, height + height % 2)
-        picture = picture.filter("fillborders", right=width % 2, bottom=height % 2, mode="smear")
-    full = "pc" if info.colour.range == "pc" else "tv"
-    picture = picture.filter("scale", flags=SCALER, out_range=full).filter("format", settings.pixel_format)
-    picture = picture.filter("setparams", range=full)
-    streams, options = [picture], {**settings.arguments(suffix), **known_tags(info.colour)}
+    part = {"start": f"{begin - near:.6f}", **({} if end is None else {"end": f"{end - near:.6f}"})}
+    streams = [_cut_picture(source["V:0"], part, info, settings)]
+    options = {**settings.arguments(suffix), **known_tags(info.colour), **time_options(suffix, info.average_fps)}
     if info.audio:
-        streams.append(source[f"a:{track}"])
+        streams.append(_cut_sound(source[f"a:{track}"], part, suffix))
         options.update(conversion_options(suffix))
-    passthrough = ffmpeg.every_frame_once()
-    options[passthrough[0].lstrip("-")] = passthrough[1]
-    seconds = (end if end is not None else info.duration) - begin
-    if begin:
-        options["ss"] = f"{begin - near:.6f}"
-    if end is not None:
-        options["t"] = f"{seconds:.6f}"
     with replacing(output) as temporary:
         arguments = graph.output(*streams, str(temporary), **options).get_args()
-        job = ffmpeg.Job(arguments, total=round(seconds * info.average_fps), description="Cutting")
+        job = ffmpeg.Job(arguments, total=_frames_between(begin, end, info), description="Cutting")
         try:
             job.finish()
         except BaseException:
@@ -316,6 +307,41 @@ def cut_video(
             raise
         if job.frames == 0:
             raise UserError(f"{video}: there is no frame between the two times; nothing was cut.")
+
+
+def _snapped(begin, info, suffix):
+    """``begin`` moved to the first picture after it, so that the part begins with one."""
+    first = first_time_from(info.path, begin)
+    if first is None:
+        first = Fraction(math.ceil(round(begin * info.average_fps, 3))) / info.average_fps
+    is_near = first - begin < 1 / info.average_fps
+    return float(first) if is_near or suffix in WITHOUT_TIMES else begin
+
+
+def _cut_picture(picture, part, info, settings):
+    """The part of the pictures, of even size, in the encoder's pixel format."""
+    picture = picture.filter("trim", **part).filter("setpts", f"PTS-{part['start']}/TB")
+    width, height = info.display_size
+    if width % 2 or height % 2:
+        picture = picture.filter("pad", width + width % 2, height + height % 2)
+        picture = picture.filter("fillborders", right=width % 2, bottom=height % 2, mode="smear")
+    full = "pc" if info.colour.range == "pc" else "tv"
+    picture = picture.filter("scale", flags=SCALER, out_range=full).filter("format", settings.pixel_format)
+    return picture.filter("setparams", range=full)
+
+
+def _cut_sound(sound, part, suffix):
+    """The part of the sound, in step with the pictures in any container."""
+    sound = sound.filter("atrim", **part).filter("asetpts", f"PTS-{part['start']}/TB")
+    for name, arguments in sound_filters(suffix):
+        sound = sound.filter(name, **arguments)
+    return sound
+
+
+def _frames_between(begin, end, info):
+    """About how many frames lie between two times; None where the length of the video is unknown and counts."""
+    last = info.duration if end is None else min(end, info.duration or end)
+    return round((last - begin) * info.average_fps) if last > begin else None
 
 
 def denoise_images(folder: Path, factor: int) -> int:

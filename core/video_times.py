@@ -12,6 +12,10 @@ from core.video_probe import VideoInfo, probe
 
 _NTSC_BASES = (24, 30, 48, 60, 72, 90, 96, 120, 144, 240)
 _ROUNDING = 0.27
+_INSTANT = Fraction(1, 100_000)
+
+# In some containers a jump lands too late by some seconds.
+SEEK_MARGIN = 20
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,23 @@ def _read_clock(path, changed, size, info):
     times = picture_times(shown, stored, base, info.average_fps)
     origin = min(start, times[0]) if times else start
     return Clock(origin, [time - origin for time in times])
+
+
+def first_time_from(path: Path, begin: float) -> Fraction | None:
+    """Time of the first picture at or after ``begin`` seconds from the start of the file.
+
+    None where that is not known without reading the whole file, or there is none.
+    """
+    with PictureDecoder(path) as decoder:
+        base = Fraction(decoder.stream.time_base)
+        decoder.seek(decoder.start + Fraction(begin) - SEEK_MARGIN)
+        for picture in decoder:
+            if picture.pts is None:
+                return None
+            time = picture.pts * base - decoder.start
+            if time >= Fraction(begin) - _INSTANT:
+                return time
+    return None
 
 
 def frame_times(path: Path) -> list[Fraction]:

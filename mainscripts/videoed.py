@@ -43,6 +43,7 @@ def _add_extract(commands):
 def _add_cut(commands):
     parser = commands.add_parser("cut-video", help="cut a part out of a video, as NAME_cut beside it")
     parser.add_argument("--input-file", required=True, type=absolute_path, help="video; NAME.* takes any extension")
+    parser.add_argument("--output-file", type=absolute_path, help="the part; its suffix picks the container [NAME_cut]")
     parser.add_argument("--from-time", help="where the part begins, HH:MM:SS.mmm or seconds (asked)")
     parser.add_argument("--to-time", help="where it ends; 00:00:00.000 = end of the video (asked)")
     parser.add_argument("--audio-track-id", type=int, help="number of the audio track, from 0 (asked)")
@@ -164,13 +165,27 @@ def cut(options):
         raise UsageError(f"The end {end} is not after the beginning {begin}.")
     if info.duration and begin_seconds >= info.duration:
         raise UsageError(f"The beginning {begin} lies behind the end of {video.name} ({duration}).")
-    output = video.with_name(f"{video.stem}_cut{video.suffix}")
+    output = options.output_file or _cut_name(video)
+    if output.exists() and output.samefile(video):
+        raise UsageError(f"{output}: is the video itself. Give another --output-file.")
     if output.exists() and not interact.confirm(f"Replace {output.name} ?", "--yes"):
         raise UserError(f"{output}: exists already. Rename it, or give --yes to replace it.")
     settings = _settings(options, output, bitrate, False)
     with _keeping_manifest(options, video, output) as target:
         cut_video(video, target, begin_seconds, end_seconds, track, settings)
     interact.info(f"Written to {output}")
+
+
+def _cut_name(video):
+    """Beside the video, in its container if we can write that, else as mp4."""
+    from core.video_sound import CONTAINERS
+
+    if video.suffix.lower() in CONTAINERS:
+        return video.with_name(f"{video.stem}_cut{video.suffix}")
+    name = video.stem if video.suffix else video.name
+    output = video.with_name(f"{name}_cut.mp4")
+    interact.info(f"{video.suffix or 'A file without suffix'} cannot be written; the part becomes {output.name}.")
+    return output
 
 
 def _keeping_manifest(options, video, output):
