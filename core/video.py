@@ -32,7 +32,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-
 class FrameReader:
     """The frames of a video, each once, upright, in order; an iterator and a context manager.
 

@@ -37,7 +37,7 @@ class PictureConverter:
     def __init__(self, info: VideoInfo, pixel_format: str, options: str = ""):
         self._scale = to_rgb_filter(info).removeprefix("scale=") + options
         self._format = pixel_format
-        self._size = info.display_size
+        self._size = info.width, info.height
         self._key, self._graph = None, None
 
     def convert(self, picture):
@@ -59,7 +59,7 @@ class PictureConverter:
         )
         width, height = self._size
         scale = f"w={width}:h={height}:{self._scale}"
-        filters = [*turns, ("scale", scale), ("format", f"pix_fmts={self._format}"), ("buffersink", "")]
+        filters = [("scale", scale), ("format", f"pix_fmts={self._format}"), *turns, ("buffersink", "")]
         before = source
         for name, arguments in filters:
             after = graph.add(name, arguments or None)

@@ -177,7 +177,9 @@ def _conversion_options(sound, suffix):
 
 
 def _as_text(filters):
-    return ",".join(f"{name}=" + ":".join(f"{key}={value}" for key, value in options.items()) for name, options in filters)
+    return ",".join(
+        f"{name}=" + ":".join(f"{key}={value}" for key, value in options.items()) for name, options in filters
+    )
 
 
 def _first_times(sound):

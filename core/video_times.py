@@ -12,6 +12,8 @@ from core.video_probe import VideoInfo, probe
 
 _NTSC_BASES = (24, 30, 48, 60, 72, 90, 96, 120, 144, 240)
 _ROUNDING = 0.27
+# What libavformat tells of times of display in these, it only guesses.
+_WITHOUT_DISPLAY_TIMES = ("avi",)
 _INSTANT = Fraction(1, 100_000)
 
 # In some containers a jump lands too late by some seconds.
@@ -53,7 +55,7 @@ def _read_clock(path, changed, size, info):
         with interact.progress(total, f"Reading the times of {path.name}") as bar:
             for picture in decoder:
                 stamp = picture.opaque
-                shown.append(picture.pts)
+                shown.append(None if info.format_name in _WITHOUT_DISPLAY_TIMES else picture.pts)
                 stored.append(stamp.decode_time if stamp is not None else None)
                 bar.update()
         base, start = Fraction(decoder.stream.time_base), decoder.start

@@ -99,6 +99,44 @@ def find_clicks(path, rate=48000):
     return starts / rate
 
 
+def find_clicks_on_clock(path):
+    """Times in seconds, on the file's own clock, at which bursts begin in its first audio track."""
+    import av
+
+    starts, loud_until, end = [], -1.0, None
+    with av.open(str(path)) as container:
+        track = container.streams.audio[0]
+        mixer = av.AudioResampler(format="flt", layout="mono", rate=track.sample_rate)
+        for block in container.decode(track):
+            time = float(block.pts * block.time_base) if block.pts is not None else end or 0.0
+            end = time + block.samples / block.sample_rate
+            block.pts = None
+            samples = np.concatenate([mixed.to_ndarray()[0] for mixed in mixer.resample(block)])
+            for offset in np.flatnonzero(np.abs(samples) > 0.18) / block.sample_rate:
+                if time + offset - loud_until > 0.05:
+                    starts.append(time + offset)
+                loud_until = time + offset
+    return starts
+
+
+def shown_by_ffmpeg(path):
+    """How many pictures of a video ffmpeg itself shows, with those that are empty repetitions in the file."""
+    passthrough = ["-vsync" if _old() else "-fps_mode", "passthrough"]
+    shown = ffmpeg("-i", path, "-map", "0:V:0", *passthrough, "-f", "framecrc", "pipe:1").decode()
+    return sum(1 for line in shown.splitlines() if line and not line.startswith("#"))
+
+
+def write_matrix(source, target, turn):
+    """Copy an mp4 file with another display matrix in its track header, as phones write it."""
+    data = bytearray(source.read_bytes())
+    start = data.index(b"tkhd") + 4
+    matrix = start + 40 if data[start] == 0 else start + 52
+    a, b, c, d = (value * 0x10000 for value in turn)
+    values = [a, b, 0, c, d, 0]
+    data[matrix : matrix + 24] = b"".join(value.to_bytes(4, "big", signed=True) for value in values)
+    target.write_bytes(data)
+
+
 def run_main(*arguments, input_text="", folder=None):
     """Run ``main.py`` as a user would, without a terminal; returns the finished process."""
     command = [sys.executable, str(ROOT / "main.py"), *(str(argument) for argument in arguments)]
