@@ -89,6 +89,11 @@ def every_frame_once() -> list[str]:
     return ["-fps_mode", "passthrough"] if ffmpeg_version() >= (5, 1) else ["-vsync", "passthrough"]
 
 
+def with_paths(arguments: list[str], paths: dict[str, object]) -> list[str]:
+    """Arguments in which the keys of ``paths`` stand for files; ffmpeg-python itself takes only names in UTF-8."""
+    return [str(paths.get(argument, argument)) for argument in arguments]
+
+
 class Job:
     """A run of ffmpeg, with a progress bar from its own reports and optionally with frames piped in.
 

@@ -32,6 +32,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+_TARGET, _SOUND = "<target>", "<sound>"
+
+
 class FrameReader:
     """The frames of a video, each once, upright, in order; an iterator and a context manager.
 
@@ -171,7 +174,7 @@ class FrameWriter:
             picture = picture.filter("setparams", **{names.get(key, key): value for key, value in tags.items()})
         streams, options = [picture], {**self.settings.arguments(suffix), **tags}
         if self._sound is not None:
-            source = graph.input(str(self._sound.path), **self._plan.input_options)
+            source = graph.input(_SOUND, **self._plan.input_options)
             streams.append(source[f"a:{self._sound.track.number}"])
             options.update(self._plan.output_options)
         if suffix in (".mp4", ".mov", ".m4v"):
@@ -181,7 +184,9 @@ class FrameWriter:
         else:
             every_frame = ffmpeg.every_frame_once()
             options[every_frame[0].lstrip("-")] = every_frame[1]
-        arguments = [*GLOBAL_OPTIONS, *graph.output(*streams, str(self._temporary), **options).get_args()]
+        paths = {_TARGET: self._temporary, _SOUND: self._sound.path if self._sound is not None else ""}
+        arguments = ffmpeg.with_paths(graph.output(*streams, _TARGET, **options).get_args(), paths)
+        arguments = [*GLOBAL_OPTIONS, *arguments]
         for key, value in (self._metadata or {}).items():
             arguments[-1:-1] = ["-metadata", f"{key}={value}"]
         return arguments

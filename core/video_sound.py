@@ -42,14 +42,19 @@ _NAMES = {"libopus": "opus", "libmp3lame": "mp3", "wmav2": "wma"}
 _RATE = 48000
 _CONVERTED = {"b:a": "192k", "ar": str(_RATE)}
 _TRIAL_SECONDS = "2"
+_LARGEST_GAP = "0.01"  # seconds; smaller ones are left to the encoder
 
 # Containers that hold no times of sound and pictures: both must begin together.
 WITHOUT_TIMES = (".avi",)
+
+# ffmpeg 5 moves the sound of a transport stream to 0 when it is told to move by exactly the start of the file.
+_NOT_ALL = Fraction(1, 1_000_000)
 _LONGEST_PRIMING = Fraction(3, 20)
 _TOLERANCE = Fraction(1, 200)
 # Containers with a delay of the decoder, for which ffmpeg takes all that an edit list hides.
 _WITH_DELAY = (".mkv", ".webm")
-_MP3_DELAY = Fraction(1105, _RATE)  # samples that come out of a decoder before the sound itself
+# Samples before the sound itself, with which other containers begin before 0 s.
+_PRIMING = {(".avi", "libmp3lame"): Fraction(1105, _RATE), (".webm", "libopus"): Fraction(312, _RATE)}
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def plan_sound(sound: Sound | None, suffix: str, rate: Fraction | None = None) -
     if suffix in WITHOUT_TIMES:
         start = Fraction(0)
     shift = start - sound.start
-    offset = {"itsoffset": f"{float(shift - sound.origin):.6f}"}
+    offset = {"itsoffset": f"{float(shift - sound.origin + _NOT_ALL):.6f}"}
     copied = _copy_options(sound, suffix, shift)
     if copied is not None:
         return SoundPlan(start, offset, copied, True)
@@ -128,16 +133,17 @@ def conversion_options(suffix: str) -> dict[str, str]:
 def sound_filters(suffix: str) -> list[tuple[str, dict[str, str]]]:
     """Names and arguments of the filters before a container's encoder: gaps are filled, channels mixed to those it takes.
 
-    Sound that begins before the time 0 is cut off where a container cannot tell that it does.
+    The sound comes out from the time 0 on, with silence where there is none. Where the priming that an encoder puts before
+    would begin earlier than a container can tell, the sound gives way to it.
     """
     encoder = _CODECS[suffix][1]
-    resample = {"sample_rate": str(_RATE), "async": "1"}
-    layouts = ("aformat", {"channel_layouts": _LAYOUTS[encoder]})
-    if suffix not in WITHOUT_TIMES:
-        return [("aresample", resample), layouts]
-    delay = _MP3_DELAY if encoder == "libmp3lame" else Fraction(0)
-    cut = ("atrim", {"start": f"{float(delay):.6f}"})
-    return [cut, ("aresample", {**resample, "first_pts": str(round(delay * _RATE))}), layouts]
+    delay = _PRIMING.get((suffix, encoder), Fraction(0))
+    first = {"first_pts": str(round(delay * _RATE))}
+    return [
+        ("atrim", {"start": f"{float(delay):.6f}"}),
+        ("aresample", {"sample_rate": str(_RATE), "async": "1", "min_hard_comp": _LARGEST_GAP, **first}),
+        ("aformat", {"channel_layouts": _LAYOUTS[encoder]}),
+    ]
 
 
 def _copy_options(sound, suffix, shift):

@@ -27,6 +27,7 @@ from core.video_times import SEEK_MARGIN, Clock, at_rate, constant_rate, first_t
 
 _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = ".unfinished."
+_SOURCE, _TARGET = "<source>", "<target>"
 _HDR_IN_EIGHT_BITS = "HDR with 8 bits a value shows bands. --ten-bit avoids that."
 
 
@@ -290,7 +291,7 @@ def cut_video(
         interact.warning(_HDR_IN_EIGHT_BITS)
     begin = _snapped(begin, info, suffix)
     near = max(0.0, begin - SEEK_MARGIN)
-    source = graph.input(str(video), **({"ss": f"{near:.6f}"} if near else {}))
+    source = graph.input(_SOURCE, **({"ss": f"{near:.6f}"} if near else {}))
     part = {"start": f"{begin - near:.6f}", **({} if end is None else {"end": f"{end - near:.6f}"})}
     streams = [_cut_picture(source["V:0"], part, info, settings)]
     options = {**settings.arguments(suffix), **known_tags(info.colour), **time_options(suffix, info.average_fps)}
@@ -298,7 +299,8 @@ def cut_video(
         streams.append(_cut_sound(source[f"a:{track}"], part, suffix))
         options.update(conversion_options(suffix))
     with replacing(output) as temporary:
-        arguments = graph.output(*streams, str(temporary), **options).get_args()
+        arguments = graph.output(*streams, _TARGET, **options).get_args()
+        arguments = ffmpeg.with_paths(arguments, {_SOURCE: video, _TARGET: temporary})
         job = ffmpeg.Job(arguments, total=_frames_between(begin, end, info), description="Cutting")
         try:
             job.finish()
