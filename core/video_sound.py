@@ -54,7 +54,7 @@ _TOLERANCE = Fraction(1, 200)
 # Containers with a delay of the decoder, for which ffmpeg takes all that an edit list hides.
 _WITH_DELAY = (".mkv", ".webm")
 # Samples before the sound itself, with which other containers begin before 0 s.
-_PRIMING = {(".avi", "libmp3lame"): Fraction(1105, _RATE), (".webm", "libopus"): Fraction(312, _RATE)}
+_PRIMING = {(".avi", "libmp3lame"): Fraction(1105, _RATE)}
 
 
 @dataclass(frozen=True)

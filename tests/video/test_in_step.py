@@ -73,7 +73,7 @@ SLOW = [
     (Clip(".mkv", varying=True, sound_late=0.2), (".mp4",)),
     (Clip(".webm", VP8, ("libvorbis",)), (".webm", ".mp4")),
     (Clip(".webm", VP9, ("libopus",), pictures_late=0.4), (".webm", ".mp4")),
-    (Clip(".ts", pictures_late=0.82), (".mkv", ".webm", ".ts", ".m2ts", ".mpg", ".wmv", ".flv", ".mov")),
+    (Clip(".ts", audio=("ac3",), pictures_late=0.82), (".mkv", ".webm", ".ts", ".m2ts", ".mpg", ".wmv", ".flv", ".mov")),
     (Clip(".ts", MPEG2, ("mp2",), sound_late=0.2), (".mp4", ".ts")),
     (Clip(".ts", begins_inside=True), (".mp4", ".ts")),
     (Clip(".ts", MPEG2, ("mp2",), begins_inside=True), (".mp4",)),
