@@ -229,7 +229,8 @@ def _first_picture(container, stream):
 
 def _describe(path, container, stream, picture):
     context = stream.codec_context
-    pixel_format = context.pix_fmt or (picture.format.name if picture is not None else "unknown")
+    pixels = context.format or (picture.format if picture is not None else None)  # pix_fmt crashes in av 17 without one
+    pixel_format = pixels.name if pixels is not None else "unknown"
     average = Fraction(stream.average_rate or stream.base_rate or 0)
     return VideoInfo(
         path=path,

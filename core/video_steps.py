@@ -176,6 +176,11 @@ def read_reference(video: Path) -> Reference:
     """Probe a reference video and the times of its frames."""
     info = probe(video)
     clock = read_clock(video, info)
+    if clock.jumps and info.audio:
+        interact.warning(
+            f"The clock of {info.path.name} is set back {clock.jumps} times, as where recordings were joined; behind that, "
+            "sound and pictures may not fit. Take each recording by itself."
+        )
     return Reference(info, clock, constant_rate(clock.times, info))
 
 
@@ -313,7 +318,7 @@ def cut_video(
 
 def _snapped(begin, info, suffix):
     """``begin`` moved to the first picture after it, so that the part begins with one."""
-    first = first_time_from(info.path, begin)
+    first = first_time_from(info.path, begin, info.average_fps)
     if first is None:
         first = Fraction(math.ceil(round(begin * info.average_fps, 3))) / info.average_fps
     is_near = first - begin < 1 / info.average_fps
@@ -321,8 +326,13 @@ def _snapped(begin, info, suffix):
 
 
 def _cut_picture(picture, part, info, settings):
-    """The part of the pictures, of even size, in the encoder's pixel format."""
-    picture = picture.filter("trim", **part).filter("setpts", f"PTS-{part['start']}/TB")
+    """The part of the pictures, of even size, in the encoder's pixel format.
+
+    Versions of ffmpeg differ by some milliseconds about where a file begins, so a picture may come that much early.
+    """
+    early = max(0.0, float(part["start"]) - float(1 / (4 * info.average_fps)))
+    picture = picture.filter("trim", **{**part, "start": f"{early:.6f}"})
+    picture = picture.filter("setpts", f"max(0,PTS-{part['start']}/TB)")
     width, height = info.display_size
     if width % 2 or height % 2:
         picture = picture.filter("pad", width + width % 2, height + height % 2)

@@ -12,9 +12,9 @@ from core.video_probe import VideoInfo, probe
 
 _NTSC_BASES = (24, 30, 48, 60, 72, 90, 96, 120, 144, 240)
 _ROUNDING = 0.27
+_LARGEST_STEP_BACK = 1  # second
 # What libavformat tells of times of display in these, it only guesses.
 _WITHOUT_DISPLAY_TIMES = ("avi",)
-_INSTANT = Fraction(1, 100_000)
 
 # In some containers a jump lands too late by some seconds.
 SEEK_MARGIN = 20
@@ -30,10 +30,13 @@ class Clock:
         Where the file begins, on its own clock, in seconds; no picture is earlier.
     times : list of Fraction
         One for each picture, in order, strictly rising, in seconds from ``origin``.
+    jumps : int
+        How often the file's own clock is set back, as where recordings were joined byte by byte.
     """
 
     origin: Fraction
     times: list[Fraction]
+    jumps: int = 0
 
 
 def read_clock(path: Path, info: VideoInfo | None = None) -> Clock:
@@ -61,11 +64,13 @@ def _read_clock(path, changed, size, info):
         base, start = Fraction(decoder.stream.time_base), decoder.start
     times = picture_times(shown, stored, base, info.average_fps)
     origin = min(start, times[0]) if times else start
-    return Clock(origin, [time - origin for time in times])
+    known = [time for time in shown if time is not None]
+    jumps = sum((before - after) * base > _LARGEST_STEP_BACK for before, after in zip(known, known[1:]))
+    return Clock(origin, [time - origin for time in times], jumps)
 
 
-def first_time_from(path: Path, begin: float) -> Fraction | None:
-    """Time of the first picture at or after ``begin`` seconds from the start of the file.
+def first_time_from(path: Path, begin: float, rate: Fraction) -> Fraction | None:
+    """Time of the first picture at or after ``begin`` seconds from the start of the file, to a quarter of a frame.
 
     None where that is not known without reading the whole file, or there is none.
     """
@@ -76,7 +81,7 @@ def first_time_from(path: Path, begin: float) -> Fraction | None:
             if picture.pts is None:
                 return None
             time = picture.pts * base - decoder.start
-            if time >= Fraction(begin) - _INSTANT:
+            if time >= Fraction(begin) - 1 / (4 * rate):
                 return time
     return None
 

@@ -48,7 +48,7 @@ class Clip:
 
 QUICK = [
     (Clip(".mp4", trimmed=0.4), (".mp4", ".mkv")),
-    (Clip(".ts", pictures_late=0.82), (".mp4", ".avi")),
+    (Clip(".ts", pictures_late=0.8), (".mp4", ".avi")),
     (Clip(".mkv", audio=("flac",), layout="5.1(side)"), (".webm", ".wmv")),
 ]
 SLOW = [
@@ -56,10 +56,10 @@ SLOW = [
     (Clip(".mp4", trimmed=0.4), (".mov", ".avi", ".webm", ".ts", ".wmv", ".flv", ".mpg")),
     (Clip(".mov", trimmed=0.3, audio=("pcm_s16le",)), (".mov", ".mp4", ".mkv")),
     (Clip(".mp4", HEVC, trimmed=0.4), (".mp4",)),
-    (Clip(".mp4", pictures_late=0.5), (".mp4", ".mkv", ".avi")),
+    (Clip(".mp4", pictures_late=0.52), (".mp4", ".mkv", ".avi")),
     (Clip(".mp4", sound_late=0.2), (".mp4", ".avi", ".webm")),
     (Clip(".mp4", varying=True), (".mp4", ".mkv", ".mov", ".ts", ".webm", ".wmv", ".flv")),
-    (Clip(".mp4", varying=True, pictures_late=0.3), (".mp4", ".mkv")),
+    (Clip(".mp4", varying=True, pictures_late=0.32), (".mp4", ".mkv")),
     (Clip(".mp4", audio=("aac",), layout="5.1"), (".wmv", ".avi", ".mpg")),
     (Clip(".mov", audio=("pcm_s16le",), layout="stereo"), (".mov", ".mp4", ".webm")),
     (Clip(".m4v", audio=("alac",)), (".m4v",)),
@@ -68,12 +68,12 @@ SLOW = [
     (Clip(".mkv", audio=("libopus",), sound_late=0.2), (".mkv", ".webm", ".avi")),
     (Clip(".mkv", audio=("flac",), layout="7.1"), (".webm", ".mp4", ".m2ts")),
     (Clip(".mkv", audio=("ac3",), layout="5.1(side)"), (".mkv", ".webm", ".wmv")),
-    (Clip(".mkv", HEVC, pictures_late=0.5), (".mkv",)),
+    (Clip(".mkv", HEVC, pictures_late=0.52), (".mkv",)),
     (Clip(".mkv", FFV1, ("pcm_s16le",)), (".mp4",)),
     (Clip(".mkv", varying=True, sound_late=0.2), (".mp4",)),
     (Clip(".webm", VP8, ("libvorbis",)), (".webm", ".mp4")),
     (Clip(".webm", VP9, ("libopus",), pictures_late=0.4), (".webm", ".mp4")),
-    (Clip(".ts", audio=("ac3",), pictures_late=0.82), (".mkv", ".webm", ".ts", ".m2ts", ".mpg", ".wmv", ".flv", ".mov")),
+    (Clip(".ts", audio=("ac3",), pictures_late=0.8), (".mkv", ".webm", ".ts", ".m2ts", ".mpg", ".wmv", ".flv", ".mov")),
     (Clip(".ts", MPEG2, ("mp2",), sound_late=0.2), (".mp4", ".ts")),
     (Clip(".ts", begins_inside=True), (".mp4", ".ts")),
     (Clip(".ts", MPEG2, ("mp2",), begins_inside=True), (".mp4",)),
@@ -87,7 +87,7 @@ SLOW = [
     (Clip(".avi", H264, ("pcm_s16le",), layout="stereo"), (".mp4", ".avi")),
     (Clip(".wmv", WMV2, ("wmav2",), layout="stereo"), (".mp4", ".wmv")),
     (Clip(".flv", FLV1, ("libmp3lame",)), (".mp4", ".flv")),
-    (Clip(".flv", pictures_late=0.3), (".mp4",)),
+    (Clip(".flv", pictures_late=0.32), (".mp4",)),
     (Clip(".ogv", THEORA, ("libvorbis",)), (".mp4", ".mkv")),
 ]
 
