@@ -23,7 +23,7 @@ from core.video_encoders import SCALER, EncoderSettings, check_container, known_
 from core.video_probe import SDR, ColourTags, VideoInfo, probe
 from core.video_sound import WITHOUT_TIMES, Sound, conversion_options, sound_filters
 from core.video_stills import StillEncoder
-from core.video_times import SEEK_MARGIN, Clock, at_rate, constant_rate, first_time_from, read_clock
+from core.video_times import CLOCK_DIFFERENCE, SEEK_MARGIN, Clock, at_rate, constant_rate, first_time_from, read_clock
 
 _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = ".unfinished."
@@ -328,9 +328,9 @@ def _snapped(begin, info, suffix):
 def _cut_picture(picture, part, info, settings):
     """The part of the pictures, of even size, in the encoder's pixel format.
 
-    Versions of ffmpeg differ by some milliseconds about where a file begins, so a picture may come that much early.
+    A picture may come early by what versions of ffmpeg differ about where a file begins.
     """
-    early = max(0.0, float(part["start"]) - float(1 / (4 * info.average_fps)))
+    early = max(0.0, float(part["start"]) - float(min(CLOCK_DIFFERENCE, 1 / (4 * info.average_fps))))
     picture = picture.filter("trim", **{**part, "start": f"{early:.6f}"})
     picture = picture.filter("setpts", f"max(0,PTS-{part['start']}/TB)")
     width, height = info.display_size

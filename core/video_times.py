@@ -16,6 +16,9 @@ _LARGEST_STEP_BACK = 1  # second
 # What libavformat tells of times of display in these, it only guesses.
 _WITHOUT_DISPLAY_TIMES = ("avi",)
 
+# Seconds by which versions of ffmpeg differ about where a file begins: the priming of its sound.
+CLOCK_DIFFERENCE = Fraction(1, 125)
+
 # In some containers a jump lands too late by some seconds.
 SEEK_MARGIN = 20
 
@@ -70,7 +73,7 @@ def _read_clock(path, changed, size, info):
 
 
 def first_time_from(path: Path, begin: float, rate: Fraction) -> Fraction | None:
-    """Time of the first picture at or after ``begin`` seconds from the start of the file, to a quarter of a frame.
+    """Time of the first picture at or after ``begin`` seconds from the start of the file, to :data:`CLOCK_DIFFERENCE`.
 
     None where that is not known without reading the whole file, or there is none.
     """
@@ -81,7 +84,7 @@ def first_time_from(path: Path, begin: float, rate: Fraction) -> Fraction | None
             if picture.pts is None:
                 return None
             time = picture.pts * base - decoder.start
-            if time >= Fraction(begin) - 1 / (4 * rate):
+            if time >= Fraction(begin) - min(CLOCK_DIFFERENCE, 1 / (4 * rate)):
                 return time
     return None
 
