@@ -149,7 +149,7 @@ class FrameWriter:
         source["framerate"] = str(self._fps)
         self._plan = plan_sound(self._sound, self.path.suffix.lower(), None if self._times else self._fps)
         if self._times is not None:
-            self._stream = TimedFrames(width, height, deep)
+            self._stream = TimedFrames(width, height, deep, self._fps)
             source = {"f": "matroska"}
         elif self._plan.picture_start:
             source["itsoffset"] = f"{float(self._plan.picture_start):.6f}"

@@ -9,7 +9,9 @@ import video_clips as clips
 
 from core.imageio import read_bgr
 from core.paths import list_images
-from core.video import probe, read_frames
+from core.video import open_writer, probe, read_frames
+from core.video_parts import VideoParts
+from core.video_steps import read_reference
 from core.video_times import read_clock
 
 STEP = 0.025
@@ -191,6 +193,63 @@ def test_flash_and_beep_stay_together(tmp_path, clip, suffix):
 @pytest.mark.parametrize(("clip", "suffix"), pairs(SLOW))
 def test_flash_and_beep_stay_together_in_every_kind(tmp_path, clip, suffix):
     run_round_trip(clip, suffix, tmp_path)
+
+
+def join_parts(video, output, length=7):
+    """The pictures and the sound of a video by way of parts, as merging straight into a video writes them."""
+    reference = read_reference(video)
+    frames = list(read_frames(video))
+    times = None if reference.rate is not None else reference.times
+    keys = [f"{number:032x}" for number in range(-(-len(frames) // length))]
+    parts = VideoParts(output, keys, length, reference.rate or reference.info.fps, times=times)
+    for number in range(len(keys)):
+        own = frames[number * length : (number + 1) * length]
+        with parts.open(number, (clips.WIDTH, clips.HEIGHT)) as writer:
+            for frame in own:
+                writer.write(frame)
+        parts.close(number, (clips.WIDTH, clips.HEIGHT), own[-1], False)
+    parts.join(output, reference.sound)
+
+
+PARTS = [
+    (Clip(".mp4", trimmed=0.4), (".mkv", ".avi")),
+    (Clip(".mp4", varying=True, pictures_late=0.32), (".mp4",)),
+]
+SLOW_PARTS = [
+    (Clip(".mp4", trimmed=0.4), (".mp4", ".webm", ".ts", ".mpg", ".wmv", ".flv")),
+    (Clip(".ts", pictures_late=0.8), (".mp4", ".mkv", ".avi", ".webm", ".ts", ".mpg", ".wmv", ".flv")),
+    (Clip(".mp4", varying=True, pictures_late=0.32), (".mkv", ".webm", ".ts", ".mpg", ".wmv", ".flv")),
+]
+
+
+def run_parts(clip, suffix, folder):
+    video, _ = make(clip, folder)
+    numbers = check_in_step(video)
+    output = folder / f"joined{suffix}"
+    join_parts(video, output)
+    check_in_step(output, numbers)
+    assert clips.shown_by_ffmpeg(output) == len(numbers)
+
+
+@pytest.mark.parametrize(("clip", "suffix"), pairs(PARTS))
+def test_flash_and_beep_stay_together_in_joined_parts(tmp_path, clip, suffix):
+    run_parts(clip, suffix, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("clip", "suffix"), pairs(SLOW_PARTS))
+def test_flash_and_beep_stay_together_in_joined_parts_of_every_kind(tmp_path, clip, suffix):
+    run_parts(clip, suffix, tmp_path)
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_pictures_of_a_varying_rate_get_their_bits(tmp_path, count):
+    times = [Fraction(number * number + 40 * number, 1000) for number in range(count)]
+    with open_writer(tmp_path / "a.mp4", 25, (clips.WIDTH, clips.HEIGHT), times=times) as writer:
+        for number in range(count):
+            writer.write(clips.numbered_frame(number))
+    for number, frame in enumerate(read_frames(tmp_path / "a.mp4")):
+        assert np.abs(frame.astype(int) - clips.numbered_frame(number)).mean() < 5
 
 
 TURNS = {
