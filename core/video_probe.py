@@ -319,8 +319,9 @@ def _reason(path):
     """The last error that libavformat writes about a file that it cannot open, or None."""
     import av
 
-    before = av.logging.get_level()
+    before, skipped = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)
     try:
         with av.logging.Capture() as lines:
             try:
@@ -328,6 +329,7 @@ def _reason(path):
             except av.error.FFmpegError:
                 pass
     finally:
+        av.logging.set_skip_repeated(skipped)
         av.logging.set_level(before)
     return lines[-1][2].strip() if lines else None
 

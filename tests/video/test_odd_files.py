@@ -124,6 +124,14 @@ def test_a_text_is_no_video(tmp_path, clip, text):
             probe(file)
 
 
+def test_the_reason_is_told_each_time(tmp_path, clip):
+    broken = tmp_path / "a.mp4"
+    broken.write_bytes(clip.read_bytes()[:3000])
+    for _ in range(2):
+        with pytest.raises(FormatError, match="moov atom not found"):
+            probe(broken)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi"])
 def test_a_file_that_lacks_its_end_is_known_by_its_length(tmp_path, clip, suffix):
     codec = ["-c:v", "libvpx", "-c:a", "libopus"] if suffix == ".webm" else ["-c", "copy"]
