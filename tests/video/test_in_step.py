@@ -118,6 +118,7 @@ def make(clip, folder):
     late = [f"{clip.pictures_late}", "-i", pictures, "-itsoffset", f"{clip.sound_late}", "-i", sound]
     keys = ["-g", "10"] if clip.trimmed or clip.begins_inside else []
     passthrough = ["-vsync" if clips._old() else "-fps_mode", "passthrough"]
+    passthrough += ["-enc_time_base", "1:1000"] if clip.varying else []
     coded = ["-map", "0:v", "-map", "1:a", *clip.video, *keys, *passthrough, "-c:a", *clip.audio]
     layout = f"aformat=channel_layouts={clip.layout}" if clip.layout == "mono" else f"pan={clip.layout}|" + "|".join(
         f"c{channel}=c0" for channel in range({"stereo": 2, "5.1": 6, "5.1(side)": 6, "7.1": 8}[clip.layout])
@@ -287,6 +288,22 @@ def test_a_language_with_a_hyphen_hides_no_stream(tmp_path):
     clips.ffmpeg("-i", clip, "-c", "copy", *tags, tagged)
     info = probe(tagged)
     assert (info.width, info.audio[0].language, info.audio[0].codec) == (clips.WIDTH, "pt-BR", "aac")
+
+
+@pytest.mark.parametrize(
+    ("layout", "suffix", "told", "channels"),
+    [("5.1(side)", ".webm", "opus", "5.1"), ("5.1", ".wmv", "wma", "stereo"), ("7.1", ".mp4", "aac", "7.1")],
+)
+def test_sound_that_is_converted_is_said_to_be(tmp_path, layout, suffix, told, channels):
+    video, _ = make(Clip(".mkv", audio=("flac",), layout=layout), tmp_path)
+    frames, result = tmp_path / "frames", tmp_path / f"out{suffix}"
+    clips.call_main("videoed", "extract-video", "--input-file", video, "--output-dir", frames, "--output-ext", "png",
+                    "--fps", 0)  # fmt: skip
+    done = clips.call_main("videoed", "video-from-sequence", "--input-dir", frames, "--output-file", result,
+                           "--reference-file", video, "--include-audio", "--bitrate", 4, "--no-provenance")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"The sound (flac, {layout}) is converted to {told}, as {suffix} cannot hold it as it is." in done.stdout
+    assert probe(result).audio[0].channels == channels
 
 
 def test_the_last_picture_of_a_varying_rate_is_shown(tmp_path):
