@@ -18,6 +18,8 @@ _BOX_KINDS = (
 )
 _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 
+_UNKNOWN_LENGTH = 0xFFFFFFFF
+
 
 def missing_bytes(path: Path) -> int:
     """How many bytes the container promises that the file does not hold; 0 where the container does not say.
@@ -32,7 +34,8 @@ def missing_bytes(path: Path) -> int:
         elif head[:4] == _EBML:
             promised = _end_of_segment(stream)
         elif head[:4] == b"RIFF":
-            promised = int.from_bytes(head[4:8], "little") + 8
+            length = int.from_bytes(head[4:8], "little")
+            promised = 0 if length == _UNKNOWN_LENGTH else length + 8
         else:
             promised = 0
     return max(0, promised - size)

@@ -114,8 +114,25 @@ def picture_times(
     if all(time is None for time in shown) and all(time is not None for time in stored):
         shown = sorted(stored)
     step = 1 / rate
-    times = _fill([None if time is None else time * base for time in shown], step)
+    times = _fill(_without_doubles([None if time is None else time * base for time in shown], step), step)
     return _rising(times, step)
+
+
+def _without_doubles(times, step):
+    """Take the time from all but one of the pictures that have the same: the one that fits the frame duration best."""
+    single, known = [None] * len(times), []
+    for index, time in enumerate(times):
+        if time is None:
+            continue
+        if known and times[known[-1]] == time:
+            rival = known.pop()
+            before = known[-1] if known else rival
+            error = {place: abs(times[before] + (place - before) * step - time) for place in (rival, index)}
+            index = min(error, key=error.get)
+        known.append(index)
+    for index in known:
+        single[index] = times[index]
+    return single
 
 
 def _fill(times, step):

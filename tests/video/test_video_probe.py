@@ -124,6 +124,8 @@ def test_missing_and_equal_times_are_filled_so_that_they_rise():
     shown = [None, 10, None, None, 40, None]
     assert picture_times(shown, [None] * 6, base, rate) == [Fraction(number, 10) for number in range(6)]
     assert picture_times([5, 5, 25], [None] * 3, base, rate) == [Fraction(1, 20), Fraction(3, 20), Fraction(1, 4)]
+    once = [0, None, 30, 30, None]  # two pictures share the time of the second one
+    assert picture_times(once, [None] * 5, base, rate) == [Fraction(number, 10) for number in range(5)]
     assert picture_times([None] * 2, [None] * 2, base, rate) == [0, Fraction(1, 10)]
 
 
