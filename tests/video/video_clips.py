@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.ffmpeg import ffmpeg_program
+from core.ffmpeg import every_frame_once, ffmpeg_program
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 128, 64
@@ -64,15 +64,9 @@ def make_variable_clip(path, times, sound=None):
 
         parts += [bytes(part) for part in stream.frame(numbered_frame(number).data, Fraction(time, 1000))]
     audio = ["-i", sound, "-c:a", "aac"] if sound else []
-    options = ["-vsync" if _old() else "-fps_mode", "passthrough", "-enc_time_base", "1:1000"]
+    options = [*every_frame_once(), "-enc_time_base", "1:1000"]
     ffmpeg("-f", "matroska", "-i", "pipe:", *audio, *options, "-pix_fmt", "yuv420p", path, data=b"".join(parts))
     return path
-
-
-def _old():
-    from core.ffmpeg import ffmpeg_version
-
-    return ffmpeg_version() < (5, 1)
 
 
 def make_clicks(path, times, seconds, rate=48000):
@@ -121,8 +115,7 @@ def find_clicks_on_clock(path):
 
 def shown_by_ffmpeg(path):
     """How many pictures of a video ffmpeg itself shows, with those that are empty repetitions in the file."""
-    passthrough = ["-vsync" if _old() else "-fps_mode", "passthrough"]
-    shown = ffmpeg("-i", path, "-map", "0:V:0", *passthrough, "-f", "framecrc", "pipe:1").decode()
+    shown = ffmpeg("-i", path, "-map", "0:V:0", *every_frame_once(), "-f", "framecrc", "pipe:1").decode()
     return sum(1 for line in shown.splitlines() if line and not line.startswith("#"))
 
 
