@@ -87,13 +87,11 @@ class SoundPlan:
         When the first picture is shown, in seconds of the new file.
     input_options, output_options : dict
         For the file that holds the sound, and for the new file.
-    is_copied : bool
     """
 
     picture_start: Fraction = Fraction(0)
     input_options: dict[str, str] = field(default_factory=dict)
     output_options: dict[str, str] = field(default_factory=dict)
-    is_copied: bool = False
 
 
 # Times are taken as they are in the files, because ffmpeg's own moving to 0 differs between its versions and containers.
@@ -119,10 +117,7 @@ def plan_sound(sound: Sound | None, suffix: str, rate: Fraction | None = None) -
         start = Fraction(0)
     shift = start - sound.start
     offset = {"itsoffset": f"{float(shift - sound.origin + _NOT_ALL):.6f}"}
-    copied = _copy_options(sound, suffix, shift)
-    if copied is not None:
-        return SoundPlan(start, offset, copied, True)
-    return SoundPlan(start, offset, _conversion_options(sound, suffix))
+    return SoundPlan(start, offset, _copy_options(sound, suffix, shift) or _conversion_options(sound, suffix))
 
 
 def conversion_options(suffix: str) -> dict[str, str]:
