@@ -9,12 +9,12 @@ import shutil
 import subprocess
 import threading
 from collections import deque
-from pathlib import Path
 
 from core import interact
 from core.errors import UserError
 
 _ERROR_LINES = 4
+_PATIENCE = 20
 _DISK_FULL = ("No space left on device", "There is not enough space on the disk", "Disk quota exceeded")
 _NOISE = re.compile(r"^\s*(Last message repeated|frame=|Conversion failed|Exiting normally|Error opening input files)")
 _PREFIX = re.compile(r"\[[^\]]* @ (?:0x)?[0-9A-Fa-f]+\]\s*|\[(?:info|warning|error|fatal|panic)\]\s*")
@@ -31,32 +31,49 @@ class FfmpegError(UserError):
 
 @functools.cache
 def ffmpeg_program() -> str:
-    """Path of ffmpeg: ``$DFL_FFMPEG``, the system's, or the binary inside the ``imageio-ffmpeg`` package."""
+    """Path of ffmpeg: ``$DFL_FFMPEG``, the system's if it runs, or the binary inside the ``imageio-ffmpeg`` package."""
     wanted = os.environ.get("DFL_FFMPEG")
     if wanted:
-        found = shutil.which(wanted)
-        if not found:
-            raise UserError(f"DFL_FFMPEG={wanted}: no such program. Set it to an ffmpeg binary, or unset it.")
-        return found
+        return _wanted_program(wanted)
     found = shutil.which("ffmpeg")
-    if found:
+    if found and trouble_of(found) is None:
         return found
     try:
         import imageio_ffmpeg
 
         return imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError, OSError):
-        raise UserError("ffmpeg was not found. Install it (or `pip install imageio-ffmpeg`) and try again.") from None
+        state = f"{found}: does not run ({trouble_of(found)})" if found else "ffmpeg was not found"
+        raise UserError(f"{state}. Install it (or `pip install imageio-ffmpeg`) and try again.") from None
+
+
+def _wanted_program(wanted):
+    found = shutil.which(wanted)
+    if not found:
+        raise UserError(f"DFL_FFMPEG={wanted}: no such program. Set it to an ffmpeg binary, or unset it.")
+    trouble = trouble_of(found)
+    if trouble is not None:
+        raise UserError(f"DFL_FFMPEG={wanted}: does not run ({trouble}). Set it to another ffmpeg binary, or unset it.")
+    return found
 
 
 @functools.cache
-def ffprobe_program() -> str | None:
-    """Path of the ffprobe that belongs to :func:`ffmpeg_program`, or None (the imageio binary has none)."""
-    ffmpeg = Path(ffmpeg_program())
-    sibling = ffmpeg.with_name("ffprobe" + ffmpeg.suffix)
-    if ffmpeg.stem == "ffmpeg" and sibling.is_file():
-        return str(sibling)
-    return None
+def trouble_of(program: str) -> str | None:
+    """Why a program of ffmpeg does not even tell its version, such as a missing library; None when it does."""
+    try:
+        done = subprocess.run([program, "-version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return getattr(error, "strerror", None) or "it does not answer"
+    if done.returncode == 0 and done.stdout.startswith(b"ff"):
+        return None
+    lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else f"exit code {done.returncode}"
+
+
+def broken_system_programs() -> list[tuple[str, str]]:
+    """Path and trouble of each of the system's ``ffmpeg`` and ``ffprobe`` that is there but does not run."""
+    found = [path for name in ("ffmpeg", "ffprobe") if (path := shutil.which(name))]
+    return [(path, trouble) for path in found if (trouble := trouble_of(path)) is not None]
 
 
 @functools.cache
@@ -70,6 +87,11 @@ def ffmpeg_version() -> tuple[int, int]:
 def every_frame_once() -> list[str]:
     """Output arguments with which ffmpeg neither repeats nor drops a frame, whatever the time stamps say."""
     return ["-fps_mode", "passthrough"] if ffmpeg_version() >= (5, 1) else ["-vsync", "passthrough"]
+
+
+def with_paths(arguments: list[str], paths: dict[str, object]) -> list[str]:
+    """Arguments in which the keys of ``paths`` stand for files; ffmpeg-python itself takes only names in UTF-8."""
+    return [str(paths.get(argument, argument)) for argument in arguments]
 
 
 class Job:

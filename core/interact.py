@@ -252,7 +252,8 @@ class Progress:
 
     def _line(self):
         seconds = time.monotonic() - self._start
-        print(f"{self._description}: {self.count}/{self.total} [{seconds:.1f} s]", flush=True)
+        total = "" if self.total is None else f"/{self.total}"
+        print(f"{self._description}: {self.count}{total} [{seconds:.1f} s]", flush=True)
 
 
 @contextmanager

@@ -220,7 +220,7 @@ def sign(video: Path, certificate: Certificate, story: Story, title: str) -> byt
     kind = media_type(suffix)
     try:
         signer = Signer.from_info(C2paSignerInfo(certificate.algorithm, certificate.chain, certificate.key, None))
-        builder = Builder(claim(story, title, kind), Context.from_dict(OFFLINE))
+        builder = Builder(claim(story, _readable(title), kind), Context.from_dict(OFFLINE))
         if story.parent is not None:
             _add_parent(builder, story.parent)
         if suffix in _EMBEDDED:
@@ -263,7 +263,7 @@ def claim(story: Story, title: str, kind: str) -> dict:
 
 def _add_parent(builder, parent):
     """Add the video that was changed, together with the manifest that it holds or that lies beside it."""
-    ingredient = {"title": parent.name, "relationship": "parentOf", "label": _PARENT, "instance_id": _PARENT}
+    ingredient = {"title": _readable(parent.name), "relationship": "parentOf", "label": _PARENT, "instance_id": _PARENT}
     sidecar = None if _has_embedded_manifest(parent) else find_sidecar(parent)
     with open(parent, "rb") as stream:
         if sidecar is not None:
@@ -284,6 +284,11 @@ def _from_sidecar(builder, sidecar, parent, stream):
     builder.add_resource(sidecar.name, io.BytesIO(manifest))
     reference = {"format": "application/c2pa", "identifier": sidecar.name}
     return {"manifest_data": reference, "active_manifest": label, "validation_results": results}
+
+
+def _readable(name):
+    """A file's name as text that JSON can hold, also where the name is not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _hash_file(path):

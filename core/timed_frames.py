@@ -6,7 +6,7 @@ from fractions import Fraction
 _EBML, _DOC_TYPE, _SEGMENT = 0x1A45DFA3, 0x4282, 0x18538067
 _INFO, _TIMESTAMP_SCALE = 0x1549A966, 0x2AD7B1
 _TRACKS, _TRACK_ENTRY, _TRACK_NUMBER, _TRACK_UID = 0x1654AE6B, 0xAE, 0xD7, 0x73C5
-_TRACK_TYPE, _CODEC_ID, _VIDEO = 0x83, 0x86, 0xE0
+_TRACK_TYPE, _CODEC_ID, _VIDEO, _DEFAULT_DURATION = 0x83, 0x86, 0xE0, 0x23E383
 _PIXEL_WIDTH, _PIXEL_HEIGHT, _UNCOMPRESSED_FOURCC = 0xB0, 0xBA, 0x2EB524
 _CLUSTER, _TIMESTAMP, _SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3
 _UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
@@ -21,10 +21,12 @@ class TimedFrames:
     width, height : int
     deep : bool
         Frames are 16-bit little-endian instead of 8-bit; always BGR without padding.
+    rate : Fraction
+        Frames a second, roughly: encoders share their bits out by it.
     """
 
-    def __init__(self, width: int, height: int, deep: bool = False):
-        self._width, self._height = width, height
+    def __init__(self, width: int, height: int, deep: bool = False, rate: Fraction = Fraction(25)):
+        self._width, self._height, self._rate = width, height, Fraction(rate)
         self._fourcc = b"BGR" + bytes([48 if deep else 24])
 
     def header(self) -> bytes:
@@ -32,6 +34,7 @@ class TimedFrames:
         video = _number(_PIXEL_WIDTH, self._width) + _number(_PIXEL_HEIGHT, self._height)
         video += _element(_UNCOMPRESSED_FOURCC, self._fourcc)
         track = _number(_TRACK_NUMBER, 1) + _number(_TRACK_UID, 1) + _number(_TRACK_TYPE, 1)
+        track += _number(_DEFAULT_DURATION, round(1_000_000_000 / self._rate))
         track += _element(_CODEC_ID, b"V_UNCOMPRESSED") + _element(_VIDEO, video)
         return (
             _element(_EBML, _element(_DOC_TYPE, b"matroska"))

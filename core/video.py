@@ -1,7 +1,6 @@
 """Reading and writing videos frame by frame as arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,18 +10,21 @@ from core import ffmpeg
 from core.errors import FormatError, UserError
 from core.paths import replacing
 from core.timed_frames import TimedFrames
+from core.video_convert import ArrayConverter
+from core.video_decode import PictureDecoder
 from core.video_encoders import (
     SCALER,
     EncoderSettings,
-    audio_arguments,
     check_container,
     check_writable_folder,
     default_encoder,
     known_tags,
     matrix_of,
-    to_rgb_filter,
+    time_options,
 )
-from core.video_probe import AudioTrack, ColourTags, VideoInfo, constant_rate, frame_times, probe
+from core.video_probe import ColourTags, VideoInfo, probe
+from core.video_sound import GLOBAL_OPTIONS, Sound, plan_sound
+from core.video_times import constant_rate, frame_times
 
 __all__ = [
     "ColourTags", "EncoderSettings", "FrameReader", "FrameWriter", "Sound", "VideoInfo", "constant_rate", "frame_times",
@@ -30,7 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-_TICKS_A_SECOND = 90000
+_TARGET, _SOUND = "<target>", "<sound>"
 
 
 class FrameReader:
@@ -43,67 +45,42 @@ class FrameReader:
         (width, height) of the frames.
     """
 
-    def __init__(self, path: Path, start: float = 0.0, deep: bool = False):
+    def __init__(self, path: Path, deep: bool = False, keep_hdr: bool = True):
         self.info = probe(path)
         self.size = self.info.display_size
-        self._dtype = np.dtype("<u2" if deep else np.uint8)
-        arguments = ["-ss", str(start)] if start else []
-        arguments += ["-i", str(path), "-map", "0:V:0", "-vf", to_rgb_filter(self.info)]
-        arguments += [
-            "-pix_fmt",
-            "bgr48le" if deep else "bgr24",
-            *ffmpeg.every_frame_once(),
-            "-f",
-            "rawvideo",
-            "pipe:1",
-        ]
-        self._command = [ffmpeg.ffmpeg_program(), "-v", "error", "-nostdin", *arguments]
-        self._process = ffmpeg.start(self._command)
-        self._lines = ffmpeg.LineCollector(self._process.stderr)
+        self._converter = ArrayConverter(self.info, deep, tone_mapped=not keep_hdr)
+        self._decoder = PictureDecoder(path)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        width, height = self.size
-        length = width * height * 3 * self._dtype.itemsize
-        while True:
-            data = self._process.stdout.read(length)
-            if len(data) < length:
-                break
-            yield np.frombuffer(data, self._dtype).reshape(height, width, 3)
-        code = self._process.wait()
-        self._lines.join()
-        if code != 0:
-            raise ffmpeg.failure(self._command, code, self._lines.texts)
+        for picture in self._decoder:
+            yield self._converter.convert(picture)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        self.close()
-
-    def close(self):
-        """End ffmpeg if it still runs."""
-        self._process.stdout.close()
-        ffmpeg.stop(self._process)
-        self._lines.join(timeout=10)
+        self._decoder.__exit__(*exception)
 
 
-def open_reader(path: Path, start: float = 0.0, deep: bool = False) -> FrameReader:
+def open_reader(path: Path, deep: bool = False, keep_hdr: bool = True) -> FrameReader:
     """Open a video for reading.
 
     Parameters
     ----------
     path : Path
-    start : float
-        Seconds to skip.
     deep : bool
         Frames as uint16 (0…65535) instead of uint8.
+    keep_hdr : bool
+        Frames of an HDR video keep their values; else they are tone-mapped to a usual display, always as uint8.
     """
-    return FrameReader(path, start, deep)
+    return FrameReader(path, deep, keep_hdr)
 
 
-def read_frames(path: Path, count: int | None = None, start: float = 0.0, deep: bool = False) -> Iterator[np.ndarray]:
+def read_frames(
+    path: Path, count: int | None = None, deep: bool = False, keep_hdr: bool = True
+) -> Iterator[np.ndarray]:
     """Iterate over the frames (H, W, 3) BGR of a video, at most ``count`` of them; see :func:`open_reader`."""
-    with open_reader(path, start, deep) as reader:
+    with open_reader(path, deep, keep_hdr) as reader:
         for number, frame in enumerate(reader):
             if number == count:
                 return
@@ -124,7 +101,7 @@ class FrameWriter:
         self._sound, self._times, self._metadata = sound, times, metadata
         self._total, self._description = total, description
         self._target = replacing(self.path)
-        self._job, self._count, self._shape, self._stream = None, 0, None, None
+        self._job, self._count, self._shape, self._stream, self._plan = None, 0, None, None, None
         self._temporary = None
 
     def __enter__(self):
@@ -145,7 +122,7 @@ class FrameWriter:
         if self._stream is None:
             self._job.write(data)
         else:
-            for part in self._stream.frame(data, self._times[self._count] - self._times[0]):
+            for part in self._stream.frame(data, self._plan.picture_start + self._times[self._count] - self._times[0]):
                 self._job.write(part)
         self._count += 1
 
@@ -170,13 +147,12 @@ class FrameWriter:
         deep = frame.dtype == np.uint16
         source = {"f": "rawvideo", "pix_fmt": "bgr48le" if deep else "bgr24", "s": f"{width}x{height}"}
         source["framerate"] = str(self._fps)
+        self._plan = plan_sound(self._sound, self.path.suffix.lower(), None if self._times else self._fps)
         if self._times is not None:
-            self._stream = TimedFrames(width, height, deep)
+            self._stream = TimedFrames(width, height, deep, self._fps)
             source = {"f": "matroska"}
-        # ffmpeg moves the first picture of an input to 0 s, whatever time it carries.
-        start = self._times[0] if self._times is not None else self._sound.start if self._sound is not None else 0
-        if start:
-            source["itsoffset"] = f"{float(start):.6f}"
+        elif self._plan.picture_start:
+            source["itsoffset"] = f"{float(self._plan.picture_start):.6f}"
         arguments = self._arguments(source)
         self._job = ffmpeg.Job(arguments, True, self._total, self._description)
         if self._stream is not None:
@@ -198,37 +174,22 @@ class FrameWriter:
             picture = picture.filter("setparams", **{names.get(key, key): value for key, value in tags.items()})
         streams, options = [picture], {**self.settings.arguments(suffix), **tags}
         if self._sound is not None:
-            streams.append(graph.input(str(self._sound.path))[f"a:{self._sound.track.number}"])
-            options.update(audio_arguments(self._sound.track.codec, suffix))
+            source = graph.input(_SOUND, **self._plan.input_options)
+            streams.append(source[f"a:{self._sound.track.number}"])
+            options.update(self._plan.output_options)
         if suffix in (".mp4", ".mov", ".m4v"):
             options["movflags"] = "+faststart"
         if self._times is not None:
-            options["enc_time_base"] = f"1:{_TICKS_A_SECOND}"
-            if suffix in (".mp4", ".mov", ".m4v"):
-                options["video_track_timescale"] = str(_TICKS_A_SECOND)
-        every_frame = ffmpeg.every_frame_once()
-        options[every_frame[0].lstrip("-")] = every_frame[1]
-        arguments = graph.output(*streams, str(self._temporary), **options).get_args()
+            options.update(time_options(suffix, self._fps))
+        else:
+            every_frame = ffmpeg.every_frame_once()
+            options[every_frame[0].lstrip("-")] = every_frame[1]
+        paths = {_TARGET: self._temporary, _SOUND: self._sound.path if self._sound is not None else ""}
+        arguments = ffmpeg.with_paths(graph.output(*streams, _TARGET, **options).get_args(), paths)
+        arguments = [*GLOBAL_OPTIONS, *arguments]
         for key, value in (self._metadata or {}).items():
             arguments[-1:-1] = ["-metadata", f"{key}={value}"]
         return arguments
-
-
-@dataclass(frozen=True)
-class Sound:
-    """The audio track of another file that goes into a new video.
-
-    Attributes
-    ----------
-    path : Path
-    track : AudioTrack
-    start : Fraction
-        Seconds from the start of that file to its first frame, so that sound and pictures stay in step.
-    """
-
-    path: Path
-    track: AudioTrack
-    start: Fraction = Fraction(0)
 
 
 def open_writer(

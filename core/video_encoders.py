@@ -4,11 +4,13 @@ import functools
 import os
 import subprocess
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from core import ffmpeg
 from core.errors import UsageError, UserError
 from core.video_probe import ColourTags, VideoInfo
+from core.video_sound import CONTAINERS, WITHOUT_TIMES
 
 SCALER = "bicubic+accurate_rnd+full_chroma_int"
 
@@ -26,22 +28,10 @@ _TRANSFERS = (
     "bt709", "smpte170m", "smpte240m", "linear", "iec61966-2-1", "bt2020-10", "bt2020-12", "smpte2084", "arib-std-b67",
 )  # fmt: skip
 
-# Audio codecs that a container takes unchanged, and the encoder used for all others.
-_AUDIO = {
-    ".mp4": ({"aac", "mp3", "ac3", "eac3", "alac"}, "aac"),
-    ".m4v": ({"aac", "mp3", "ac3", "eac3", "alac"}, "aac"),
-    ".mov": ({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"}, "aac"),
-    ".avi": ({"mp3", "ac3", "pcm_s16le"}, "libmp3lame"),
-    ".mkv": ({"aac", "mp3", "ac3", "eac3", "alac", "opus", "vorbis", "flac", "pcm_s16le", "pcm_s24le", "dts"}, "aac"),
-    ".webm": ({"opus", "vorbis"}, "libopus"),
-    ".ts": ({"aac", "mp2", "mp3", "ac3", "eac3"}, "aac"),
-    ".mts": ({"ac3"}, "ac3"),
-    ".m2ts": ({"ac3"}, "ac3"),
-    ".mpg": ({"mp2", "mp3", "ac3"}, "mp2"),
-    ".mpeg": ({"mp2", "mp3", "ac3"}, "mp2"),
-    ".flv": ({"aac", "mp3"}, "aac"),
-    ".wmv": ({"wmav2", "mp3"}, "wmav2"),
-}
+_TICKS_A_SECOND = 90000
+
+# Containers that store when a picture is decoded, not when it is shown: pictures must not be reordered.
+_ORDER_OF_DECODING = (".avi", ".wmv")
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,7 @@ class EncoderSettings:
             raise UsageError(f"--encoder {self.encoder} cannot make ten-bit video. Use libx265 or a hevc encoder.")
         if _is_hevc(self.encoder) and suffix in (".mp4", ".mov", ".m4v"):
             options["tag:v"] = "hvc1"
-        if suffix == ".avi":
+        if suffix in _ORDER_OF_DECODING:
             options["bf"] = "0"
         return options
 
@@ -138,20 +128,33 @@ def _lossless(encoder):
     return known[encoder]
 
 
-def audio_arguments(codec: str, suffix: str) -> dict[str, str]:
-    """Output options for the sound: copied where the container allows it, else coded anew at 192 kbit/s, 48 kHz."""
-    copied, encoder = _AUDIO.get(suffix, (set(), "aac"))
-    if codec in copied:
-        return {"c:a": "copy"}
-    return {"c:a": encoder, "b:a": "192k", "ar": "48000"}
+def time_options(suffix: str, rate: Fraction) -> dict[str, str]:
+    """Output options with which each picture comes out once, at its own time, and mp4 shows the last one too.
+
+    Parameters
+    ----------
+    suffix : str
+        Of the file.
+    rate : Fraction
+        Frames a second, for pictures of unknown duration.
+    """
+    passthrough = ffmpeg.every_frame_once()
+    options = {passthrough[0].lstrip("-"): passthrough[1]}
+    if suffix in WITHOUT_TIMES:
+        return options
+    options["enc_time_base"] = f"1:{_TICKS_A_SECOND}"
+    # Packets of unknown duration would end the edit list of mp4 before the last picture.
+    options["bsf:v"] = f"setts=pts=PTS:dts=DTS:duration=max(DURATION\\,{float(1 / rate):.6f}/TB)"
+    if suffix in (".mp4", ".mov", ".m4v"):
+        options["video_track_timescale"] = str(_TICKS_A_SECOND)
+    return options
 
 
 def check_container(suffix: str) -> None:
     """Raise UsageError for a suffix that is no video container that we write."""
-    known = (*_AUDIO, ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".flv", ".wmv")
-    if suffix not in known:
+    if suffix not in CONTAINERS:
         raise UsageError(
-            f"{suffix or 'no suffix'}: unknown kind of video. Give a name that ends in {', '.join(known)}."
+            f"{suffix or 'no suffix'}: unknown kind of video. Give a name that ends in {', '.join(CONTAINERS)}."
         )
 
 

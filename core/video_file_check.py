@@ -27,11 +27,8 @@ _DEMUXERS = (
     "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,gif_pipe,j2k_pipe,dpx_pipe,exr_pipe,hdr_pipe"
 )
 
-INPUT_OPTIONS = ("-protocol_whitelist", "file,pipe", "-format_whitelist", _DEMUXERS)
-"""Options of ffmpeg and ffprobe before ``-i`` (or the name) of a file of the user: no network, no lists of files.
-
-PyAV takes the same as a dictionary: ``{"protocol_whitelist": "file", "format_whitelist": …}``.
-"""
+MEDIA_OPTIONS = {"protocol_whitelist": "file,pipe", "format_whitelist": _DEMUXERS}
+"""Options of libavformat for a file of the user: no network, no lists of files."""
 
 
 def refuse_text(path: Path) -> None:

@@ -1,11 +1,10 @@
 """The statement that a video was made with a machine-learning model, in its metadata and as XMP."""
 
-import subprocess
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from core.ffmpeg import ffmpeg_program
 from core.version import NAME, VERSION
+from core.video_probe import open_media
 
 # IPTC's term for pictures in which a trained model made or changed a part.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -58,14 +57,8 @@ def read_xmp(path: Path) -> str | None:
 
 def read_comment(path: Path) -> str | None:
     """The comment tag of the container, or None."""
-    command = [ffmpeg_program(), "-v", "error", "-nostdin", "-i", str(path), "-f", "ffmetadata", "pipe:1"]
-    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
-    text = done.stdout.decode("utf-8", "replace").replace("\\\n", " ")
-    for line in text.splitlines():
-        key, _, value = line.partition("=")
-        if key.lower() == "comment":
-            return value.replace("\\=", "=").replace("\\;", ";").replace("\\#", "#").replace("\\\\", "\\")
-    return None
+    with open_media(path) as container:
+        return next((text for key, text in container.metadata.items() if key.lower() == "comment"), None)
 
 
 def _packet():

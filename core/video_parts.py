@@ -15,9 +15,10 @@ from core.errors import FormatError
 from core.files.temporary import remove_dead
 from core.imageio import encode_image, read_bgr
 from core.paths import atomic_write, remove_if_present, replacing
-from core.video import EncoderSettings, FrameWriter, Sound, open_writer
-from core.video_encoders import audio_arguments, default_encoder
+from core.video import EncoderSettings, FrameWriter, open_writer
+from core.video_encoders import default_encoder
 from core.video_probe import ColourTags
+from core.video_sound import GLOBAL_OPTIONS, Sound, plan_sound
 
 FOLDER_SUFFIX = ".parts"
 
@@ -146,18 +147,20 @@ class VideoParts:
 
     def _join_arguments(self, temporary, sound, metadata):
         suffix = self.output.suffix.lower()
-        start = self._times[0] if self._times else sound.start if sound else 0
-        arguments = ["-itsoffset", f"{float(start):.6f}"] if start else []
+        plan = plan_sound(sound, suffix, None if self._times else self._rate)
+        arguments = list(GLOBAL_OPTIONS)
+        if plan.picture_start:
+            arguments += ["-itsoffset", f"{float(plan.picture_start):.6f}"]
         arguments += ["-f", "concat", "-safe", "0", "-i", _LIST_NAME]
         if sound is not None:
-            arguments += ["-i", str(sound.path.resolve())]
+            arguments += [*_flags(plan.input_options), "-i", str(sound.path.resolve())]
         arguments += ["-map", "0:v:0", "-c:v", "copy"]
         if suffix in _START_CODES:
             arguments += ["-bsf:v", "h264_mp4toannexb"]
+        if suffix == ".avi":
+            arguments += ["-r", str(self._rate)]
         if sound is not None:
-            arguments += ["-map", f"1:a:{sound.track.number}"]
-            for name, value in audio_arguments(sound.track.codec, suffix).items():
-                arguments += [f"-{name}", value]
+            arguments += ["-map", f"1:a:{sound.track.number}", *_flags(plan.output_options)]
         if suffix in _SEEKABLE:
             arguments += ["-movflags", "+faststart"]
             if self._times is not None:
@@ -180,3 +183,8 @@ class VideoParts:
                 remove_if_present(path)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             shutil.rmtree(self.folder)
+
+
+def _flags(options):
+    """ffmpeg's command-line form of options."""
+    return [text for name, value in options.items() for text in (f"-{name}", value)]

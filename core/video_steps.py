@@ -1,5 +1,6 @@
 """The four video steps of the workflow: frames out of a video, cut, denoise, and frames into a video."""
 
+import math
 import os
 import re
 import shutil
@@ -19,15 +20,20 @@ from core.files.trash import set_aside
 from core.frame_record import write_record
 from core.imageio import read_image, read_picture_header, require_whole_file, to_bgr8
 from core.parallel import ordered_map
-from core.paths import list_images, replacing
-from core.video import Sound, open_writer
-from core.video_encoders import SCALER, EncoderSettings, audio_arguments, check_container, known_tags, to_rgb_filter
-from core.video_probe import ColourTags, VideoInfo, constant_rate, frame_times, probe
+from core.paths import atomic_write, list_images, replacing
+from core.video import open_writer
+from core.video_decode import PictureDecoder
+from core.video_encoders import SCALER, EncoderSettings, check_container, known_tags, time_options
+from core.video_probe import SDR, ColourTags, VideoInfo, probe
+from core.video_sound import WITHOUT_TIMES, Sound, conversion_options, sound_filters
+from core.video_stills import StillEncoder
+from core.video_times import CLOCK_DIFFERENCE, SEEK_MARGIN, Clock, at_rate, constant_rate, first_time_from, read_clock
 
 _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = "unfinished"
 _DENOISED = "denoised"
-_SEEK_MARGIN = 20.0
+_SOURCE, _TARGET = "<source>", "<target>"
+_HDR_IN_EIGHT_BITS = "HDR with 8 bits a value shows bands. --ten-bit avoids that."
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,13 @@ def numbered_frames(folder: Path, suffix: str) -> list[Path]:
 
 
 def extract_frames(
-    video: Path, folder: Path, suffix: str = ".png", fps: int = 0, allow_damaged=None, keep_old: bool = False
+    video: Path,
+    folder: Path,
+    suffix: str = ".png",
+    fps: int = 0,
+    allow_damaged=None,
+    keep_hdr: bool = False,
+    keep_old: bool = False,
 ) -> Extraction:
     """Write the frames of a video as ``00001.png``, ``00002.png`` …; those of an earlier extraction are replaced.
 
@@ -64,6 +76,8 @@ def extract_frames(
         Frames per second to take; 0 for each frame once, also at a variable frame rate.
     allow_damaged : callable, optional
         Called with an :class:`Extraction` that has fewer frames than the file should have; False ends in an error.
+    keep_hdr : bool
+        Frames of an HDR video keep their values, with 16 bits in PNG, instead of being tone-mapped.
     keep_old : bool
         Move the frames of an earlier extraction to the trash folder.
     """
@@ -71,17 +85,10 @@ def extract_frames(
     if fps and fps >= info.fps:
         interact.info(f"The video has {float(info.fps):g} frames per second; taking each of them once.")
         fps = 0
-    expected = round(info.duration * fps) if fps else info.expected_frames
-    filters = [f"fps={fps}"] if fps else []
-    filters.append(to_rgb_filter(info) + ("" if suffix == ".png" else ":out_color_matrix=bt601:out_range=pc"))
-    arguments = ["-i", str(video), "-map", "0:V:0", "-vf", ",".join(filters)]
-    arguments += ["-pix_fmt", "rgb24"] if suffix == ".png" else ["-pix_fmt", "yuvj444p", "-q:v", "2"]
-    # In steps of the average frame duration, frames of a varying rate would share times, which ffmpeg reports as errors.
-    arguments += [*ffmpeg.every_frame_once(), "-enc_time_base", "1:90000"]
+    tell_hdr(info, keep_hdr)
     with _staging(folder) as staging:
-        complaints = ffmpeg.run([*arguments, f"%05d{suffix}"], expected, "Extracting frames", staging)
+        extraction = _write_stills(info, staging, suffix, fps, keep_hdr)
         frames = list_images(staging)
-        extraction = Extraction(len(frames), expected, tuple(complaints))
         _check_complete(video, info, extraction, allow_damaged)
         old_frames = numbered_frames(folder, suffix)
         if keep_old:
@@ -95,8 +102,47 @@ def extract_frames(
     return extraction
 
 
+def _write_stills(info, folder, suffix, fps, keep_hdr):
+    """Write the pictures of a video as numbered images."""
+    expected = round(info.duration * fps) if fps else info.expected_frames
+    stills = StillEncoder(info, suffix, keep_hdr)
+
+    def write(item):
+        number, picture = item
+        atomic_write(folder / f"{number:05d}{suffix}", stills.encode(picture))
+
+    count = 0
+    with PictureDecoder(info.path) as decoder, interact.progress(expected, "Extracting frames") as bar:
+        pictures = at_rate(decoder, Fraction(decoder.stream.time_base), info.average_fps, fps) if fps else decoder
+        for outcome in ordered_map(write, enumerate(pictures, start=1)):
+            if outcome.error is not None:
+                raise outcome.error
+            count += 1
+            bar.update()
+    missing = decoder.missing_start
+    if missing:
+        interact.info(
+            f"{info.path.name} begins inside a group of pictures; {missing} that need earlier ones are left out."
+        )
+    lost = round(missing * fps / info.average_fps) if fps else missing
+    return Extraction(count, None if expected is None else max(0, expected - lost), tuple(decoder.problems))
+
+
+def tell_hdr(info: VideoInfo, keep_hdr: bool) -> None:
+    """Say what becomes of the light of an HDR video."""
+    if not info.colour.is_hdr:
+        return
+    kind = "PQ" if info.colour.transfer == "smpte2084" else "HLG"
+    if keep_hdr:
+        interact.info(f"{info.path.name} is HDR ({kind}); its values are kept. Usual viewers show such images pale.")
+    else:
+        interact.info(
+            f"{info.path.name} is HDR ({kind}); frames are tone-mapped to BT.709. --hdr keep keeps its values."
+        )
+
+
 def _check_complete(video, info, extraction, allow_damaged):
-    """Raise FormatError when ffmpeg met errors and clearly fewer frames came out than the header promises.
+    """Raise FormatError when there was damage and clearly fewer frames came out than the header promises.
 
     The count alone tells nothing: headers of avi files often hold twice the number.
     """
@@ -123,19 +169,38 @@ class Reference:
     """What a new video takes over from the video that its frames came from."""
 
     info: VideoInfo
-    times: list[Fraction]
+    clock: Clock
     rate: Fraction | None
+
+    @property
+    def times(self) -> list[Fraction]:
+        return self.clock.times
 
     @property
     def start(self) -> Fraction:
         return self.times[0] if self.times else Fraction(0)
 
+    @property
+    def sound(self) -> Sound | None:
+        """The first audio track, or None."""
+        audio = self.info.audio
+        return Sound(self.info.path, audio[0], self.start, self.clock.origin) if audio else None
+
+    def colour(self, keep_hdr: bool) -> ColourTags:
+        """Tags that are true of the frames: those of an HDR video hold BT.709 once they are tone-mapped."""
+        return SDR if self.info.colour.is_hdr and not keep_hdr else self.info.colour
+
 
 def read_reference(video: Path) -> Reference:
     """Probe a reference video and the times of its frames."""
     info = probe(video)
-    times = frame_times(video)
-    return Reference(info, times, constant_rate(times, info))
+    clock = read_clock(video, info)
+    if clock.jumps and info.audio:
+        interact.warning(
+            f"The clock of {info.path.name} is set back {clock.jumps} times, as where recordings were joined; behind that, "
+            "sound and pictures may not fit. Take each recording by itself."
+        )
+    return Reference(info, clock, constant_rate(clock.times, info))
 
 
 def encode_images(
@@ -147,21 +212,22 @@ def encode_images(
     include_audio: bool = False,
     metadata: dict[str, str] | None = None,
     caption: str | None = None,
+    hdr: str | None = None,
     images: list[Path] | None = None,
 ) -> int:
     """Make a video of the images of a folder in natural order, or of ``images``, and return their number.
 
     With a reference its frame rate, colour tags, pixel shape and, on request, its sound are taken over. When its frame
-    rate varies and there are as many images as it has frames, each image gets the time of its frame.
+    rate varies and there are as many images as it has frames, each image gets the time of its frame. ``hdr`` says what
+    images of an HDR reference hold: ``"keep"`` its values, ``"tonemap"`` BT.709; by default the former with 16 bits.
     """
     images = images or list_images(folder, required=True)
     times, colour, aspect, sound = None, ColourTags(), Fraction(1), None
-    if reference is not None:
-        colour, aspect = reference.info.colour, reference.info.display_pixel_aspect
-        fps, times = _pace(reference, len(images), output.suffix.lower())
-        if include_audio and reference.info.audio:
-            sound = Sound(reference.info.path, reference.info.audio[0], reference.start)
     first = _bgr(images[0])
+    if reference is not None:
+        colour, aspect = _colour_of_images(reference, first, hdr, settings), reference.info.display_pixel_aspect
+        fps, times = _pace(reference, len(images), output.suffix.lower())
+        sound = reference.sound if include_audio else None
     size = (first.shape[1], first.shape[0])
     if size[0] % 2 or size[1] % 2:
         even = f"{size[0] + size[0] % 2}x{size[1] + size[1] % 2}"
@@ -190,6 +256,22 @@ def encode_images(
                 )
             writer.write(frame if frame.dtype == first.dtype else to_bgr8(frame))
     return len(images)
+
+
+def _colour_of_images(reference, first, hdr, settings):
+    """Colour tags for images of a reference; says what they are taken for where it is HDR."""
+    if not reference.info.colour.is_hdr:
+        return reference.info.colour
+    keep = hdr == "keep" or (hdr is None and first.dtype == np.uint16)
+    if keep:
+        interact.info("The images are taken to hold the HDR values of the reference; the video is tagged so.")
+        if not settings.ten_bit:
+            interact.warning(_HDR_IN_EIGHT_BITS)
+    else:
+        interact.info(
+            "The images are taken to be tone-mapped; the video is BT.709. --hdr keep says that they hold HDR."
+        )
+    return reference.colour(keep)
 
 
 def _bgr(path):
@@ -230,30 +312,21 @@ def cut_video(
     info = probe(video)
     suffix = output.suffix.lower()
     check_container(suffix)
-    near = max(0.0, begin - _SEEK_MARGIN)
-    source = graph.input(str(video), **({"ss": f"{near:.6f}"} if near else {}))
-    picture = source["V:0"]
-    width, height = info.display_size
-    if width % 2 or height % 2:
-        picture = picture.filter("pad", width + width % 2, height + height % 2)
-        picture = picture.filter("fillborders", right=width % 2, bottom=height % 2, mode="smear")
-    full = "pc" if info.colour.range == "pc" else "tv"
-    picture = picture.filter("scale", flags=SCALER, out_range=full).filter("format", settings.pixel_format)
-    picture = picture.filter("setparams", range=full)
-    streams, options = [picture], {**settings.arguments(suffix), **known_tags(info.colour)}
+    if info.colour.is_hdr and not settings.ten_bit:
+        interact.warning(_HDR_IN_EIGHT_BITS)
+    begin = _snapped(begin, info, suffix)
+    near = max(0.0, begin - SEEK_MARGIN)
+    source = graph.input(_SOURCE, **({"ss": f"{near:.6f}"} if near else {}))
+    part = {"start": f"{begin - near:.6f}", **({} if end is None else {"end": f"{end - near:.6f}"})}
+    streams = [_cut_picture(source["V:0"], part, info, settings)]
+    options = {**settings.arguments(suffix), **known_tags(info.colour), **time_options(suffix, info.average_fps)}
     if info.audio:
-        streams.append(source[f"a:{track}"])
-        options.update({key: value for key, value in audio_arguments("", suffix).items() if key != "ar"})
-    passthrough = ffmpeg.every_frame_once()
-    options[passthrough[0].lstrip("-")] = passthrough[1]
-    seconds = (end if end is not None else info.duration) - begin
-    if begin:
-        options["ss"] = f"{begin - near:.6f}"
-    if end is not None:
-        options["t"] = f"{seconds:.6f}"
+        streams.append(_cut_sound(source[f"a:{track}"], part, suffix))
+        options.update(conversion_options(suffix))
     with replacing(output) as temporary:
-        arguments = graph.output(*streams, str(temporary), **options).get_args()
-        job = ffmpeg.Job(arguments, total=round(seconds * info.average_fps), description="Cutting")
+        arguments = graph.output(*streams, _TARGET, **options).get_args()
+        arguments = ffmpeg.with_paths(arguments, {_SOURCE: video, _TARGET: temporary})
+        job = ffmpeg.Job(arguments, total=_frames_between(begin, end, info), description="Cutting")
         try:
             job.finish()
         except BaseException:
@@ -261,6 +334,46 @@ def cut_video(
             raise
         if job.frames == 0:
             raise UserError(f"{video}: there is no frame between the two times; nothing was cut.")
+
+
+def _snapped(begin, info, suffix):
+    """``begin`` moved to the first picture after it, so that the part begins with one."""
+    first = first_time_from(info.path, begin, info.average_fps)
+    if first is None:
+        first = Fraction(math.ceil(round(begin * info.average_fps, 3))) / info.average_fps
+    is_near = first - begin < 1 / info.average_fps
+    return float(first) if is_near or suffix in WITHOUT_TIMES else begin
+
+
+def _cut_picture(picture, part, info, settings):
+    """The part of the pictures, of even size, in the encoder's pixel format.
+
+    A picture may come early by what versions of ffmpeg differ about where a file begins.
+    """
+    early = max(0.0, float(part["start"]) - float(min(CLOCK_DIFFERENCE, 1 / (4 * info.average_fps))))
+    picture = picture.filter("trim", **{**part, "start": f"{early:.6f}"})
+    picture = picture.filter("setpts", f"max(0,PTS-{part['start']}/TB)")
+    width, height = info.display_size
+    if width % 2 or height % 2:
+        picture = picture.filter("pad", width + width % 2, height + height % 2)
+        picture = picture.filter("fillborders", right=width % 2, bottom=height % 2, mode="smear")
+    full = "pc" if info.colour.range == "pc" else "tv"
+    picture = picture.filter("scale", flags=SCALER, out_range=full).filter("format", settings.pixel_format)
+    return picture.filter("setparams", range=full)
+
+
+def _cut_sound(sound, part, suffix):
+    """The part of the sound, in step with the pictures in any container."""
+    sound = sound.filter("atrim", **part).filter("asetpts", f"PTS-{part['start']}/TB")
+    for name, arguments in sound_filters(suffix):
+        sound = sound.filter(name, **arguments)
+    return sound
+
+
+def _frames_between(begin, end, info):
+    """About how many frames lie between two times; None where the length of the video is unknown and counts."""
+    last = info.duration if end is None else min(end, info.duration or end)
+    return round((last - begin) * info.average_fps) if last > begin else None
 
 
 def denoise_images(folder: Path, factor: int, record: Path | None = None) -> int:

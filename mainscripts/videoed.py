@@ -8,6 +8,7 @@ from core.console.loss import Fate, ask_fate, confirm_loss
 from core.console.number_flags import add_whole_number
 from core.errors import UsageError, UserError
 from core.files.trash import trash_folder_of
+from core.hdr_flag import HDR_CHOICES, add_hdr_flag
 from core.paths import absolute_path, resolve_input_file
 
 FACTOR_RANGE = (1, 20)
@@ -40,12 +41,14 @@ def _add_extract(commands):
     parser.add_argument("--output-ext", choices=("png", "jpg"), help="kind of image (asked)")
     add_whole_number(parser, "--fps", 0, _HIGHEST_RATE, help="frames per second, 0 = all (asked)")
     parser.add_argument("--allow-damaged", action="store_true", help="take what can be read of a damaged video")
+    add_hdr_flag(parser)
     parser.set_defaults(run=extract, fills=("output_dir",))
 
 
 def _add_cut(commands):
     parser = commands.add_parser("cut-video", help="cut a part out of a video, as NAME_cut beside it")
     parser.add_argument("--input-file", required=True, type=absolute_path, help="video; NAME.* takes any extension")
+    parser.add_argument("--output-file", type=absolute_path, help="the part; its suffix picks the container [NAME_cut]")
     parser.add_argument("--from-time", help="where the part begins, HH:MM:SS.mmm or seconds (asked)")
     parser.add_argument("--to-time", help="where it ends; 00:00:00.000 = end of the video (asked)")
     add_whole_number(parser, "--audio-track-id", 0, help="number of the audio track, from 0 (asked)")
@@ -83,6 +86,9 @@ def _add_encode(commands):
     add_whole_number(parser, "--bitrate", 1, _HIGHEST_BITRATE, help="megabits per second (asked unless lossless)")
     parser.add_argument("--include-audio", action="store_true", help="take the sound of the reference")
     parser.add_argument("--lossless", action="store_true", help="keep every value of the video's pixel format")
+    parser.add_argument(
+        "--hdr", choices=HDR_CHOICES, help="what images of an HDR reference hold (16-bit images: keep, else tonemap)"
+    )
     parser.add_argument("--model-dir", type=absolute_path, help="model named in the manifest if merging left no record")
     _add_encoder_flags(parser)
     _add_signing_flags(parser)
@@ -133,7 +139,8 @@ def extract(options):
         question = f"Only {extraction.count} of about {extraction.expected} frames could be read. Keep them?"
         return options.allow_damaged or interact.confirm(question, "--allow-damaged")
 
-    result = extract_frames(video, folder, f".{kind}", fps, allow_damaged, keep_old=fate is Fate.SET_ASIDE)
+    keep_old = fate is Fate.SET_ASIDE
+    result = extract_frames(video, folder, f".{kind}", fps, allow_damaged, options.hdr == "keep", keep_old)
     interact.info(f"{result.count} frames written to {folder}")
     if result.complaints:
         interact.warning(f"{video.name} is damaged in places ({result.complaints[-1]}); some frames may look broken.")
@@ -191,7 +198,9 @@ def cut(options):
         raise UsageError(f"The end {end} is not after the beginning {begin}.")
     if info.duration and begin_seconds >= info.duration:
         raise UsageError(f"The beginning {begin} lies behind the end of {video.name} ({duration}).")
-    output = video.with_name(f"{video.stem}_cut{video.suffix}")
+    output = options.output_file or _cut_name(video)
+    if output.exists() and output.samefile(video):
+        raise UsageError(f"{output}: is the video itself. Give another --output-file.")
     keeping = _fate_of_old_cut(output)
     settings = _settings(options, output, bitrate, False)
     with keeping, _keeping_manifest(options, video, output) as target:
@@ -209,6 +218,18 @@ def _fate_of_old_cut(output):
     if fate is Fate.KEEP:
         raise UserError(f"{output}: exists already. Rename it, or give --yes, which does that.")
     return keeping_video(output) if fate is Fate.SET_ASIDE else nullcontext()
+
+
+def _cut_name(video):
+    """Beside the video, in its container if we can write that, else as mp4."""
+    from core.video_sound import CONTAINERS
+
+    if video.suffix.lower() in CONTAINERS:
+        return video.with_name(f"{video.stem}_cut{video.suffix}")
+    name = video.stem if video.suffix else video.name
+    output = video.with_name(f"{name}_cut.mp4")
+    interact.info(f"{video.suffix or 'A file without suffix'} cannot be written; the part becomes {output.name}.")
+    return output
 
 
 def _keeping_manifest(options, video, output):
@@ -292,7 +313,7 @@ def encode(options):
     with keeping_video_of_others(output), _marking(options, reference) as (target, metadata):
         count = encode_images(
             options.input_dir, target, fps or 25, settings, reference, options.include_audio, metadata,
-            f"Writing {output.name}", images,
+            f"Writing {output.name}", options.hdr, images,
         )  # fmt: skip
     interact.info(f"{count} frames written to {output}")
 

@@ -311,6 +311,29 @@ def test_frames_straight_from_a_video(tmp_path, portrait):
     assert read_metadata(tmp_path / "aligned" / "00004_0.jpg").source_filename == "00004.png"
 
 
+@pytest.mark.parametrize("hdr", ["tonemap", "keep"])
+def test_faces_of_an_hdr_video_have_usual_colours_unless_its_values_are_kept(tmp_path, portrait, capsys, hdr):
+    from core.hdr import pq_encode
+    from core.video import ColourTags, EncoderSettings, open_writer
+
+    picture = portrait[:300, :340]
+    light = 203 * (picture / 255.0) ** 2.4
+    values = np.round(pq_encode(light) * 65535).astype(np.uint16)
+    tags = ColourTags("bt2020nc", "bt2020", "smpte2084", "tv")
+    with open_writer(tmp_path / "a.mkv", 25, (340, 300), EncoderSettings("libx265", ten_bit=True), tags) as writer:
+        for _ in range(2):
+            writer.write(values)
+    arguments = ["extract", "--input-video", str(tmp_path / "a.mkv"), "--output-dir", str(tmp_path / "aligned")]
+    assert main.main([*arguments, *OPTIONS, "--no-output-debug", "--hdr", hdr]) == 0
+    assert ("tone-mapped" if hdr == "tonemap" else "its values are kept") in capsys.readouterr().out
+    (tmp_path / "sdr").mkdir()
+    cv2.imwrite(str(tmp_path / "sdr" / "00001.png"), picture)
+    assert extract(tmp_path / "sdr", tmp_path / "usual", "--no-output-debug") == 0
+    face, usual = (cv2.imread(str(tmp_path / folder / "00001_0.jpg")) for folder in ("aligned", "usual"))
+    difference = np.abs(face.mean() - usual.mean())
+    assert difference < 12 if hdr == "tonemap" else difference > 20
+
+
 def test_video_and_work_by_hand_do_not_go_together(tmp_path, capsys):
     (tmp_path / "clip.mp4").write_bytes(b"x")
     arguments = ["extract", "--input-video", str(tmp_path / "clip.mp4"), "--output-dir", str(tmp_path / "out")]

@@ -207,6 +207,27 @@ def test_video_to_video(tmp_path):
         assert np.abs(result.astype(int) - merged).mean() < 12
 
 
+@pytest.mark.parametrize("hdr", ["tonemap", "keep"])
+def test_hdr_video_to_a_video_whose_tags_are_true(tmp_path, hdr):
+    from core.video import ColourTags, open_writer, probe
+    from core.video_probe import SDR
+
+    workspace = Workspace(tmp_path, 2)
+    tags = ColourTags("bt2020nc", "bt2020", "smpte2084", "tv")
+    with open_writer(tmp_path / "dst.mp4", 25, (160, 128), colour=tags) as writer:
+        for path in sorted(workspace.frames.glob("*.png")):
+            writer.write(cv2.imread(str(path)))
+    process = workspace.start(
+        *("--input-video", tmp_path / "dst.mp4", "--output-video", tmp_path / "result.mp4", "--hdr", hdr, "--yes"),
+        *("--aligned-dir", workspace.frames / "aligned", "--model-dir", workspace.model, "--model", "SAEHD"),
+        "--no-provenance",
+    )  # fmt: skip
+    output, _ = process.communicate("", timeout=600)
+    assert process.returncode == 0, output
+    assert ("tone-mapped" if hdr == "tonemap" else "its values are kept") in output
+    assert probe(tmp_path / "result.mp4").colour == (SDR if hdr == "tonemap" else tags)
+
+
 def peak_megabytes(output):
     return int(output.rsplit("PEAK ", 1)[1].split()[0]) / 1024
 

@@ -1,4 +1,4 @@
-"""What is found out about a file, with ffprobe and with ffmpeg alone, and what the errors say."""
+"""What is found out about a file, and what the errors say."""
 
 from fractions import Fraction
 
@@ -13,7 +13,8 @@ from core.errors import FormatError, UserError
 from core.ffmpeg import FfmpegError
 from core.timed_frames import TimedFrames
 from core.video import open_writer, read_frames
-from core.video_probe import bit_depth, constant_rate, frame_times, probe, snap_rate
+from core.video_probe import bit_depth, probe
+from core.video_times import constant_rate, frame_times, picture_times, snap_rate
 
 HDR = "setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084:range=tv"
 TAGS = ["-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "smpte2084", "-color_range", "tv"]
@@ -40,18 +41,6 @@ def samples(tmp_path_factory):
     return [*files, two]
 
 
-def test_ffmpeg_alone_finds_what_ffprobe_finds(samples):
-    if ffmpeg.ffprobe_program() is None:
-        pytest.skip("no ffprobe on this machine")
-    for file in samples:
-        one, other = video_probe._probe_with_ffprobe(file), video_probe._probe_with_ffmpeg(file)
-        same = ("codec", "pixel_format", "bit_depth", "width", "height", "fps", "average_fps", "rotation")
-        for name in (*same, "pixel_aspect", "colour", "audio", "format_name"):
-            assert getattr(one, name) == getattr(other, name), (file.name, name)
-        if not one.audio:
-            assert abs(one.duration - other.duration) < 0.011
-
-
 def test_probe_tells_depth_tags_shape_and_tracks(samples):
     hdr, wide, tracks = probe(samples[1]), probe(samples[2]), probe(samples[5]).audio
     assert (hdr.codec, hdr.bit_depth) == ("hevc", 10)
@@ -66,7 +55,7 @@ def test_probe_tells_depth_tags_shape_and_tracks(samples):
 def test_the_binary_of_imageio_is_enough(samples, monkeypatch):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     program = imageio_ffmpeg.get_ffmpeg_exe()
-    for function in (ffmpeg.ffmpeg_program, ffmpeg.ffprobe_program, ffmpeg.ffmpeg_version):
+    for function in (ffmpeg.ffmpeg_program, ffmpeg.ffmpeg_version):
         function.cache_clear()
     monkeypatch.setenv("DFL_FFMPEG", program)
     try:
@@ -81,7 +70,7 @@ def test_the_binary_of_imageio_is_enough(samples, monkeypatch):
                 writer.write(clips.numbered_frame(number))
         assert max(abs(a - b) for a, b in zip(frame_times(target), times)) < Fraction(1, 90000)
     finally:
-        for function in (ffmpeg.ffmpeg_program, ffmpeg.ffprobe_program, ffmpeg.ffmpeg_version):
+        for function in (ffmpeg.ffmpeg_program, ffmpeg.ffmpeg_version):
             function.cache_clear()
 
 
@@ -106,7 +95,6 @@ def test_a_cover_picture_is_no_video_stream(tmp_path):
     clips.ffmpeg("-i", sound, "-i", tmp_path / "cover.png", *attach, song)
     with pytest.raises(FormatError, match="no video stream"):
         probe(song)
-    assert video_probe._probe_with_ffmpeg(song) is None
 
 
 def test_a_failing_run_shows_the_reason_and_the_command():
@@ -124,8 +112,21 @@ def test_an_unusable_ffmpeg_is_named(monkeypatch):
 def test_times_are_found_where_the_container_does_not_give_them(tmp_path):
     video = clips.make_clip(tmp_path / "a.mpg", 20, "25", options=["-c:v", "mpeg2video"])
     assert frame_times(video) == [Fraction(index, 25) for index in range(20)]
-    assert video_probe._parse_frame_times("#tb 0: 1/25\n0, 0, 0, 1, 9, 0x0\n0, 1, NOPTS, 1, 9, 0x0\n") is None
-    assert video_probe._parse_frame_times("#tb 0: 1/25\n0, 0, 3, 1, 9, 0x0\n0, 1, 3, 1, 9, 0x0\n") is None
+
+
+def test_pictures_without_times_of_display_get_those_of_decoding_in_order():
+    base, rate = Fraction(1, 25), Fraction(25)
+    assert picture_times([None] * 4, [0, 3, 1, 2], base, rate) == [Fraction(number, 25) for number in range(4)]
+
+
+def test_missing_and_equal_times_are_filled_so_that_they_rise():
+    base, rate = Fraction(1, 100), Fraction(10)
+    shown = [None, 10, None, None, 40, None]
+    assert picture_times(shown, [None] * 6, base, rate) == [Fraction(number, 10) for number in range(6)]
+    assert picture_times([5, 5, 25], [None] * 3, base, rate) == [Fraction(1, 20), Fraction(3, 20), Fraction(1, 4)]
+    once = [0, None, 30, 30, None]  # two pictures share the time of the second one
+    assert picture_times(once, [None] * 5, base, rate) == [Fraction(number, 10) for number in range(5)]
+    assert picture_times([None] * 2, [None] * 2, base, rate) == [0, Fraction(1, 10)]
 
 
 @given(some.sampled_from(["24", "25", "30", "50", "60", "24000/1001", "30000/1001", "60000/1001", "120000/1001"]))
@@ -159,7 +160,7 @@ def test_bit_depth_of_pixel_formats(name, bits):
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_timed_frames_reach_ffmpeg_unchanged(deep):
+def test_timed_frames_reach_ffmpeg_unchanged(deep, tmp_path):
     kind, depth = (np.uint16, 65536) if deep else (np.uint8, 256)
     frames = np.random.default_rng(3).integers(0, depth, (3, 6, 10, 3)).astype(kind)
     stream = TimedFrames(10, 6, deep)
@@ -172,6 +173,6 @@ def test_timed_frames_reach_ffmpeg_unchanged(deep):
         "-f", "matroska", "-i", "pipe:", "-pix_fmt", pixels, *passthrough, "-f", "rawvideo", "pipe:1", data=data
     )
     assert out == frames.tobytes()
-    stamps = clips.ffmpeg("-f", "matroska", "-i", "pipe:", "-c", "copy", "-f", "framecrc", "pipe:1", data=data)
-    times = video_probe._parse_frame_times(stamps.decode())
-    assert [round(float(time), 3) for time in times] == [0.0, 0.333, 7200.0]
+    file = tmp_path / "timed.mkv"
+    file.write_bytes(data)
+    assert [round(float(time), 3) for time in frame_times(file)] == [0.0, 0.333, 7200.0]

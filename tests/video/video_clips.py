@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.ffmpeg import ffmpeg_program
+from core.ffmpeg import every_frame_once, ffmpeg_program
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 128, 64
@@ -64,15 +64,9 @@ def make_variable_clip(path, times, sound=None):
 
         parts += [bytes(part) for part in stream.frame(numbered_frame(number).data, Fraction(time, 1000))]
     audio = ["-i", sound, "-c:a", "aac"] if sound else []
-    options = ["-vsync" if _old() else "-fps_mode", "passthrough", "-enc_time_base", "1:1000"]
+    options = [*every_frame_once(), "-enc_time_base", "1:1000"]
     ffmpeg("-f", "matroska", "-i", "pipe:", *audio, *options, "-pix_fmt", "yuv420p", path, data=b"".join(parts))
     return path
-
-
-def _old():
-    from core.ffmpeg import ffmpeg_version
-
-    return ffmpeg_version() < (5, 1)
 
 
 def make_clicks(path, times, seconds, rate=48000):
@@ -97,6 +91,43 @@ def find_clicks(path, rate=48000):
     loud = np.flatnonzero(np.abs(np.frombuffer(data, np.int16).astype(int)) > 6000)
     starts = loud[np.diff(loud, prepend=-rate) > rate // 20]
     return starts / rate
+
+
+def find_clicks_on_clock(path):
+    """Times in seconds, on the file's own clock, at which bursts begin in its first audio track."""
+    import av
+
+    starts, loud_until, end = [], -1.0, None
+    with av.open(str(path)) as container:
+        track = container.streams.audio[0]
+        mixer = av.AudioResampler(format="flt", layout="mono", rate=track.sample_rate)
+        for block in container.decode(track):
+            time = float(block.pts * block.time_base) if block.pts is not None else end or 0.0
+            end = time + block.samples / block.sample_rate
+            block.pts = None
+            samples = np.concatenate([mixed.to_ndarray()[0] for mixed in mixer.resample(block)])
+            for offset in np.flatnonzero(np.abs(samples) > 0.18) / block.sample_rate:
+                if time + offset - loud_until > 0.05:
+                    starts.append(time + offset)
+                loud_until = time + offset
+    return starts
+
+
+def shown_by_ffmpeg(path):
+    """How many pictures of a video ffmpeg itself shows, with those that are empty repetitions in the file."""
+    shown = ffmpeg("-i", path, "-map", "0:V:0", *every_frame_once(), "-f", "framecrc", "pipe:1").decode()
+    return sum(1 for line in shown.splitlines() if line and not line.startswith("#"))
+
+
+def write_matrix(source, target, turn):
+    """Copy an mp4 file with another display matrix in its track header, as phones write it."""
+    data = bytearray(source.read_bytes())
+    start = data.index(b"tkhd") + 4
+    matrix = start + 40 if data[start] == 0 else start + 52
+    a, b, c, d = (value * 0x10000 for value in turn)
+    values = [a, b, 0, c, d, 0]
+    data[matrix : matrix + 24] = b"".join(value.to_bytes(4, "big", signed=True) for value in values)
+    target.write_bytes(data)
 
 
 def run_main(*arguments, input_text="", folder=None):
