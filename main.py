@@ -7,13 +7,13 @@ import sys
 import traceback
 from contextlib import ExitStack
 
-from core import events, interact, process
+from core.console import events, interact, process
+from core.console.output_streams import make_output_last
 from core.errors import UserError
-from core.files.folder_lock import FolderLock
+from core.files.paths import absolute_path
+from core.files.picture_limits import frame_limit
 from core.files.system_errors import as_user_error
-from core.lasting_output import make_output_last
-from core.paths import absolute_path
-from core.picture_limits import frame_limit
+from core.locks.folder_lock import FolderLock
 from core.version import NAME, VERSION
 
 COMMANDS = (

@@ -22,11 +22,11 @@ import cv2
 import numpy as np
 import skimage.data
 
-from core.imageio import read_bgr
+from core.files.imageio import read_bgr
 from core.parallel import cpu_count
 from facelib.face_type import FaceType
 from facelib.finder_factory import NETWORK_BATCH_SIZE, make_finders
-from samplelib.extraction import ExtractSettings, SourceFrame, extract_frames, frames_of_files, write_frame
+from samplelib.extraction.pipeline import ExtractSettings, SourceFrame, extract_frames, frames_of_files, write_frame
 
 
 def main():

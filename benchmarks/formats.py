@@ -11,10 +11,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core import safe_pickle
-from core.imageio import read_image
-from samplelib import aligned_face, packed_faceset
-from samplelib.aligned_face import FaceMetadata
+from core.files.imageio import read_image
+from core.pickles import safe_pickle
+from samplelib.faces import aligned_face
+from samplelib.faces.aligned_face import FaceMetadata
+from samplelib.packs import packed_faceset
 
 FACES = 50_000
 

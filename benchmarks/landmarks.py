@@ -29,7 +29,7 @@ def main():
     parser.add_argument("folder", type=Path, help="pictures with .pts or .ljson files")
     folder = parser.parse_args().folder
 
-    from core.imageio import read_bgr
+    from core.files.imageio import read_bgr
     from facelib.face_type import FaceType
     from facelib.finder_factory import EMBEDDED, make_finders
 

@@ -13,12 +13,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core.imageio import encode_image, read_bgr
-from core.paths import atomic_write
+from core.files.imageio import encode_image, read_bgr
+from core.files.paths import atomic_write
 from facelib.landmarks import MEAN_FACE_2D
 from merger.compose import Motion, compose_frame, prepare_face
-from merger.config import COLOR_TRANSFER_MODES, MergeConfig
 from merger.predictor import predict_faces
+from merger.settings.config import COLOR_TRANSFER_MODES, MergeConfig
 
 CASES = (
     ("overlay none", "overlay", "None"),

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import merge as stages
 
-from merger.config import COLOR_TRANSFER_MODES, MergeConfig
+from merger.settings.config import COLOR_TRANSFER_MODES, MergeConfig
 
 FRAMES, ROUNDS = 12, 4
 _state = {}

@@ -43,7 +43,7 @@ def main():
     options = parser.parse_args()
     import cv2
 
-    from samplelib.faceset import load_faceset
+    from samplelib.faces.faceset import load_faceset
 
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -65,16 +65,16 @@ def main():
 def drawn_faces(folder, options):
     from conftest import make_faceset
 
-    from samplelib.faceset import load_faceset
+    from samplelib.faces.faceset import load_faceset
 
     return load_faceset(make_faceset(folder / "faces", options.faces, size=options.size))
 
 
 def make_stream(samples, resolution, budget, setting):
     from facelib.face_type import FaceType
-    from samplelib.augment import Augmentation
-    from samplelib.face_store import CacheBudget, plain_picture_store, swap_face_store
-    from samplelib.generators import SwapSampleStream
+    from samplelib.training.augment import Augmentation
+    from samplelib.training.face_store import CacheBudget, plain_picture_store, swap_face_store
+    from samplelib.training.samplers import SwapSampleStream
 
     store = swap_face_store(samples, FaceType.WHOLE_FACE, resolution, CacheBudget(budget))
     partners = plain_picture_store(samples, resolution, CacheBudget(budget)) if "ct_mode" in setting else None
@@ -97,7 +97,7 @@ def rate(stream, seconds, warm=0):
 
 def time_loader(samples, options):
     """How many samples a second the threads of a loader make together."""
-    from samplelib.generators import BatchLoader, default_worker_count, swap_batch_maker
+    from samplelib.training.samplers import BatchLoader, default_worker_count, swap_batch_maker
 
     streams = [make_stream(samples, options.resolution, 10**9, {}) for _ in range(2)]
     loader = BatchLoader(swap_batch_maker(*streams, 8))
@@ -115,8 +115,8 @@ def time_loader(samples, options):
 def time_waiting(folder, options):
     """Train a small SAEHD on the faces and print which part of its iterations went by without a batch."""
     from models.options import effective_options
-    from models.saehd import Saehd
-    from models.training_data import DataSettings, SwapData
+    from models.saehd.model import Saehd
+    from models.training.training_data import DataSettings, SwapData
 
     settings = effective_options("SAEHD", {**MODEL, "resolution": options.resolution})
     data = SwapData("SAEHD", settings, DataSettings(folder, folder))

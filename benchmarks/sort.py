@@ -22,7 +22,7 @@ def make_faces(folder, count):
 
     from core.parallel import ordered_map
     from facelib.landmarks import MODEL_3D
-    from samplelib.aligned_face import FaceMetadata, save_face
+    from samplelib.faces.aligned_face import FaceMetadata, save_face
 
     textures = []
     for seed in range(12):
@@ -60,7 +60,7 @@ def main():
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 3000, 10000])
     parser.add_argument("--by", nargs="+", help="methods; all by default")
     options = parser.parse_args()
-    from samplelib.sort_methods import METHODS
+    from samplelib.sorting.method_names import METHODS
 
     keys = options.by or [method.key for method in METHODS]
     cases = [

@@ -25,7 +25,7 @@ OPTIONS = {
 def make_data(options, flags):
     """Batches of both facesets with some faces held out."""
     from models.options import effective_options
-    from models.training_data import DataSettings, SwapData
+    from models.training.training_data import DataSettings, SwapData
 
     settings = DataSettings(flags.source, flags.destination, seed=flags.seed, workers=1, holdout=flags.holdout)
     return SwapData("SAEHD", effective_options("SAEHD", options), settings)
@@ -33,7 +33,7 @@ def make_data(options, flags):
 
 def train(model, data, held_out, flags):
     """Run the iterations; returns rows of iteration, loss src, loss dst, DSSIM src, DSSIM dst."""
-    from models.holdout import score
+    from models.training.holdout import score
 
     rows = []
     started = time.perf_counter()
@@ -55,7 +55,7 @@ def write_results(rows, model, held_out, folder):
     """The curve as a table and the pages of the preview as pictures."""
     import cv2
 
-    from models.preview import swap_pages, to_uint8
+    from models.preview.pages import swap_pages, to_uint8
 
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "curve.csv").open("w", newline="") as stream:
@@ -83,7 +83,7 @@ def main():
     parser.add_argument("--option", action="append", default=[], metavar="NAME=JSON", help="override a model option")
     flags = parser.parse_args()
 
-    from models.saehd import Saehd
+    from models.saehd.model import Saehd
 
     overrides = {name: json.loads(value) for name, value in (each.split("=", 1) for each in flags.option)}
     options = OPTIONS | {"resolution": flags.resolution, "batch_size": flags.batch_size} | overrides

@@ -54,7 +54,7 @@ def measure(saved, batch, saves, between):
         Seconds: ``pause`` of each save, ``writing`` until the files are in place, ``iteration`` without and
         ``iteration_while_saving`` with a save going on.
     """
-    from models.saving import BackgroundSaver
+    from models.saved.saving import BackgroundSaver
 
     def train():
         start = time.perf_counter()

@@ -37,13 +37,13 @@ CONFIGS = {
 def make_model(kind, options, batch_size):
     """A model ready to train."""
     if kind == "SAEHD":
-        from models.saehd import Saehd as model_class
+        from models.saehd.model import Saehd as model_class
     elif kind == "AMP":
-        from models.amp import Amp as model_class
+        from models.amp.model import Amp as model_class
     elif kind == "Quick96":
-        from models.quick96 import Quick96 as model_class
+        from models.quick96.model import Quick96 as model_class
     else:
-        from models.xseg import XSeg as model_class
+        from models.xseg.model import XSeg as model_class
     return model_class(options, batch_size, seed=0)
 
 

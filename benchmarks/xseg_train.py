@@ -25,11 +25,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core.imageio import read_bgr
+from core.files.imageio import read_bgr
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
 from facelib.landmarks import mirror
-from samplelib.aligned_face import FaceMetadata, SegPolygon, read_metadata, save_face
+from samplelib.faces.aligned_face import FaceMetadata, SegPolygon, read_metadata, save_face
 from xseglib.mesh_mask import outlines_of_mask
 
 SIZE = 256

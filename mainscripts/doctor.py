@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from core import interact
-from core.paths import absolute_path
+from core.console import interact
+from core.files.paths import absolute_path
 from core.version import NAME, VERSION
 
 PACKAGES = (
@@ -110,7 +110,7 @@ def _convolution_works(tf, device, name):
 
 def _ffmpeg():
     from core.errors import UserError
-    from core.ffmpeg import broken_system_programs, ffmpeg_program, ffmpeg_version
+    from core.video.ffmpeg import broken_system_programs, ffmpeg_program, ffmpeg_version
 
     try:
         good = _report(True, "ffmpeg", f"{ffmpeg_program()}, version {'.'.join(map(str, ffmpeg_version()))}")

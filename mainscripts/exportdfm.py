@@ -1,9 +1,9 @@
 """The ``exportdfm`` step: a trained model as an ONNX file for live programs."""
 
-from core import interact
+from core.console import interact
 from core.errors import UsageError
-from core.paths import absolute_path
-from core.pretraining_flag import add_pretraining_flag
+from core.files.paths import absolute_path
+from models.pretraining_flag import add_pretraining_flag
 
 MODEL_CLASSES = ("AMP", "Quick96", "SAEHD", "XSeg")
 QUANTIZED_HELP = "Export with half-precision convolutions: faster, smaller, slightly less exact."

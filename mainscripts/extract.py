@@ -1,13 +1,13 @@
 """The ``extract`` step: find the faces of frames and save them aligned."""
 
-from core import interact
+from core.console import interact
+from core.console.device_flags import add_device_flags
 from core.console.loss import Fate, ask_fate
 from core.console.number_flags import add_whole_number
-from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
-from core.face_type_flag import add_face_type_flag
-from core.hdr_flag import add_hdr_flag
-from core.paths import absolute_path, list_images, resolve_input_file
+from core.files.paths import absolute_path, list_images, resolve_input_file
+from core.video.hdr_flag import add_hdr_flag
+from facelib.face_type_flag import add_face_type_flag
 
 FACE_TYPES = ("half_face", "midfull_face", "full_face", "whole_face", "head", "mark_only")
 DETECTORS = ("s3fd", "manual", "embedded")
@@ -65,7 +65,7 @@ def add_parser(subparsers):
 def run(options):
     """Extract faces; exit code 1 when there were frames and none of them could be read."""
     from core.files.temporary import remove_dead
-    from samplelib.extraction_folder import debug_folder_of
+    from samplelib.extraction.output_folder import debug_folder_of
 
     _check_flags(options)
     paths = _input_frames(options)
@@ -93,7 +93,7 @@ def _check_flags(options):
 
 def _input_frames(options):
     """Paths of the frames, one a stem; None for a video."""
-    from samplelib.extraction_folder import unique_stems
+    from samplelib.extraction.output_folder import unique_stems
 
     if options.input_video is not None:
         options.input_video = resolve_input_file(options.input_video)
@@ -105,7 +105,7 @@ def _input_frames(options):
 
 
 def _warn_of_pack(folder):
-    from samplelib.faceset import PACK_NAME
+    from samplelib.faces.faceset import PACK_NAME
 
     if (folder / PACK_NAME).is_file():
         interact.warning(
@@ -123,9 +123,9 @@ def _make_folder(folder):
 
 def _decide_about_earlier_run(options, paths, debug_folder):
     """What earlier runs did, the index of the first frame to do, the files to clear away (None: go on), and how."""
-    from core.paths import list_images
-    from samplelib import extraction_folder as folder
-    from samplelib.extraction_journal import ExtractionState, read_state
+    from core.files.paths import list_images
+    from samplelib.extraction import output_folder as folder
+    from samplelib.extraction.journal import ExtractionState, read_state
 
     state = read_state(options.output_dir)
     count = len(list_images(options.output_dir))
@@ -147,7 +147,7 @@ def _decide_about_earlier_run(options, paths, debug_folder):
 
 def _permitted(doomed):
     """What becomes of the pictures of an earlier extraction: they may have been sorted, labelled and placed by hand."""
-    from samplelib.extraction_folder import count_labelled
+    from samplelib.extraction.output_folder import count_labelled
 
     if not doomed:
         return Fate.DELETE
@@ -166,7 +166,7 @@ def _permitted(doomed):
 
 
 def _clean(options, doomed, fate):
-    from samplelib.extraction_folder import clean
+    from samplelib.extraction.output_folder import clean
 
     trash = clean(options.output_dir, doomed, fate is Fate.SET_ASIDE)
     if trash is not None:
@@ -179,7 +179,7 @@ def _clean(options, doomed, fate):
 def _ask(options, debug_folder, earlier):
     """Settings from flags and questions; the options of the run that is continued are the defaults."""
     from facelib.face_type import FaceType
-    from samplelib.extraction import ExtractSettings
+    from samplelib.extraction.pipeline import ExtractSettings
 
     _choose_devices(options)
     if options.face_type is not None:
@@ -224,8 +224,8 @@ def _in_range(value, low, high):
 
 def _choose_devices(options):
     """Ask for graphics cards, when a network that could use them is there."""
+    from core.nn.device_choice import check_indexes, choose_devices
     from facelib.finder_factory import any_weights
-    from models.device_choice import check_indexes, choose_devices
 
     options.devices = ()
     if options.detector == "embedded" or not any_weights():
@@ -256,7 +256,7 @@ def _recorded(options, settings):
 
 
 def _extract(options, paths, first, state, settings):
-    from samplelib.extraction_journal import ExtractionJournal
+    from samplelib.extraction.journal import ExtractionJournal
 
     todo = None if paths is None else [path for path in paths[first:] if not state.is_done(path.name)]
     if todo is not None and len(todo) < len(paths):
@@ -277,8 +277,8 @@ def _extract(options, paths, first, state, settings):
 
 def _re_extract(options, paths, debug_folder):
     """Mark by hand the frames whose debug picture was deleted; their face 0 is written anew."""
-    from samplelib import extraction_folder as folder
-    from samplelib.extraction_journal import ExtractionJournal, read_state
+    from samplelib.extraction import output_folder as folder
+    from samplelib.extraction.journal import ExtractionJournal, read_state
 
     if not debug_folder.is_dir():
         raise UserError(f'{debug_folder} not found. Re-extract faces with "Write debug images" option.')
@@ -342,7 +342,7 @@ def _finders(options, settings):
 
 
 def _automatically(options, settings, finders, todo, state, journal, tally):
-    from samplelib.extraction import extract_frames, frames_of_files
+    from samplelib.extraction.pipeline import extract_frames, frames_of_files
 
     interact.info("Extracting faces...")
     frames = frames_of_files(todo) if todo is not None else _video_frames(options, state)
@@ -356,8 +356,8 @@ def _automatically(options, settings, finders, todo, state, journal, tally):
 
 def _by_hand(options, settings, finders, paths, journal, tally):
     """Let the user mark one face in each frame; a frame's files are written when the user leaves it."""
-    from samplelib.extraction import FrameResult, SourceFrame, write_marked_frame
-    from samplelib.manual_window import mark_faces
+    from samplelib.extraction.manual_window import mark_faces
+    from samplelib.extraction.pipeline import FrameResult, SourceFrame, write_marked_frame
 
     results = {}
 
@@ -401,9 +401,9 @@ def _fix_by_hand(options, settings, paths, state, journal, tally):
 
 def _video_frames(options, state):
     """Frames of a video that are not done yet, under the names that extracting the video would give them."""
-    from core.video import probe, read_frames
-    from core.video_steps import tell_hdr
-    from samplelib.extraction import SourceFrame
+    from core.video.frames import probe, read_frames
+    from core.video.steps import tell_hdr
+    from samplelib.extraction.pipeline import SourceFrame
 
     keep_hdr = options.hdr == "keep"
     tell_hdr(probe(options.input_video), keep_hdr)
@@ -414,6 +414,6 @@ def _video_frames(options, state):
 
 
 def _frame_count(path):
-    from core.video import probe
+    from core.video.frames import probe
 
     return probe(path).expected_frames

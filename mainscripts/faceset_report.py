@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from core import interact
+from core.console import interact
 from core.errors import UsageError
-from core.paths import absolute_path
+from core.files.paths import absolute_path
 
 
 def add_report_parser(subparsers):
@@ -27,7 +27,7 @@ def run(options):
     folders = [folder for folder in (options.src_dir, options.dst_dir) if folder is not None]
     if not folders:
         raise UsageError("Give --src-dir, --dst-dir, or both.")
-    from samplelib.faceset_report import find_gaps, write_report
+    from samplelib.report.faceset_report import find_gaps, write_report
 
     output = options.output or Path(os.path.commonpath([folder.parent for folder in folders])) / "faceset_report.html"
     surveys = write_report(output, options.src_dir, options.dst_dir)

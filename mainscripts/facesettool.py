@@ -1,11 +1,11 @@
 """The ``facesettool`` step: make a better copy of a faceset."""
 
-from core import interact
+from core.console import interact
+from core.console.device_flags import add_device_flags
 from core.console.number_flags import add_whole_number
-from core.device_flags import add_device_flags
 from core.errors import UserError
-from core.face_type_flag import add_face_type_flag
-from core.paths import absolute_path
+from core.files.paths import absolute_path
+from facelib.face_type_flag import add_face_type_flag
 from mainscripts.faceset_report import add_report_parser
 
 SIZE_RANGE, DEFAULT_SIZE = (128, 2048), 512
@@ -38,7 +38,7 @@ def _add_tool(tools, name, help_text, run):
 
 def _resize(options):
     from facelib.face_type import FaceType
-    from samplelib import resize_faceset
+    from samplelib.faces import resize_faceset
 
     _require_loose(options.input_dir)
     size = _size(options.image_size)
@@ -52,7 +52,7 @@ def _resize(options):
 
 
 def _enhance(options):
-    from samplelib import enhance_faceset
+    from samplelib.faces import enhance_faceset
 
     _require_loose(options.input_dir)
     enhance = _load_enhancer(options)
@@ -68,8 +68,8 @@ def _load_enhancer(options):
     from facelib.weights import require_weights
 
     path = require_weights("FaceEnhancer")
+    from core.nn.device_choice import choose_devices
     from facelib.enhancer import FaceEnhancer
-    from models.device_choice import choose_devices
 
     choose_devices(options.cpu_only, options.force_gpu_idxs)
     return FaceEnhancer(path).enhance
@@ -77,7 +77,7 @@ def _load_enhancer(options):
 
 def _make_copy(options, ending, work):
     """Run a tool into the folder beside the input, then offer to merge; exit code 1 when pictures failed."""
-    from samplelib.folder_exchange import finish_merge, offer_merge, prepare_output_folder
+    from samplelib.faces.originals_exchange import finish_merge, offer_merge, prepare_output_folder
 
     folder = options.input_dir
     if finish_merge(folder.with_name(folder.name + ending), folder):
@@ -108,8 +108,8 @@ def _remove_if_empty(folder):
 
 
 def _require_loose(folder):
-    from core.paths import list_images
-    from samplelib.faceset import PACK_NAME
+    from core.files.paths import list_images
+    from samplelib.faces.faceset import PACK_NAME
 
     list_images(folder)
     if (folder / PACK_NAME).is_file() and not list_images(folder):

@@ -2,13 +2,13 @@
 
 import argparse
 
-from core import interact
+from core.console import interact
+from core.console.device_flags import add_device_flags
 from core.console.number_flags import add_number, add_whole_number
-from core.device_flags import add_device_flags
 from core.errors import UsageError, UserError
-from core.hdr_flag import add_hdr_flag
-from core.paths import absolute_path, resolve_input_file
-from core.pretraining_flag import add_pretraining_flag
+from core.files.paths import absolute_path, resolve_input_file
+from core.video.hdr_flag import add_hdr_flag
+from models.pretraining_flag import add_pretraining_flag
 
 MODEL_CLASSES = ("SAEHD", "AMP", "Quick96")
 
@@ -120,7 +120,7 @@ def add_parser(subparsers):
 def run(options):
     """Merge; returns 1 when frames failed."""
     from mainscripts import merge_steps
-    from merger.settings_file import Settings
+    from merger.settings.settings_file import Settings
 
     interact.info("Running merger.\n")
     _check_options(options)
@@ -139,7 +139,7 @@ def run(options):
         settings = Settings(base.replace(**values), tracks)
         workers = _workers(options)
         return merge_steps.run_interactive(options, frames, settings, model, workers)
-    from merger.questions import ask_settings
+    from merger.settings.questions import ask_settings
 
     given = {**{name: track.values[0] for name, track in tracks.items()}, **values}
     settings = Settings(ask_settings(base, given), tracks)
@@ -192,7 +192,7 @@ def _check_folders(options):
 
 def _wants_window(options):
     """Whether to merge interactively; that needs a display, someone to ask, and frames in a folder."""
-    from merger.window import has_display
+    from merger.interactive.window import has_display
 
     streamed = options.input_video is not None or options.output_video is not None
     if options.interactive:
@@ -207,8 +207,8 @@ def _wants_window(options):
 
 
 def _given_settings(options):
-    from merger.config import parse_value
-    from merger.settings_file import read_settings
+    from merger.settings.config import parse_value
+    from merger.settings.settings_file import read_settings
 
     values, tracks = read_settings(options.config) if options.config else ({}, {})
     for name in _SETTING_HELP:
@@ -220,7 +220,7 @@ def _given_settings(options):
 
 
 def _model_config(model):
-    from merger.config import MergeConfig
+    from merger.settings.config import MergeConfig
 
     face_type = _FACE_TYPE_NAMES.get(int(model.face_type))
     if face_type is None:

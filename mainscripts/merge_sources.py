@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core import interact
+from core.console import interact
 from core.errors import FormatError, UserError
 
 _MOST_FRAMES_OF_A_VIDEO = 300
@@ -18,7 +18,7 @@ def check_sources(options, frames, samples):
         Of the command line.
     frames : list of merger.frames.Frame
         With the faces that name them.
-    samples : list of samplelib.faceset.Sample
+    samples : list of samplelib.faces.faceset.Sample
 
     Raises
     ------
@@ -90,14 +90,14 @@ def _faces_to_check(options, frames, named):
 def _pictures(options, frames, indices):
     """Index and picture of the frames; one that cannot be read is left out here, and reported where it is merged."""
     if options.input_video is not None:
-        from core.video import read_frames
+        from core.video.frames import read_frames
 
         wanted = set(indices)
         for index, image in enumerate(read_frames(options.input_video, max(wanted, default=-1) + 1)):
             if index in wanted:
                 yield index, image
         return
-    from core.imageio import read_bgr
+    from core.files.imageio import read_bgr
     from core.parallel import ordered_map
 
     for outcome in ordered_map(lambda index: read_bgr(frames[index].path), indices):
@@ -107,7 +107,7 @@ def _pictures(options, frames, indices):
 
 def _recorded_sizes(aligned_dir):
     """Frame name → (width, height) as the extraction noted them beside the faces; empty for DeepFaceLab's faces."""
-    from samplelib.extraction_journal import read_state
+    from samplelib.extraction.journal import read_state
 
     return {name: result.size for name, result in read_state(aligned_dir).results.items() if result.size}
 

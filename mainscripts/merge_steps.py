@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core import interact
+from core.console import interact
 from core.console.loss import Fate, ask_fate
 from core.errors import FormatError, UserError
 from core.files.trash import rename_aside
@@ -13,21 +13,21 @@ _MOST_NAMED = 10
 
 def list_frames(options):
     """Paths of the frames; those of a video are called as an extraction would call them."""
-    from core.paths import list_images
+    from core.files.paths import list_images
 
     if options.input_video is None:
         return list_images(options.input_dir)
-    from core.video import frame_times
+    from core.video.frames import frame_times
 
     return [Path(f"{number + 1:05d}.png") for number in range(len(frame_times(options.input_video)))]
 
 
 def open_model(options):
     """The trained model, on the devices of the flags or of the question; their names go to ``options.devices``."""
+    from core.nn.device_choice import choose_devices
     from merger.predictor import on_device
     from models.base import check_knows_faces, open_for_inference
-    from models.device_choice import choose_devices
-    from models.model_files import summary_text
+    from models.saved.model_files import summary_text
 
     devices = choose_devices(options.cpu_only, options.force_gpu_idxs)
     options.devices = [f"GPU:{number}" for number in range(len(devices))] if len(devices) > 1 else [None]
@@ -42,7 +42,7 @@ def open_model(options):
 
 def report_consents(options):
     """Say what the consent records of both facesets tell."""
-    from core.consent import report_consent
+    from samplelib.faces.consent import report_consent
 
     for folder in faceset_folders(options):
         report_consent(folder)
@@ -59,7 +59,7 @@ def collect_frames(options, paths):
     from mainscripts.merge_sources import check_sources
     from merger.frames import match_faces, with_motion
     from merger.smoothing import smooth_landmarks
-    from samplelib.faceset import load_faceset
+    from samplelib.faces.faceset import load_faceset
 
     samples = load_faceset(options.aligned_dir, allow_empty=True)
     frames, single = match_faces(paths, samples)
@@ -88,9 +88,9 @@ def run_all(options, frames, settings, model, workers):
 
 def run_interactive(options, frames, settings, model, workers):
     """Merge in a window; returns 1 when frames failed."""
-    from merger.interactive_run import InteractiveRun
-    from merger.session import session_path
-    from merger.window import MergerWindow
+    from merger.interactive.run import InteractiveRun
+    from merger.interactive.session import session_path
+    from merger.interactive.window import MergerWindow
 
     output = _folder_output(options, model)
     _record_frames(options, frames)
@@ -121,8 +121,8 @@ def run_interactive(options, frames, settings, model, workers):
 
 def _states(options, frames, settings, model, output, path):
     """States of the frames and the position to begin with: of the saved session, of DeepFaceLab's, or new ones."""
-    from merger.interactive import FrameState
-    from merger.session import resume
+    from merger.interactive.session import resume
+    from merger.interactive.state import FrameState
 
     session = _stored_session(options, model, settings.base, path)
     if session is None:
@@ -137,15 +137,15 @@ def _states(options, frames, settings, model, output, path):
 
 def _given_state(frame, config, output):
     """State of a frame whose settings come from a file with keyframes."""
-    from merger.interactive import FrameState
+    from merger.interactive.state import FrameState
 
     return FrameState(frame.path.name, config, config if output.is_done(frame, config) else None)
 
 
 def _stored_session(options, model, start, path):
-    from merger.session import from_imported, read_session
-    from merger.session_import import read_session as read_foreign
-    from merger.session_import import session_path as foreign_path
+    from merger.interactive.session import from_imported, read_session
+    from merger.interactive.session_import import read_session as read_foreign
+    from merger.interactive.session_import import session_path as foreign_path
 
     foreign = foreign_path(options.model_dir, f"{model.name}_{options.model}")
     if options.use_session is False or not (path.is_file() or foreign.is_file()):
@@ -186,7 +186,7 @@ def _networks_on(options, model, device):
     from merger.predictor import LazyNetworks
 
     def make_xseg():
-        from models.xseg_predictor import XSegPredictor, available
+        from models.xseg.predictor import XSegPredictor, available
 
         if not available(options.model_dir):
             raise UserError(
@@ -275,8 +275,8 @@ def frame_jobs(options, frames, configs, pending):
         for index in sorted(wanted):
             yield Job(frames[index], configs[index], context=index not in pending)
         return
-    from core.video import probe, read_frames
-    from core.video_steps import tell_hdr
+    from core.video.frames import probe, read_frames
+    from core.video.steps import tell_hdr
 
     keep_hdr = options.hdr == "keep"
     tell_hdr(probe(options.input_video), keep_hdr)
@@ -314,7 +314,7 @@ def _ask_to_overwrite(options, output, frames):
 
 
 def _export(options, frames, configs):
-    from merger.settings_file import write_settings
+    from merger.settings.settings_file import write_settings
 
     write_settings(options.export_settings, configs, [frame.path.name for frame in frames])
     interact.info(f"Settings are written to {options.export_settings}")
@@ -322,7 +322,7 @@ def _export(options, frames, configs):
 
 def _record_frames(options, frames):
     """Leave a list of all frames beside the results, so that a video of only some of them is noticed."""
-    from core.video_sequence import record_frames
+    from core.video.sequence import record_frames
 
     for folder in (options.output_dir, options.output_mask_dir):
         record_frames(folder, [frame.stem for frame in frames])
@@ -330,7 +330,7 @@ def _record_frames(options, frames):
 
 def _record(options, model):
     """Leave a note of the model beside the merged frames, for the video that will be made of them."""
-    from core.provenance import record_merge
+    from core.provenance.manifest import record_merge
 
     record_merge(options.output_dir, options.model_dir, options.model, model.name, faceset_folders(options))
 

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager, nullcontext
 
-from core import interact
+from core.console import interact
 from mainscripts.merge_steps import (
     CONTEXT_FRAMES,
     batch_size,
@@ -18,8 +18,8 @@ _DEFAULT_RATE = 25
 
 def merge_to_video(options, frames, configs, networks, model, workers):
     """Merge into an encoder what is not in finished parts; returns the failed paths and how many frames were tried."""
-    from core.replaced_video import keeping_video_of_others
-    from core.video_encoders import check_container, check_writable_folder
+    from core.video.replaced_video import keeping_video_of_others
+    from core.video.writing.encoders import check_container, check_writable_folder
     from merger.output import VideoOutput
     from merger.pipeline import merge_frames
 
@@ -52,8 +52,8 @@ def merge_to_video(options, frames, configs, networks, model, workers):
 
 def _open_parts(options, frames, configs, model):
     """The parts with rate, colours and pixel shape of the input video, and its sound."""
-    from core.video_parts import VideoParts
-    from core.video_steps import read_reference
+    from core.video.steps import read_reference
+    from core.video.writing.parts import VideoParts
 
     if options.input_video is None:
         rate, colour, aspect, times, sound = _DEFAULT_RATE, None, 1, None, None
@@ -110,8 +110,8 @@ def _video_target(options, model):
 
 
 def _marked(options, model):
-    from core.certificate import load_certificate
-    from core.provenance import Story, check_library, consents_of, hash_model, marked, metadata_of
+    from core.provenance.certificate import load_certificate
+    from core.provenance.manifest import Story, check_library, consents_of, hash_model, marked, metadata_of
 
     check_library()
     consents = tuple(consents_of(faceset_folders(options)))

@@ -9,11 +9,11 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import events, interact
+from core.console import events, interact
+from core.console.process import stop_signals
 from core.errors import NothingToDo, UsageError, UserError
+from core.files.paths import absolute_path, remove_if_present
 from core.files.temporary import remove_dead
-from core.paths import absolute_path, remove_if_present
-from core.process import stop_signals
 
 MAIN = Path(__file__).resolve().parents[1] / "main.py"
 _LONGEST_COMPLAINT = 400
@@ -30,8 +30,8 @@ def add_parser(subparsers):
 
 def run(options):
     """Run all jobs in order; the first step that fails ends the run with its exit code."""
-    from core.jobs import RECORD_VARIABLE, JobState, load_jobs
-    from mainscripts.job_inputs import JobInputs
+    from mainscripts.jobs.inputs import JobInputs
+    from mainscripts.jobs.job import RECORD_VARIABLE, JobState, load_jobs
 
     job_file = os.path.realpath(options.job_file)
     if job_file in _running_jobs():
@@ -195,7 +195,7 @@ def _reaches_children(number):
 
 def _forecast(step):
     """Frames that a step will work on, and the disk that it will take, as far as that can be known now."""
-    from core.paths import IMAGE_EXTENSIONS, resolve_input_file
+    from core.files.paths import IMAGE_EXTENSIONS, resolve_input_file
 
     for pattern in step.reads:
         if os.path.isdir(pattern):
@@ -206,7 +206,7 @@ def _forecast(step):
             return f" {len(images)} images in {pattern}."
         if not pattern.endswith(".*"):
             continue
-        from core.video import probe
+        from core.video.frames import probe
 
         try:
             video = probe(resolve_input_file(pattern))

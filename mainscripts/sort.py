@@ -1,11 +1,11 @@
 """The ``sort`` step: renames the pictures of a faceset in a new order."""
 
-from core import interact
+from core.console import interact
 from core.console.number_flags import add_number, add_whole_number
 from core.errors import NothingToDo, UsageError, UserError
-from core.files.name_record import NameRecord
-from core.paths import absolute_path, list_images
-from samplelib.sort_methods import DEFAULT_NUMBER, METHODS, all_keys, find_method
+from core.files.paths import absolute_path, list_images
+from core.records.name_record import NameRecord
+from samplelib.sorting.method_names import DEFAULT_NUMBER, METHODS, all_keys, find_method
 
 _LEAST_FACES = 0.1  # of all pictures; a folder with fewer seems to be one of frames
 
@@ -43,7 +43,7 @@ def add_parser(subparsers):
 
 def run(options):
     """Sort a folder."""
-    from samplelib import rename, sorting
+    from samplelib.sorting import methods, rename
 
     folder = options.input_dir
     _check_folder(folder)
@@ -57,12 +57,12 @@ def run(options):
     method = find_method(options.by) if options.by else _ask_method()
     method_options = _method_options(method.key, options)
     _ask_about_frames(folder, paths, options)
-    result = sorting.sort_pictures(paths, method.key, method_options)
+    result = methods.sort_pictures(paths, method.key, method_options)
     if options.dry_run:
         _print_order(result)
         return
     try:
-        sorting.apply_sorting(folder, result)
+        methods.apply_sorting(folder, result)
     except KeyboardInterrupt:
         interact.warning("Stopped while renaming. No file is lost; the next sort of this folder finishes it.")
         raise
@@ -70,7 +70,7 @@ def run(options):
 
 def _undo(folder, options):
     """Bring back the first names."""
-    from samplelib import rename
+    from samplelib.sorting import rename
 
     if options.by or options.identity:
         raise UsageError("--undo stands alone: it brings the names back and sorts by nothing.")
@@ -91,7 +91,7 @@ def _undo(folder, options):
 def _ask_about_frames(folder, paths, options):
     """A folder of frames, whose names are their order in the film, is sorted only after a yes."""
     from core.parallel import ordered_map
-    from samplelib.aligned_face import read_metadata
+    from samplelib.faces.aligned_face import read_metadata
 
     if options.dry_run or options.undo:
         return
@@ -125,7 +125,7 @@ def _ask_method():
 
 
 def _method_options(key, options):
-    from samplelib.sorting import SortOptions
+    from samplelib.sorting.methods import SortOptions
 
     target, similar = options.target_count, options.similar
     if options.identity is not None and key != "identity":

@@ -1,9 +1,9 @@
 """The ``train`` step: from command line to a finished or resumed training."""
 
-from core import interact
-from core.device_flags import add_device_flags
+from core.console import interact
+from core.console.device_flags import add_device_flags
 from core.errors import UsageError
-from core.paths import absolute_path
+from core.files.paths import absolute_path
 
 MODEL_CLASSES = ("AMP", "Quick96", "SAEHD", "XSeg")
 
@@ -90,7 +90,7 @@ _RANGES = {
 def run(options):
     """Train; returns the exit code."""
     _check_numbers(options)
-    from models.training_session import TrainingSession
+    from models.training.training_session import TrainingSession
 
     interact.info("Running trainer.\n")
     return TrainingSession(options).run()

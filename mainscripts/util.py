@@ -1,10 +1,10 @@
 """The ``util`` step: work on the files of a faceset as a whole."""
 
-from core import interact
+from core.console import interact
 from core.console.loss import Fate, ask_fate
+from core.console.yes_no_flag import add_yes_no
 from core.errors import NothingToDo, UsageError, UserError
-from core.paths import absolute_path, list_images
-from core.yes_no_flag import add_yes_no
+from core.files.paths import absolute_path, list_images
 
 _DESCRIPTION = "Work on the files of a faceset. Several of the actions run in the order in which they are listed here."
 _SAME_NAME_CHOICES = ("loose", "packed", "both")
@@ -56,8 +56,8 @@ def run(options):
 
 def _loose_folder(options):
     """The folder, when its pictures are not inside a pack."""
-    from samplelib.aligned_face import read_metadata
-    from samplelib.faceset import PACK_NAME
+    from samplelib.faces.aligned_face import read_metadata
+    from samplelib.faces.faceset import PACK_NAME
 
     folder = options.input_dir
     images = list_images(folder)
@@ -75,7 +75,7 @@ def _fetch_weights(options):
 
 
 def _add_landmark_pictures(options):
-    from samplelib.landmark_pictures import add_landmark_pictures
+    from samplelib.faces.landmark_pictures import add_landmark_pictures
 
     folder = _loose_folder(options)
     interact.info("Adding landmarks debug images")
@@ -83,7 +83,7 @@ def _add_landmark_pictures(options):
 
 
 def _recover_names(options):
-    from samplelib.original_names import recover_original_names
+    from samplelib.faces.original_names import recover_original_names
 
     folder = _loose_folder(options)
     interact.info("Recovering original filenames")
@@ -91,7 +91,7 @@ def _recover_names(options):
 
 
 def _save_metadata(options):
-    from samplelib.metadata import save_faceset_metadata
+    from samplelib.faces.metadata import save_faceset_metadata
 
     path = save_faceset_metadata(_loose_folder(options))
     interact.info(f"Metadata saved to {path}")
@@ -101,7 +101,7 @@ def _save_metadata(options):
 
 
 def _restore_metadata(options):
-    from samplelib.metadata import METADATA_NAME, restore_faceset_metadata
+    from samplelib.faces.metadata import METADATA_NAME, restore_faceset_metadata
 
     restored, left = restore_faceset_metadata(options.input_dir)
     interact.info(f"Restored: {restored}")
@@ -112,8 +112,8 @@ def _restore_metadata(options):
 
 
 def _pack(options):
-    from samplelib import packed_faceset
-    from samplelib.folder_exchange import ask_before_loss
+    from samplelib.faces.originals_exchange import ask_before_loss
+    from samplelib.packs import packed_faceset
 
     folder = options.input_dir
     list_images(folder)
@@ -149,7 +149,7 @@ def _tell_what_is_packed(packed):
 
 def _choose_of_same_name(options, files, only_packed):
     """What becomes of loose pictures that have the name of another picture of the pack."""
-    from samplelib.faceset import PACK_NAME
+    from samplelib.faces.faceset import PACK_NAME
 
     if options.same_name is not None:
         return options.same_name
@@ -173,7 +173,7 @@ def _choose_of_same_name(options, files, only_packed):
 def _process_as_persons(options, folders):
     if not folders:
         if options.person_faceset:
-            from samplelib.packed_faceset import packed_persons
+            from samplelib.packs.packed_faceset import packed_persons
 
             if packed_persons(options.input_dir):
                 return True
@@ -186,8 +186,8 @@ def _process_as_persons(options, folders):
 
 def _unpack(options):
     from core.files.trash import move_to_trash, trash_folder_of
-    from samplelib.faceset import PACK_NAME
-    from samplelib.packed_faceset import unpack_faceset
+    from samplelib.faces.faceset import PACK_NAME
+    from samplelib.packs.packed_faceset import unpack_faceset
 
     path = options.input_dir / PACK_NAME
     if not path.is_file():
@@ -207,7 +207,7 @@ def _unpack(options):
 
 
 def _export_masks(options):
-    from samplelib.mask_export import export_masks
+    from samplelib.faces.mask_export import export_masks
 
     written, without = export_masks(_loose_folder(options), options.mask_at_image_size)
     interact.info(f"Masks exported: {written}, pictures without a mask: {without}")

@@ -3,13 +3,13 @@
 import re
 from contextlib import contextmanager, nullcontext
 
-from core import interact
+from core.console import interact
 from core.console.loss import Fate, ask_fate, confirm_loss
 from core.console.number_flags import add_whole_number
 from core.errors import UsageError, UserError
+from core.files.paths import absolute_path, resolve_input_file
 from core.files.trash import trash_folder_of
-from core.hdr_flag import HDR_CHOICES, add_hdr_flag
-from core.paths import absolute_path, resolve_input_file
+from core.video.hdr_flag import HDR_CHOICES, add_hdr_flag
 
 FACTOR_RANGE = (1, 20)
 _HIGHEST_RATE, _HIGHEST_BITRATE = 1000, 2000
@@ -121,7 +121,7 @@ def _add_encoder_flags(parser):
 
 def extract(options):
     """Run ``extract-video``."""
-    from core.video_steps import extract_frames, numbered_frames
+    from core.video.steps import extract_frames, numbered_frames
 
     video = resolve_input_file(options.input_file)
     fps = options.fps
@@ -149,7 +149,7 @@ def extract(options):
 
 def _fate_of_old_frames(folder, old):
     """What becomes of frames that are in the way; without a terminal those are set aside that cannot be made again."""
-    from core.frame_record import can_be_extracted_again
+    from core.video.frame_record import can_be_extracted_again
 
     if not old:
         return Fate.DELETE
@@ -171,8 +171,8 @@ def _fate_of_old_frames(folder, old):
 
 def _mention_other_images(folder, kind):
     """Say when images that did not come from this video lie in the folder; later steps would use them too."""
-    from core.paths import list_images
-    from core.video_steps import numbered_frames
+    from core.files.paths import list_images
+    from core.video.steps import numbered_frames
 
     others = len(list_images(folder)) - len(numbered_frames(folder, f".{kind}"))
     if others:
@@ -181,8 +181,8 @@ def _mention_other_images(folder, kind):
 
 def cut(options):
     """Run ``cut-video``."""
-    from core.video_probe import probe
-    from core.video_steps import cut_video
+    from core.video.reading.probe import probe
+    from core.video.steps import cut_video
 
     video = resolve_input_file(options.input_file)
     info = probe(video)
@@ -210,7 +210,7 @@ def cut(options):
 
 def _fate_of_old_cut(output):
     """Ask before a cut that is there is replaced; a context that keeps it under another name when only ``--yes`` agrees."""
-    from core.replaced_video import keeping_video
+    from core.video.replaced_video import keeping_video
 
     if not output.exists():
         return nullcontext()
@@ -222,7 +222,7 @@ def _fate_of_old_cut(output):
 
 def _cut_name(video):
     """Beside the video, in its container if we can write that, else as mp4."""
-    from core.video_sound import CONTAINERS
+    from core.video.writing.sound import CONTAINERS
 
     if video.suffix.lower() in CONTAINERS:
         return video.with_name(f"{video.stem}_cut{video.suffix}")
@@ -234,7 +234,7 @@ def _cut_name(video):
 
 def _keeping_manifest(options, video, output):
     """Where to write a cut: a video with a C2PA manifest gets a new one that holds the old; others stay without."""
-    from core.provenance import Story, has_manifest, marked
+    from core.provenance.manifest import Story, has_manifest, marked
 
     if not has_manifest(video):
         return nullcontext(output)
@@ -261,9 +261,9 @@ def _audio_track(options, info):
 
 def denoise(options):
     """Run ``denoise-image-sequence``."""
-    from core.jobs import step_record
-    from core.paths import list_images
-    from core.video_steps import denoise_images
+    from core.files.paths import list_images
+    from core.video.steps import denoise_images
+    from mainscripts.jobs.job import step_record
 
     _refuse_faces(list_images(options.input_dir, required=True))
     factor = options.factor
@@ -276,7 +276,7 @@ def denoise(options):
 def _refuse_faces(images):
     """Aligned faces would lose their landmarks and masks, so they are not denoised."""
     from core.parallel import ordered_map
-    from samplelib.aligned_face import read_metadata
+    from samplelib.faces.aligned_face import read_metadata
 
     faces = [image for image in images if image.suffix.lower() in (".jpg", ".jpeg")]
     for outcome in ordered_map(read_metadata, faces):
@@ -288,9 +288,9 @@ def _refuse_faces(images):
 
 def encode(options):
     """Run ``video-from-sequence``."""
-    from core.paths import list_images
-    from core.replaced_video import keeping_video_of_others
-    from core.video_steps import encode_images, read_reference
+    from core.files.paths import list_images
+    from core.video.replaced_video import keeping_video_of_others
+    from core.video.steps import encode_images, read_reference
 
     output = options.output_file
     list_images(options.input_dir, required=True)
@@ -320,7 +320,7 @@ def encode(options):
 
 def _pictures_of_video(options, reference):
     """The pictures in order, one a frame; missing ones are refused, held or left out, as the flags say."""
-    from core import video_sequence
+    from core.video import sequence as video_sequence
 
     folder = options.input_dir
     sequence = video_sequence.look_at(folder, len(reference.times) if reference is not None else None)
@@ -345,7 +345,7 @@ def _pictures_of_video(options, reference):
 
 
 def _lacking(sequence):
-    from core.video_sequence import ranges_text
+    from core.video.sequence import ranges_text
 
     if not sequence.missing:
         return (
@@ -371,7 +371,7 @@ def _check_odd_pictures(folder, sequence, choice):
 @contextmanager
 def _marking(options, reference):
     """Yield where to write the result, and the tags for its container; sign it afterwards unless that is switched off."""
-    from core.provenance import marked, metadata_of, remove_sidecar
+    from core.provenance.manifest import marked, metadata_of, remove_sidecar
 
     output = options.output_file
     if options.no_provenance:
@@ -390,8 +390,8 @@ def _marking(options, reference):
 
 
 def _certificate(options):
-    from core.certificate import load_certificate
-    from core.provenance import check_library
+    from core.provenance.certificate import load_certificate
+    from core.provenance.manifest import check_library
 
     check_library()
     return load_certificate(options.c2pa_cert, options.c2pa_key)
@@ -399,7 +399,7 @@ def _certificate(options):
 
 def _story(options, reference):
     """What the manifest will tell: the reference, the model that merging recorded, consent records of the workspace."""
-    from core.provenance import Story, consents_of, hash_model, read_record
+    from core.provenance.manifest import Story, consents_of, hash_model, read_record
 
     parent = reference.info.path if reference else None
     frames = options.input_dir
@@ -417,9 +417,9 @@ def _story(options, reference):
 
 def verify(options):
     """Run ``verify``."""
-    from core.provenance import check_library
-    from core.provenance_reader import describe, read_marks
-    from core.video_probe import probe
+    from core.provenance.manifest import check_library
+    from core.provenance.reader import describe, read_marks
+    from core.video.reading.probe import probe
 
     video = resolve_input_file(options.file)
     check_library()
@@ -442,7 +442,7 @@ def _bitrate(options, default):
 
 
 def _settings(options, output, bitrate, lossless):
-    from core.video_encoders import EncoderSettings, check_container, check_encoder, default_encoder
+    from core.video.writing.encoders import EncoderSettings, check_container, check_encoder, default_encoder
 
     suffix = output.suffix.lower()
     check_container(suffix)

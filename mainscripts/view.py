@@ -5,9 +5,9 @@ import shutil
 import subprocess
 import sys
 
-from core import interact
+from core.console import interact
 from core.errors import UserError
-from core.paths import absolute_path
+from core.files.paths import absolute_path
 
 
 def add_parser(subparsers):

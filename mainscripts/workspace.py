@@ -5,11 +5,11 @@ import re
 import shutil
 from pathlib import Path
 
-from core import interact
+from core.console import interact
 from core.console.loss import Fate, ask_fate
 from core.errors import UserError
-from core.files.folder_lock import refuse_if_in_use
-from core.paths import IMAGE_EXTENSIONS, absolute_path, free_name
+from core.files.paths import IMAGE_EXTENSIONS, absolute_path, free_name
+from core.locks.folder_lock import refuse_if_in_use
 
 FOLDERS = (
     "data_src", "data_src/aligned", "data_src/aligned_debug", "data_dst", "data_dst/aligned", "data_dst/aligned_debug",
@@ -103,7 +103,7 @@ def _entries(folder):
 
 
 def _refuse_while_training(model_dir):
-    from models.lock import LOCK_SUFFIX, is_locked
+    from models.saved.lock import LOCK_SUFFIX, is_locked
 
     for path in _entries(model_dir) if not model_dir.is_symlink() else ():
         if path.name.endswith(LOCK_SUFFIX) and is_locked(model_dir, path.name.removesuffix(LOCK_SUFFIX)):

@@ -2,13 +2,13 @@
 
 import argparse
 
-from core import interact
+from core.console import interact
+from core.console.device_flags import add_device_flags
 from core.console.number_flags import add_whole_number
-from core.device_flags import add_device_flags
+from core.console.yes_no_flag import add_yes_no
 from core.errors import NothingToDo
-from core.face_type_flag import add_face_type_flag
-from core.paths import absolute_path
-from core.yes_no_flag import add_yes_no
+from core.files.paths import absolute_path
+from facelib.face_type_flag import add_face_type_flag
 
 WARN_MASKS = "!!! WARNING : APPLIED XSEG MASKS WILL BE REMOVED FROM THE FRAMES !!!"
 _LARGEST_BATCH = 4096
@@ -75,7 +75,7 @@ def run_apply(options):
     for own, count in getattr(source, "converted", {}).items():
         interact.info(f"Faces of type {own.text}, converted to {source.face_type.text} and their masks back: {count}")
     if getattr(source, "face_type", folder) is None:
-        from samplelib.faceset_types import mention_mixed_types
+        from samplelib.faces.faceset_types import mention_mixed_types
 
         mention_mixed_types(source.seen.elements(), str(folder), "All were taken as they are (face type same).")
     unsure = getattr(source, "unsure", ())
@@ -107,7 +107,7 @@ def run_remove_labels(options):
 
 def run_fetch(options):
     """Copy the labelled faces of a folder."""
-    from samplelib.folder_exchange import ask_before_loss
+    from samplelib.faces.originals_exchange import ask_before_loss
     from xseglib.folders import face_files
     from xseglib.tools import delete_fetched, fetch_folder, fetch_labelled
 
@@ -216,7 +216,7 @@ def _yes_or_no(text):
 
 def _mask_source(options):
     """Mask source and its key for ``apply``."""
-    from models.device_choice import check_indexes
+    from core.nn.device_choice import check_indexes
     from xseglib import sources
 
     generic = options.generic or options.model_dir.name == sources.GENERIC_FOLDER_NAME
@@ -234,7 +234,7 @@ def _mask_source(options):
 
 def _network_source(options):
     """Source of a trained network and its key: face type and device are asked where they are not known."""
-    from models.device_choice import choose_devices
+    from core.nn.device_choice import choose_devices
     from xseglib import sources
 
     face_type = sources.stored_face_type(options.model_dir) or _asked_face_type(options)

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core import interact
+from core.console import interact
 from core.imagelib import color_transfer, filters
 from core.imagelib.poisson import seamless_clone
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
 from facelib.landmarks import expand_eyebrows, hull_mask
 from merger import masks
-from merger.config import MergeConfig
+from merger.settings.config import MergeConfig
 
 XSEG_SIZE = 256
 MASK_ENLARGEMENT = 4

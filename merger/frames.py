@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import interact
+from core.console import interact
 from core.errors import UserError
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
@@ -49,7 +49,7 @@ def match_faces(paths: Sequence[Path], samples: Iterable) -> tuple[list[Frame], 
     paths : sequence of Path
         Frames in order. A face belongs to the frame whose name without extension equals that of its source file.
     samples : iterable
-        Faces with ``name`` and ``metadata`` (``samplelib.faceset.Sample``), in order.
+        Faces with ``name`` and ``metadata`` (``samplelib.faces.faceset.Sample``), in order.
 
     Returns
     -------

@@ -7,10 +7,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from core import interact
+from core.console import interact
 from core.errors import FormatError, UserError
-from core.files.bounded_read import read_bounded
-from core.files.json_file import LARGE_FILE, json_bytes, parse_json_line
+from core.records.bounded_read import read_bounded
+from core.records.json_file import LARGE_FILE, json_bytes, parse_json_line
 
 JOURNAL_NAME = "merged_frames.jsonl"
 _LINE = {"stem": str, "key": str, "frame": ([int], None), "mask": ([int], None)}

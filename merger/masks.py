@@ -5,7 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from merger.config import MASK_MODES
+from merger.settings.config import MASK_MODES
 
 LEAST_VISIBLE = 1.0 / 255.0
 """Mask values below this are cleared."""
@@ -31,7 +31,7 @@ def combine(mask_mode: int, part: Callable[[str], np.ndarray], size: int) -> np.
     Parameters
     ----------
     mask_mode : int
-        Index into :data:`merger.config.MASK_MODES`.
+        Index into :data:`merger.settings.config.MASK_MODES`.
     part : callable
         Gives the mask of a name of :func:`needed_parts` as (size, size) float32.
     size : int

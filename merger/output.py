@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from core.errors import FormatError, UserError
+from core.files.imageio import encode_image, read_bgr, read_image
+from core.files.paths import atomic_write
 from core.files.temporary import remove_dead
 from core.files.trash import set_aside, trash_folder_of
-from core.imageio import encode_image, read_bgr, read_image
-from core.paths import atomic_write
-from core.video_parts import VideoParts
-from merger.config import MergeConfig
+from core.video.writing.parts import VideoParts
 from merger.frames import Frame
 from merger.journal import Journal, file_stamp, frame_key
+from merger.settings.config import MergeConfig
 
 
 class FolderOutput:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.errors import DiskError
-from core.imageio import read_bgr
+from core.files.imageio import read_bgr
 from core.parallel import ordered_map
 from merger import compose, smoothing
 from merger.compose import Prediction, PreparedFace
-from merger.config import MergeConfig
 from merger.frames import Frame
 from merger.predictor import Networks, predict_faces
+from merger.settings.config import MergeConfig
 from merger.smoothing import ColoredFace
 
 

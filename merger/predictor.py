@@ -14,7 +14,7 @@ import numpy as np
 
 from merger import masks
 from merger.compose import XSEG_SIZE, Prediction, PreparedFace, needs_prediction
-from merger.config import MergeConfig
+from merger.settings.config import MergeConfig
 
 
 class Networks(Protocol):

@@ -9,8 +9,8 @@ import numpy as np
 
 from core.imagelib.color_transfer import shift_statistics
 from merger.compose import Prediction, PreparedFace, face_masks
-from merger.config import MergeConfig
 from merger.frames import Frame
+from merger.settings.config import MergeConfig
 
 COLOR_REACH = 12
 """Frames before and after the current one whose colours count."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from core import interact
+from core.console import interact
 from core.errors import NothingToDo, UserError
-from models import transaction
-from models.model_files import (
+from models.option_values import from_model_file
+from models.options import SHOWN_WHILE_PRETRAINING, effective_options
+from models.saved import transaction
+from models.saved.model_files import (
     DEFAULT_OPTIONS_SUFFIX,
     STATE_SUFFIX,
     SUMMARY_SUFFIX,
@@ -21,17 +23,15 @@ from models.model_files import (
     summary_text,
     write_default_options,
 )
-from models.option_values import from_model_file
-from models.options import SHOWN_WHILE_PRETRAINING, effective_options
-from models.restore import advice, advice_on_damage, needed_stems
-from models.saved_models import choose_model, entries_of_model, file_prefix
-from models.set_aside import copy_aside, files_of_generation, move_aside
+from models.saved.restore import advice, advice_on_damage, needed_stems
+from models.saved.saved_models import choose_model, entries_of_model, file_prefix
+from models.saved.set_aside import copy_aside, files_of_generation, move_aside
 
 _CLASSES = {
-    "SAEHD": ("models.saehd", "Saehd"),
-    "AMP": ("models.amp", "Amp"),
-    "Quick96": ("models.quick96", "Quick96"),
-    "XSeg": ("models.xseg", "XSeg"),
+    "SAEHD": ("models.saehd.model", "Saehd"),
+    "AMP": ("models.amp.model", "Amp"),
+    "Quick96": ("models.quick96.model", "Quick96"),
+    "XSeg": ("models.xseg.model", "XSeg"),
 }
 # Network and optimizer that exist only while an option is on: no file of either just means that it was never on.
 _OPTIONAL_PAIRS = (("code_discriminator", "D_code_opt"), ("GAN", "GAN_opt"))
@@ -222,7 +222,7 @@ class SavedModel:
         return files
 
     def save(self) -> None:
-        """Write the present generation at once; see :class:`models.saving.BackgroundSaver` for saving while training."""
+        """Write the present generation at once; see :class:`models.saved.saving.BackgroundSaver` for saving while training."""
         transaction.commit(self.model_dir, self.prefix, self.snapshot())
 
     def restore_last_save(self, folder: Path | None = None) -> int:

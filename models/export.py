@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import UserError
-from core.paths import atomic_write
+from core.files.paths import atomic_write
 from models.base import SavedModel
 
 OPSETS = {"SAEHD": 12, "AMP": 12, "Quick96": 12, "XSeg": 13}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core import interact
+from core.console import interact
 from core.errors import UsageError
-from core.files.file_value import FileValue, short
-from core.files.yaml_file import read_yaml
-from core.paths import atomic_write
+from core.files.paths import atomic_write
+from core.records.file_value import FileValue, short
+from core.records.yaml_file import read_yaml
 from models.options import CONSTANTS, Context, Option, conflicts, option_table
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")

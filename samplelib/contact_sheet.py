@@ -5,12 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core import interact
+from core.console import interact
 from core.errors import UserError
-from core.imageio import read_bgr
+from core.files.imageio import read_bgr
+from core.files.paths import list_images
 from core.keyboard import ESCAPE, translate_key
 from core.parallel import ordered_map
-from core.paths import list_images
 
 TILE, CAPTION = 144, 18
 COLUMNS, ROWS = 8, 5

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2  # noqa: F401  (before Qt: when it loads, it points Qt to its own plugins)
 import numpy as np
 
-from core.native_output import silenced
+from core.console.native_output import silenced
 
 MOVE, LEFT_DOWN, RIGHT_DOWN, WHEEL_UP, WHEEL_DOWN = "move", "left", "right", "wheel up", "wheel down"
 

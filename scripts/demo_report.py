@@ -14,9 +14,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.errors import UserError
-from core.imageio import read_bgr, write_image
-from core.paths import list_images
-from models.model_files import read_model_data
+from core.files.imageio import read_bgr, write_image
+from core.files.paths import list_images
+from models.saved.model_files import read_model_data
 
 ROWS, CELL_HEIGHT = 4, 240
 CAPTIONS = ("source face", "destination frame", "mask", "swapped frame")

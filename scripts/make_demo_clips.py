@@ -16,8 +16,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from core.ffmpeg import ffmpeg_program
-from core.paths import VIDEO_EXTENSIONS
+from core.files.paths import VIDEO_EXTENSIONS
+from core.video.ffmpeg import ffmpeg_program
 
 WIDTH, HEIGHT, FRAMES_PER_SECOND, SOUND_RATE = 640, 480, 25, 48000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from core.step_table import load_steps  # noqa: E402
+from mainscripts.jobs.step_table import load_steps  # noqa: E402
 
 SHELL_PLACES = {
     "W": "$DFL_WORKSPACE",

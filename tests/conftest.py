@@ -7,7 +7,7 @@ import tempfile
 
 from hypothesis import settings
 
-from core import process
+from core.console import process
 
 # A shell that starts the suite in the background lets it ignore Ctrl+C, and programs started by tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from core import interact
+from core.console import interact
 from core.errors import FormatError, UserError
-from core.files.bounded_read import read_bounded
-from core.files.json_file import LARGE_FILE, parse_json_line
-from core.imageio import decode_image, to_bgr8
+from core.files.imageio import decode_image, to_bgr8
+from core.files.paths import remove_if_present
+from core.files.picture_limits import FACE_MEGAPIXELS
 from core.parallel import cpu_count, ordered_map
-from core.paths import remove_if_present
-from core.picture_limits import FACE_MEGAPIXELS
-from samplelib.aligned_face import metadata_from_jpeg, write_metadata
+from core.records.bounded_read import read_bounded
+from core.records.json_file import LARGE_FILE, parse_json_line
+from samplelib.faces.aligned_face import metadata_from_jpeg, write_metadata
 from xseglib.folders import (
     Statistics,
     face_files,

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import interact
+from core.console import interact
 from core.errors import NothingToDo, UserError
+from core.files.paths import list_images
 from core.parallel import ordered_map
-from core.paths import list_images
-from samplelib.aligned_face import FaceMetadata, read_metadata
+from samplelib.faces.aligned_face import FaceMetadata, read_metadata
 
 PACKED_NAME = "faceset.pak"
 

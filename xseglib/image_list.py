@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
-from core.paths import move_to_trash
-from samplelib.aligned_face import SegPolygon, read_metadata
-from samplelib.label_checks import only_excludes
+from core.files.paths import move_to_trash
+from samplelib.faces.aligned_face import SegPolygon, read_metadata
+from samplelib.faces.label_checks import only_excludes
 
 ACCELERATED_STEP = 5
 

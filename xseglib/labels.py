@@ -6,7 +6,7 @@ from enum import Enum
 import numpy as np
 
 from core.imagelib.polygons import rasterize
-from samplelib.aligned_face import SegPolygon
+from samplelib.faces.aligned_face import SegPolygon
 
 LEAST_POINTS = 3
 

@@ -13,7 +13,7 @@ from core.parallel import ordered_map
 from facelib.alignment import affine_from_points, face_matrix, transform_points
 from facelib.face_type import FaceType
 from facelib.landmarks import hull_mask
-from samplelib.aligned_face import FaceMetadata
+from samplelib.faces.aligned_face import FaceMetadata
 from xseglib.mesh_mask import MeshOutline, mask_of_outline
 
 MASK_SIZE = 256

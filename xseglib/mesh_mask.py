@@ -5,7 +5,7 @@ import numpy as np
 
 from core.imagelib.polygons import rasterize
 from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceMesh
-from samplelib.aligned_face import FaceMetadata
+from samplelib.faces.aligned_face import FaceMetadata
 
 # Mesh vertices around the face, from the middle of the forehead over one temple, along the jaw and back.
 RIM_VERTICES = (

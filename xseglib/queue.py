@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from core import interact
+from core.console import interact
 from core.errors import FormatError, NothingToDo
-from core.files.json_file import LARGE_FILE, json_bytes, read_json
-from core.imageio import read_bgr
+from core.files.imageio import read_bgr
+from core.files.paths import atomic_write
+from core.files.picture_limits import FACE_MEGAPIXELS
 from core.parallel import ordered_map
-from core.paths import atomic_write
-from core.picture_limits import FACE_MEGAPIXELS
+from core.records.json_file import LARGE_FILE, json_bytes, read_json
 from xseglib.folders import Statistics, face_files, read_faces, report_failure, require_faces
 from xseglib.mask_sources import MASK_SIZE, Face, MaskSource, MeshMasks, resize_mask
 

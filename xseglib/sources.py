@@ -5,8 +5,8 @@ from pathlib import Path
 
 from core.errors import UserError
 from facelib.face_type import FaceType
-from models.model_files import read_model_data
-from models.restore import advice_on_damage
+from models.saved.model_files import read_model_data
+from models.saved.restore import advice_on_damage
 from xseglib.mask_sources import MeshMasks, NetworkMasks
 
 WEIGHTS_NAME = "XSeg_256.npy"
@@ -42,7 +42,7 @@ def stored_face_type(model_dir: Path) -> FaceType | None:
 
 def network_source(model_dir: Path, face_type: FaceType | None) -> tuple[NetworkMasks, str]:
     """Source for a trained network, and the key that tells its version (see ``ApplyJournal``)."""
-    from models.xseg_predictor import XSegPredictor
+    from models.xseg.predictor import XSegPredictor
 
     weights = Path(model_dir) / WEIGHTS_NAME
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()

@@ -5,12 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core import interact
-from core.imageio import read_bgr
+from core.console import interact
+from core.files.imageio import read_bgr
+from core.files.picture_limits import FACE_MEGAPIXELS
 from core.parallel import ordered_map
-from core.picture_limits import FACE_MEGAPIXELS
-from samplelib.aligned_face import FaceMetadata, SegPolygon, write_metadata
-from samplelib.label_checks import only_excludes
+from samplelib.faces.aligned_face import FaceMetadata, SegPolygon, write_metadata
+from samplelib.faces.label_checks import only_excludes
 from xseglib.folders import Statistics, face_files, read_faces, report_failure, require_faces, require_writable
 from xseglib.mesh_mask import MeshOutline, outlines_of_mask
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import UserError
+from core.files.paths import atomic_write, free_name, natural_key, remove_if_present, replacing
 from core.files.trash import set_aside, trash_folder_of
-from core.paths import atomic_write, free_name, natural_key, remove_if_present, replacing
-from samplelib.aligned_face import FaceMetadata, read_header, read_metadata, write_metadata
-from samplelib.metadata import METADATA_NAME, SavedFace, metadata_file_bytes
+from samplelib.faces.aligned_face import FaceMetadata, read_header, read_metadata, write_metadata
+from samplelib.faces.metadata import METADATA_NAME, SavedFace, metadata_file_bytes
 from xseglib.folders import Statistics, face_files, require_writable, walk_faces
 
 

@@ -2,8 +2,8 @@
 
 from enum import Enum
 
-from core import interact
-from core.answers import as_bool_answer
+from core.console import interact
+from core.console.answers import as_bool_answer
 
 
 class Fate(Enum):

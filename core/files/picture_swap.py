@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.errors import UserError
-from core.paths import atomic_write
+from core.files.paths import atomic_write
 
 _SOURCES = ".sources.json"
 

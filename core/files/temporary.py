@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from core.files import process_identity
-from core.files.system_lock import try_lock
+from core.locks import process_identity
+from core.locks.system_lock import try_lock
 
 _NAME_BYTES = 60
 _OURS = re.compile(rf"\.(?s:.*)\.(?P<owner>{process_identity.PATTERN})\.\w{{8}}\.tmp(\.\w{{1,11}})?\Z")

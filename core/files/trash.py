@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.paths import free_name, move_to_trash, replacing
+from core.files.paths import free_name, move_to_trash, replacing
 
 
 def trash_folder_of(folder: Any) -> Path:

@@ -3,7 +3,7 @@
 Importing this package imports TensorFlow, without the lines about missing CUDA drivers that its native code prints.
 """
 
-from core.native_output import silenced
+from core.console.native_output import silenced
 
 with silenced():
     import tensorflow

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from core import safe_pickle
 from core.errors import FormatError
-from core.paths import atomic_write
+from core.files.paths import atomic_write
+from core.pickles import safe_pickle
 
 
 def read_weights(path: Any) -> dict[str, np.ndarray | int]:

@@ -1,6 +1,6 @@
 """AMP: one encoder, two inters and one decoder; how much of the code comes from which inter sets the morph.
 
-The two inters are random projections: they are never trained (see :mod:`models.amp`), only the encoder and the
+The two inters are random projections: they are never trained (see :mod:`models.amp.model`), only the encoder and the
 decoder learn to use them. Layout and names follow DeepFaceLab's AMP, so its weights load as they are.
 """
 

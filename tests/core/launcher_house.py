@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from core.step_table import load_steps
+from mainscripts.jobs.step_table import load_steps
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = load_steps()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core import interact
+from core.console import interact
 from core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import main
-from core.step_table import load_steps
+from mainscripts.jobs.step_table import load_steps
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "coverage.md"

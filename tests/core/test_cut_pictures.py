@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from core.errors import FormatError
-from core.imageio import decode_image, encode_image, read_bgr
+from core.files.imageio import decode_image, encode_image, read_bgr
 
 KINDS = {
     "baseline": [],
@@ -86,7 +86,7 @@ def test_other_kinds_that_are_cut_are_refused(suffix):
 
 
 def test_a_png_needs_its_last_chunk_whatever_the_decoder_says():
-    from core.image_checks import require_whole
+    from core.files.image_checks import require_whole
 
     data = encode_image(picture(), ".png")
     require_whole(data, "x.png", None)
@@ -140,7 +140,7 @@ def test_videos_and_denoising_refuse_it(half_frame, tmp_path, capsys, command):
 def test_training_leaves_such_a_face_out_and_counts_it(half_frame, capsys):
     from types import SimpleNamespace
 
-    from samplelib.face_store import CacheBudget, FaceStore
+    from samplelib.training.face_store import CacheBudget, FaceStore
 
     for name in ("00001.jpg", "00002.jpg"):
         (half_frame / name).write_bytes(jpeg(picture())[:3000])

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 import main
-from core import interact
-from core.device_flags import add_device_flags, gpu_indexes
+from core.console import interact
+from core.console.device_flags import add_device_flags, gpu_indexes
 from core.errors import UsageError
+from core.nn.device_choice import choose_devices
 from mainscripts import extract, xseg
-from models.device_choice import choose_devices
 
 
 @pytest.mark.parametrize(("text", "indexes"), [("0", [0]), ("0,1", [0, 1]), (" 2 , 0", [2, 0])])

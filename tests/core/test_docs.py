@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import main
-from merger.interactive import KEY_TABLE
+from merger.interactive.state import KEY_TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))

@@ -17,11 +17,11 @@ import pytest
 from launcher_house import FRAMES, STEPS, House, wait_until
 from virtual_desktop import virtual_display
 
-from core.imageio import read_bgr
-from core.paths import list_images
-from core.video import probe
-from models.model_files import read_model_data
-from samplelib.aligned_face import read_metadata
+from core.files.imageio import read_bgr
+from core.files.paths import list_images
+from core.video.frames import probe
+from models.saved.model_files import read_model_data
+from samplelib.faces.aligned_face import read_metadata
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.files import folder_lock
-from core.files.folder_lock import LOCK_NAME, FolderLock
-from core.files.lock_file import LockFile, is_free
+from core.locks import folder_lock
+from core.locks.folder_lock import LOCK_NAME, FolderLock
+from core.locks.lock_file import LockFile, is_free
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = ROOT / "tests" / "golden" / "formats" / "aligned"
@@ -21,7 +21,7 @@ FACES = ROOT / "tests" / "golden" / "formats" / "aligned"
 SORT_THAT_WAITS = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))
-from samplelib import sorting
+from samplelib.sorting import methods as sorting
 real = sorting.sort_pictures
 def waiting(*arguments):
     result = real(*arguments)
@@ -186,7 +186,7 @@ def test_a_full_disk_does_not_keep_the_lock_from_being_held_or_removed(tmp_path,
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.files.lock_file.os.write", full)
+    monkeypatch.setattr("core.locks.lock_file.os.write", full)
     with FolderLock(tmp_path):
         assert names(tmp_path) == [LOCK_NAME] and not is_free(tmp_path / LOCK_NAME)
     assert names(tmp_path) == []

@@ -9,13 +9,13 @@ import pytest
 from hostile_yaml import as_yaml, bomb, trees
 from hypothesis import HealthCheck, given, settings
 
-from core import interact
-from core.answers import Answers
+from core.console import interact
+from core.console.answers import Answers
 from core.errors import UsageError, UserError
-from core.jobs import LONGEST_WORD, STATE_NAME, JobState, load_jobs
-from core.step_table import PlaceholderError, fill
 from main import build_parser
 from mainscripts import run as job_runner
+from mainscripts.jobs.job import LONGEST_WORD, STATE_NAME, JobState, load_jobs
+from mainscripts.jobs.step_table import PlaceholderError, fill
 from mainscripts.run import _check_command
 
 ROOT = Path(__file__).resolve().parents[2]

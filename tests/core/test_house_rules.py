@@ -31,7 +31,7 @@ def test_pictures_are_decoded_in_one_place():
     found = {
         path.relative_to(ROOT).as_posix() for path in sources() if decoders.search(path.read_text(encoding="utf-8"))
     }
-    assert found == {"core/imageio.py", "samplelib/xseg_samples.py"}
+    assert found == {"core/files/imageio.py", "samplelib/training/xseg_samples.py"}
 
 
 def test_temporary_files_are_made_in_one_place():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import FormatError
-from core.imageio import read_bgr, to_bgr8, write_image
+from core.files.imageio import read_bgr, to_bgr8, write_image
 from core.parallel import ordered_map
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import interact
+from core.console import interact
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +87,7 @@ def test_confirm_is_no_at_end_of_input_and_yes_with_the_flag(answers):
 
 
 def test_open_pipe_that_says_nothing_is_not_waited_for():
-    code = "from core import interact\nprint('got', interact.ask_int('Size', 5), interact.ask_timed('now?', 10**6))"
+    code = "from core.console import interact\nprint('got', interact.ask_int('Size', 5), interact.ask_timed('now?', 10**6))"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
     )
@@ -102,7 +102,7 @@ def test_open_pipe_that_says_nothing_is_not_waited_for():
 
 
 def test_lines_of_a_pipe_answer_one_question_each():
-    code = "from core import interact\nprint('got', interact.ask_int('a', 1), interact.ask_text('b', 'x'), interact.ask_bool('c', True))"
+    code = "from core.console import interact\nprint('got', interact.ask_int('a', 1), interact.ask_text('b', 'x'), interact.ask_bool('c', True))"
     done = subprocess.run(
         [sys.executable, "-c", code], input="4\nhello\nn\n", capture_output=True, cwd=ROOT, text=True, timeout=120
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import main
-from core.imageio import write_image
+from core.files.imageio import write_image
 
 
 def dry_run(tmp_path, steps, capsys):
@@ -77,9 +77,9 @@ def test_everything_there_is_fine(tmp_path, capsys):
 
 @pytest.mark.parametrize("moment", ["the command has ended", "its end is noted"])
 def test_denoising_in_a_job_that_is_killed_right_after_it_happens_once(tmp_path, monkeypatch, moment):
-    from core.imageio import read_image
-    from core.jobs import JobState
+    from core.files.imageio import read_image
     from mainscripts import run as job_runner
+    from mainscripts.jobs.job import JobState
 
     folder = tmp_path / "w" / "data_dst"
     folder.mkdir(parents=True)
@@ -112,7 +112,7 @@ def test_denoising_in_a_job_that_is_killed_right_after_it_happens_once(tmp_path,
 
 
 def test_a_run_that_was_killed_after_its_last_command_does_not_repeat_it(tmp_path):
-    from core.jobs import JobState, load_jobs
+    from mainscripts.jobs.job import JobState, load_jobs
 
     pictures(tmp_path / "w" / "data_dst")
     job_file = tmp_path / "job.yaml"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import FormatError, UsageError
-from core.jobs import STATE_NAME, JobState, load_jobs, overlap
+from mainscripts.jobs.job import STATE_NAME, JobState, load_jobs, overlap
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ steps:
 
 
 def write_clip(path, frames=12, color="blue"):
-    from core.ffmpeg import ffmpeg_program
+    from core.video.ffmpeg import ffmpeg_program
 
     source = f"color={color}:s=64x48:r=12:d={frames / 12}"
     command = [ffmpeg_program(), "-y", "-loglevel", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", path]

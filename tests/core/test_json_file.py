@@ -8,7 +8,7 @@ from hostile_json import HOSTILE
 from hypothesis import HealthCheck, given, settings, strategies
 
 from core.errors import FormatError
-from core.files.json_file import fits, json_bytes, parse_json_line, read_json
+from core.records.json_file import fits, json_bytes, parse_json_line, read_json
 
 
 @pytest.mark.parametrize("name", HOSTILE)

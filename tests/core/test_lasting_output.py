@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core import events
+from core.console import events
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
 import sys, signal
-from core.lasting_output import make_output_last
+from core.console.output_streams import make_output_last
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 make_output_last()

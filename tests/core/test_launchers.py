@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import main
-from core.step_table import folders, load_steps, shell_name
+from mainscripts.jobs.step_table import folders, load_steps, shell_name
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import main
-from core.paths import list_images
+from core.files.paths import list_images
 
 COMMANDS = {
     "extract": ["extract", "--input-dir", "{F}", "--output-dir", "{T}/out", "--detector", "embedded", "--yes"],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import NothingToDo, UserError
-from core.paths import (
+from core.files.paths import (
     atomic_write,
     free_name,
     list_images,

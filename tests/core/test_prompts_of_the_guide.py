@@ -13,18 +13,21 @@ import numpy as np
 import pytest
 
 import main
-from core import interact
-from core.step_table import folders, load_steps
+from core.console import interact
+from core.nn import device_choice
 from core.version import VERSION
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
-from merger.config import MASK_MODES, MODES, SHARPEN_MODES, MergeConfig
-from merger.questions import ask_settings
-from models import device_choice, preview, sample_chooser, trainer
+from mainscripts.jobs.step_table import folders, load_steps
+from merger.settings.config import MASK_MODES, MODES, SHARPEN_MODES, MergeConfig
+from merger.settings.questions import ask_settings
 from models.base import SavedModel
-from models.model_files import ModelData
 from models.option_values import ask_options
 from models.options import Context, option_table
-from models.training_session import TrainingSession
+from models.preview import pages as preview
+from models.preview import sample_chooser
+from models.saved.model_files import ModelData
+from models.training import trainer
+from models.training.training_session import TrainingSession
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,7 +89,7 @@ def test_make_cpu_only_is_a_switch_that_the_launchers_obey(tmp_path, monkeypatch
 
 
 def test_folders_of_other_names_are_left_alone(tmp_path):
-    from core.paths import list_images
+    from core.files.paths import list_images
 
     for name in ("data_src/aligned/1.jpg", "data_src/aligned/old/2.jpg", "data_src/aligned-copy/3.jpg", "mine/4.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +165,7 @@ def test_heads_get_landmarks_of_the_network_in_3d():
 def test_denoise_factor(asked, monkeypatch, tmp_path):
     (tmp_path / "1.png").write_bytes(b"x")
     taken = []
-    monkeypatch.setattr("core.video_steps.denoise_images", lambda folder, factor: taken.append(factor) or 1)
+    monkeypatch.setattr("core.video.steps.denoise_images", lambda folder, factor: taken.append(factor) or 1)
     videoed.denoise(Namespace(input_dir=tmp_path, factor=None))
     asked.answers["Denoise"] = "55"
     videoed.denoise(Namespace(input_dir=tmp_path, factor=None))
@@ -173,7 +176,7 @@ def _face(path, face_type="head", polygons=()):
     from facelib.alignment import face_matrix
     from facelib.face_type import FaceType
     from facelib.landmarks import MEAN_FACE_68
-    from samplelib.aligned_face import FaceMetadata, save_face
+    from samplelib.faces.aligned_face import FaceMetadata, save_face
 
     landmarks = MEAN_FACE_68 * 40 + 12
     matrix = face_matrix(landmarks, 64, FaceType.from_text(face_type))
@@ -187,8 +190,8 @@ def test_re_extraction_keeps_face_type_and_other_faces_of_the_frame(asked, monke
     import cv2
 
     from facelib.landmarks import MEAN_FACE_68
-    from samplelib.aligned_face import read_metadata
-    from samplelib.extraction import FoundFace
+    from samplelib.extraction.pipeline import FoundFace
+    from samplelib.faces.aligned_face import read_metadata
 
     aligned, debug = tmp_path / "aligned", tmp_path / "aligned_debug"
     debug.mkdir()
@@ -204,7 +207,7 @@ def test_re_extraction_keeps_face_type_and_other_faces_of_the_frame(asked, monke
         image = cv2.imread(str(paths[0]))
         save(paths[0], image, FoundFace((60, 60, 140, 140), MEAN_FACE_68 * 80 + 60), None)
 
-    monkeypatch.setattr("samplelib.manual_window.mark_faces", mark)
+    monkeypatch.setattr("samplelib.extraction.manual_window.mark_faces", mark)
     monkeypatch.setattr("facelib.finder_factory.make_finders", lambda *arguments: ([None], 1))
     monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: False)
     arguments = ["extract", "--input-dir", tmp_path, "--output-dir", aligned, "--detector", "manual"]
@@ -220,16 +223,16 @@ def test_re_extraction_keeps_face_type_and_other_faces_of_the_frame(asked, monke
 
 def test_manual_fix_shows_the_frames_without_a_face(asked, monkeypatch, tmp_path):
     """The launcher for the destination: three questions, the automatic pass, then the window for what it missed."""
-    from samplelib.extraction import FrameResult
+    from samplelib.extraction.pipeline import FrameResult
 
     for name in ("1.png", "2.png", "3.png"):
         (tmp_path / "data_dst").mkdir(exist_ok=True)
         (tmp_path / "data_dst" / name).write_bytes(b"x")
     found = [FrameResult("1.png", ("1_0.jpg",)), FrameResult("2.png", ()), FrameResult("3.png", ("3_0.jpg",))]
     shown = []
-    monkeypatch.setattr("samplelib.extraction.extract_frames", lambda *arguments: iter(found))
+    monkeypatch.setattr("samplelib.extraction.pipeline.extract_frames", lambda *arguments: iter(found))
     monkeypatch.setattr(
-        "samplelib.manual_window.mark_faces", lambda paths, *rest: shown.append([p.name for p in paths])
+        "samplelib.extraction.manual_window.mark_faces", lambda paths, *rest: shown.append([p.name for p in paths])
     )
     monkeypatch.setattr("samplelib.picture_window.display_problem", lambda: None)
     monkeypatch.setattr("facelib.finder_factory.make_finders", lambda *arguments: ([None], 1))
@@ -245,7 +248,7 @@ def test_manual_fix_shows_the_frames_without_a_face(asked, monkeypatch, tmp_path
 
 
 def test_enhanced_faces_may_replace_the_originals(asked, monkeypatch, tmp_path):
-    from core.imageio import read_bgr
+    from core.files.imageio import read_bgr
 
     faces = tmp_path / "data_src" / "aligned"
     _face(faces / "1_0.jpg")
@@ -370,9 +373,9 @@ def test_backup_hours_are_clamped(class_name):
 
 
 def test_masks_are_trained_on_labels_of_both_sides(tmp_path, capsys):
-    from models.training_data import DataSettings
-    from models.xseg_data import XSegData
-    from samplelib.aligned_face import SegPolygon
+    from models.training.training_data import DataSettings
+    from models.xseg.data import XSegData
+    from samplelib.faces.aligned_face import SegPolygon
 
     label = SegPolygon(True, np.array([(10, 10), (50, 10), (50, 50), (10, 50)], np.float32))
     for side, labelled in (("src", 2), ("dst", 1)):
@@ -490,7 +493,7 @@ def test_merging_asks_for_devices_and_shows_the_model(monkeypatch, tmp_path, cap
 @pytest.mark.parametrize(("answer", "window"), [(None, True), ("n", False)])
 def test_interactive_merger_is_asked_for(asked, monkeypatch, answer, window):
     monkeypatch.setattr(interact, "has_terminal", lambda: True)
-    monkeypatch.setattr("merger.window.has_display", lambda: True)
+    monkeypatch.setattr("merger.interactive.window.has_display", lambda: True)
     if answer:
         asked.answers["interactive"] = answer
     folders = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
@@ -503,7 +506,7 @@ def test_interactive_merger_is_asked_for(asked, monkeypatch, answer, window):
 def test_a_flag_decides_whether_there_is_a_window(asked, monkeypatch, flag, window):
     """Where there are a terminal and a display, so that nothing else decides."""
     monkeypatch.setattr(interact, "has_terminal", lambda: True)
-    monkeypatch.setattr("merger.window.has_display", lambda: True)
+    monkeypatch.setattr("merger.interactive.window.has_display", lambda: True)
     places = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
     options = main.build_parser().parse_args(["merge", *places, "--model", "SAEHD", flag])
     assert merge._wants_window(options) is window and asked.prompts == []
@@ -521,8 +524,8 @@ def test_workers_are_asked_for_within_the_cores(asked, monkeypatch, cores, defau
 
 @pytest.mark.parametrize(("answer", "used"), [(None, True), ("n", False)])
 def test_a_saved_session_is_offered(asked, monkeypatch, tmp_path, answer, used):
-    from merger.interactive import FrameState
-    from merger.session import session_path, write_session
+    from merger.interactive.session import session_path, write_session
+    from merger.interactive.state import FrameState
 
     path = session_path(tmp_path, "t", "SAEHD")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core import ffmpeg
 from core.errors import UserError
+from core.video import ffmpeg
 from mainscripts.doctor import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]

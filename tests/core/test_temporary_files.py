@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.files import process_identity, temporary
-from core.files.process_identity import ProcessIdentity, this_process
+from core.files import temporary
+from core.files.paths import atomic_write, replacing
 from core.files.temporary import remove_dead, temporary_file, temporary_folder
-from core.paths import atomic_write, replacing
+from core.locks import process_identity
+from core.locks.process_identity import ProcessIdentity, this_process
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """

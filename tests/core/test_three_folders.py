@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import main
-from core import interact
-from core.step_table import folders, load_steps
+from core.console import interact
+from mainscripts.jobs.step_table import folders, load_steps
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = load_steps()
@@ -130,13 +130,13 @@ def stand_ins(monkeypatch, tmp_path):
     def small(resolution, archi, **dimensions):
         return DeepfakeAutoencoder(resolution, archi, 16, 8, 8, 4)
 
-    monkeypatch.setattr("samplelib.manual_window.mark_faces", mark)
+    monkeypatch.setattr("samplelib.extraction.manual_window.mark_faces", mark)
     monkeypatch.setattr("samplelib.picture_window.display_problem", lambda: None)
     monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: False)
     monkeypatch.setattr("mainscripts.facesettool._load_enhancer", lambda options: lambda image: image)
     monkeypatch.setattr("mainscripts.workspace.CPU_ONLY_MARK", tmp_path / ".cpu_only")
-    monkeypatch.setattr("models.quick96.DeepfakeAutoencoder", small)
-    monkeypatch.setattr("models.xseg.XSegNetwork", functools.partial(XSegNetwork, base_channels=4))
+    monkeypatch.setattr("models.quick96.model.DeepfakeAutoencoder", small)
+    monkeypatch.setattr("models.xseg.model.XSegNetwork", functools.partial(XSegNetwork, base_channels=4))
     monkeypatch.setattr("xseglib.editor.app.run_editor", edit, raising=False)
     monkeypatch.setenv("DFL_VIEWER", shutil.which("true"))
     tf.config.run_functions_eagerly(True)
@@ -146,7 +146,7 @@ def stand_ins(monkeypatch, tmp_path):
 
 def label_one(folder):
     """What a person does in the editor: one face gets a label."""
-    from samplelib.aligned_face import SegPolygon, read_metadata, write_metadata
+    from samplelib.faces.aligned_face import SegPolygon, read_metadata, write_metadata
 
     face = folder / "00001_0.jpg"
     square = np.array([(60, 60), (200, 60), (200, 200), (60, 200)], np.float32)
@@ -174,7 +174,7 @@ def write_labelled_face(path):
     from facelib.alignment import face_matrix
     from facelib.face_type import FaceType
     from facelib.landmarks import MEAN_FACE_68
-    from samplelib.aligned_face import FaceMetadata, SegPolygon, save_face
+    from samplelib.faces.aligned_face import FaceMetadata, SegPolygon, save_face
 
     landmarks = MEAN_FACE_68 * 80 + 24
     matrix = face_matrix(landmarks, 128, FaceType.WHOLE_FACE)

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from core.errors import DiskError, UserError
+from core.files.paths import atomic_write, list_files, list_folders, replacing
 from core.files.system_errors import as_user_error
 from core.parallel import ordered_map
-from core.paths import atomic_write, list_files, list_folders, replacing
-from samplelib import aligned_face
+from samplelib.faces import aligned_face
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = ROOT / "tests" / "golden" / "formats" / "aligned"
@@ -369,11 +369,11 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path):
 
 def test_a_picture_that_may_not_be_read_is_left_out(tmp_path, monkeypatch):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
-    from core.imageio import read_image
+    from core.files.imageio import read_image
 
     def refuse(*arguments):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "a.png"))
 
-    monkeypatch.setattr("core.picture_limits.os.open", refuse)
+    monkeypatch.setattr("core.files.picture_limits.os.open", refuse)
     with pytest.raises(UserError, match="a.png: cannot be read .Permission denied"):
         read_image(tmp_path / "a.png")

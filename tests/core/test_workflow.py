@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core.imageio import read_bgr
-from core.paths import list_images
-from core.step_table import load_steps
-from core.video import probe
-from models.model_files import read_model_data
+from core.files.imageio import read_bgr
+from core.files.paths import list_images
+from core.video.frames import probe
+from mainscripts.jobs.step_table import load_steps
+from models.saved.model_files import read_model_data
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = load_steps()

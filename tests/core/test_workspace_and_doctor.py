@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 import main
-from core import ffmpeg
 from core.errors import UserError
+from core.video import ffmpeg
 from mainscripts import doctor
-from models.lock import ModelLock
+from models.saved.lock import ModelLock
 
 ROOT = Path(__file__).resolve().parents[2]
 

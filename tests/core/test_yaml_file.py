@@ -11,7 +11,7 @@ from hostile_yaml import as_yaml, bomb, merge_bomb, trees
 from hypothesis import HealthCheck, given, settings
 
 from core.errors import FormatError, UserError
-from core.files.yaml_file import Limits, read_yaml
+from core.records.yaml_file import Limits, read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -153,7 +153,7 @@ import resource, sys
 from pathlib import Path
 import yaml
 from core.errors import FormatError
-from core.files.yaml_file import read_yaml
+from core.records.yaml_file import read_yaml
 taken = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize"))
 resource.setrlimit(resource.RLIMIT_AS, (taken + (100 << 20),) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import main
-from core import interact
+from core.console import interact
 from core.console.loss import Fate, ask_fate, confirm_loss
 from core.files.trash import keep_bytes, keep_copy, set_aside
 from facelib.face_type import FaceType
-from samplelib.aligned_face import FaceMetadata, SegPolygon, read_metadata, save_face
-from samplelib.folder_exchange import finish_merge, offer_merge, prepare_output_folder
-from samplelib.resize_faceset import resize_faceset
+from samplelib.faces.aligned_face import FaceMetadata, SegPolygon, read_metadata, save_face
+from samplelib.faces.originals_exchange import finish_merge, offer_merge, prepare_output_folder
+from samplelib.faces.resize_faceset import resize_faceset
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "formats"))
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Questions to which --yes says yes, and why nothing is lost by that.
 HARMLESS = {
-    "samplelib/folder_exchange.py": "ask_before_loss: what is deleted is in the pack or in the copies, compared with them",
+    "samplelib/faces/originals_exchange.py": "ask_before_loss: what is deleted is in the pack or in the copies, compared with them",
     "models/base.py": "a missing weight file",
     "mainscripts/videoed.py": "frames of a damaged video are taken; old ones are set aside",
     "mainscripts/sort.py": "sorting frames, which --undo brings back",
@@ -170,7 +170,7 @@ def test_extracting_again_sets_the_faces_aside(tmp_path, console, capsys):
 def test_a_labelled_face_that_is_extracted_again_is_kept(tmp_path):
     from facelib.face_finder import FoundFace
     from facelib.landmarks import MEAN_FACE_68
-    from samplelib.extraction import ExtractSettings, SourceFrame, write_frame
+    from samplelib.extraction.pipeline import ExtractSettings, SourceFrame, write_frame
 
     path = face(tmp_path / "aligned" / "00001_0.jpg", polygons=(LABEL_BY_HAND,))
     labelled = path.read_bytes()
@@ -233,8 +233,8 @@ def test_a_merge_that_is_killed_is_finished_and_not_done_twice(tmp_path, console
 
 
 def test_settings_that_were_edited_are_kept(tmp_path, console):
-    from merger.config import MergeConfig
-    from merger.settings_file import write_settings
+    from merger.settings.config import MergeConfig
+    from merger.settings.settings_file import write_settings
 
     console(yes=True)
     path = tmp_path / "settings.yaml"
@@ -257,7 +257,7 @@ def test_a_page_of_others_is_not_replaced_by_a_report(tmp_path, console):
 
 
 def test_no_model_is_deleted_by_yes(tmp_path, console):
-    from models import saved_models
+    from models.saved import saved_models
 
     (tmp_path / "a_SAEHD_data.dat").write_bytes(b"weeks of work")
     console(yes=True, answers="Enter the name of the model you want to delete: a\n'*': y\n")
@@ -273,9 +273,9 @@ def test_a_declined_session_is_kept(tmp_path, console):
     from types import SimpleNamespace
 
     from mainscripts.merge_steps import _states
-    from merger.config import MergeConfig
     from merger.frames import Frame
-    from merger.session import session_path
+    from merger.interactive.session import session_path
+    from merger.settings.config import MergeConfig
 
     console(yes=True)
     path = session_path(tmp_path, "a", "SAEHD")

@@ -15,11 +15,11 @@ import pytest
 import skimage.data
 
 import main
-from core import interact
-from core.imageio import read_bgr
-from samplelib.aligned_face import read_metadata
-from samplelib.extraction_folder import frame_to_go_on_with
-from samplelib.extraction_journal import JOURNAL_NAME, REPORT_NAME, read_state
+from core.console import interact
+from core.files.imageio import read_bgr
+from samplelib.extraction.journal import JOURNAL_NAME, REPORT_NAME, read_state
+from samplelib.extraction.output_folder import frame_to_go_on_with
+from samplelib.faces.aligned_face import read_metadata
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = (
@@ -296,7 +296,7 @@ def test_a_full_disk(small_disk, tmp_path, portrait):
 
 
 def test_frames_straight_from_a_video(tmp_path, portrait):
-    from core.ffmpeg import ffmpeg_program
+    from core.video.ffmpeg import ffmpeg_program
 
     for number in range(1, 6):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.roll(portrait, 3 * number, axis=1)[:300, :340])
@@ -313,8 +313,8 @@ def test_frames_straight_from_a_video(tmp_path, portrait):
 
 @pytest.mark.parametrize("hdr", ["tonemap", "keep"])
 def test_faces_of_an_hdr_video_have_usual_colours_unless_its_values_are_kept(tmp_path, portrait, capsys, hdr):
-    from core.hdr import pq_encode
-    from core.video import ColourTags, EncoderSettings, open_writer
+    from core.video.frames import ColourTags, EncoderSettings, open_writer
+    from core.video.reading.hdr import pq_encode
 
     picture = portrait[:300, :340]
     light = 203 * (picture / 255.0) ** 2.4
@@ -389,7 +389,8 @@ def test_re_extracting_needs_debug_pictures(frames, tmp_path, capsys):
 def test_marking_by_hand_in_the_command(frames, tmp_path, portrait, monkeypatch, capsys):
     """Manual fix marks the frames without a face; re-extracting replaces face 0 where the debug picture was deleted."""
     from facelib.face_finder import FoundFace
-    from samplelib import manual_window, picture_window
+    from samplelib import picture_window
+    from samplelib.extraction import manual_window
 
     seen = []
 

@@ -6,12 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from core.imageio import read_bgr
+from core.files.imageio import read_bgr
 from facelib.face_finder import FaceFinder, FoundFace, turn_image, unturn_points, unturn_rect
 from facelib.face_type import FaceType
 from facelib.landmarks import MEAN_FACE_68
-from samplelib.aligned_face import read_metadata
-from samplelib.extraction import (
+from samplelib.extraction.pipeline import (
     ExtractSettings,
     SourceFrame,
     cut_faces,
@@ -20,6 +19,7 @@ from samplelib.extraction import (
     write_frame,
     write_marked_frame,
 )
+from samplelib.faces.aligned_face import read_metadata
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "faces"
 RECTS = ((60, 40, 170, 180), (60, 40, 90, 70))
@@ -229,8 +229,8 @@ def test_pipeline_does_not_run_ahead(tmp_path):
 def test_pipeline_stops_when_a_file_cannot_be_written(tmp_path, monkeypatch):
     import errno
 
-    from core import paths
     from core.errors import UserError
+    from core.files import paths
 
     frames = [SourceFrame(f"{n}.png", lambda: frame_with_box(40, 30, 90, 110)) for n in range(6)]
     real, count = paths.os.replace, []
@@ -253,7 +253,7 @@ def test_pipeline_stops_when_a_file_cannot_be_written(tmp_path, monkeypatch):
 
 
 def test_faces_in_sixteen_bit_and_grey_frames(tmp_path):
-    from samplelib.extraction import frames_of_files
+    from samplelib.extraction.pipeline import frames_of_files
 
     frame = frame_with_box(40, 30, 90, 110)
     cv2.imwrite(str(tmp_path / "deep.png"), frame.astype(np.uint16) * 257)

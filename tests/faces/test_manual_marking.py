@@ -9,9 +9,9 @@ from facelib.drawing import BLUE, CYAN, GREEN
 from facelib.face_type import FaceType
 from facelib.landmarks import MEAN_FACE_68
 from samplelib import picture_window
-from samplelib.extraction import ExtractSettings
-from samplelib.manual_marking import ManualMarking
-from samplelib.manual_window import draw_view
+from samplelib.extraction.manual_marking import ManualMarking
+from samplelib.extraction.manual_window import draw_view
+from samplelib.extraction.pipeline import ExtractSettings
 from samplelib.picture_window import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP, display_problem
 
 

@@ -14,10 +14,10 @@ import main
 from facelib.face_type import FaceType
 from facelib.finder_factory import make_finders
 from facelib.landmarks import landmarks_of_rectangle
-from samplelib.aligned_face import read_metadata
-from samplelib.extraction import ExtractSettings
-from samplelib.manual_marking import ManualMarking
-from samplelib.manual_window import draw_view
+from samplelib.extraction.manual_marking import ManualMarking
+from samplelib.extraction.manual_window import draw_view
+from samplelib.extraction.pipeline import ExtractSettings
+from samplelib.faces.aligned_face import read_metadata
 
 pytestmark = pytest.mark.skipif(not HAS_DISPLAY, reason="needs Xvfb, xdotool and ImageMagick")
 

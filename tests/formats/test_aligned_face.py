@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from core.errors import FormatError, UserError
-from core.imageio import encode_image, read_image
-from samplelib import aligned_face, jpeg_segments, mask_codec
-from samplelib.aligned_face import FACE_TYPES, FaceMetadata, SegPolygon
+from core.files.imageio import encode_image, read_image
+from samplelib.faces import aligned_face, jpeg_segments, mask_codec
+from samplelib.faces.aligned_face import FACE_TYPES, FaceMetadata, SegPolygon
 
 coordinates = st.floats(-1e6, 1e6, width=32)
 

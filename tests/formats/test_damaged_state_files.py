@@ -5,18 +5,18 @@ import json
 import pytest
 from hostile_json import HOSTILE
 
-from core.consent import read_consent
 from core.errors import FormatError
-from core.jobs import STATE_NAME, Job, JobState, JobStep
-from core.provenance import RECORD_NAME, read_record
+from core.provenance.manifest import RECORD_NAME, read_record
+from mainscripts.jobs.job import STATE_NAME, Job, JobState, JobStep
 from merger import journal as merge_journal
-from merger.config import MergeConfig
-from merger.interactive import FrameState
-from merger.session import read_session, write_session
-from models import lock, transaction
-from samplelib import extraction_journal
-from samplelib.rename import JOURNAL_NAME as RENAMING
-from samplelib.rename import finish_renaming
+from merger.interactive.session import read_session, write_session
+from merger.interactive.state import FrameState
+from merger.settings.config import MergeConfig
+from models.saved import lock, transaction
+from samplelib.extraction import journal as extraction_journal
+from samplelib.faces.consent import read_consent
+from samplelib.sorting.rename import JOURNAL_NAME as RENAMING
+from samplelib.sorting.rename import finish_renaming
 from xseglib.apply import ApplyJournal
 from xseglib.queue import read_queue
 

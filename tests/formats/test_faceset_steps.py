@@ -13,16 +13,18 @@ import numpy as np
 import pytest
 
 import main as program
-from core import interact, safe_pickle
+from core.console import interact
 from core.errors import FormatError, NothingToDo, UserError
-from core.imageio import encode_image, read_bgr, read_image
-from samplelib import aligned_face, packed_faceset
-from samplelib.enhance_faceset import enhance_faceset
-from samplelib.faceset import load_faceset
-from samplelib.folder_exchange import ask_before_loss, prepare_output_folder
-from samplelib.mask_export import exported_mask
-from samplelib.metadata import read_metadata_file, restore_faceset_metadata, save_faceset_metadata
-from samplelib.original_names import Renaming, apply_renamings, plan_original_names, recover_original_names
+from core.files.imageio import encode_image, read_bgr, read_image
+from core.pickles import safe_pickle
+from samplelib.faces import aligned_face
+from samplelib.faces.enhance_faceset import enhance_faceset
+from samplelib.faces.faceset import load_faceset
+from samplelib.faces.mask_export import exported_mask
+from samplelib.faces.metadata import read_metadata_file, restore_faceset_metadata, save_faceset_metadata
+from samplelib.faces.original_names import Renaming, apply_renamings, plan_original_names, recover_original_names
+from samplelib.faces.originals_exchange import ask_before_loss, prepare_output_folder
+from samplelib.packs import packed_faceset
 
 ROOT = Path(__file__).parents[2]
 KIT = ROOT / "tests" / "golden" / "formats"
@@ -454,8 +456,8 @@ def test_enhance_without_weights_touches_nothing(folder, tmp_path, monkeypatch):
 
 
 def test_enhance_from_the_command_line(folder, monkeypatch):
+    from core.nn import device_choice
     from facelib import enhancer, weights
-    from models import device_choice
 
     class Brighter:
         def __init__(self, path):
@@ -478,8 +480,8 @@ def test_enhance_from_the_command_line(folder, monkeypatch):
 
 def test_enhanced_faces_are_a_second_folder_of_the_same_faces(folder, monkeypatch):
     """With the real enhancer around a network that only flattens and brightens: 0...1 becomes 0.375...0.875."""
+    from core.nn import device_choice
     from facelib import enhancer, weights
-    from models import device_choice
 
     class Flattening(enhancer.FaceEnhancer):
         def __init__(self, path):

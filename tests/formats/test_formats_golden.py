@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import safe_pickle
-from core.imageio import read_image
+from core.files.imageio import read_image
 from core.nn.weight_files import read_weights, weights_to_bytes
-from merger.session_import import read_session
-from models.model_files import (
+from core.pickles import safe_pickle
+from merger.interactive.session_import import read_session
+from models.saved.model_files import (
     ModelData,
     model_data_to_bytes,
     read_default_options,
@@ -22,9 +22,9 @@ from models.model_files import (
     write_default_options,
     write_model_data,
 )
-from samplelib import aligned_face, jpeg_segments
-from samplelib.metadata import metadata_file_bytes, read_metadata_file
-from samplelib.packed_faceset import open_pack, pack_faceset, read_pack, unpack_faceset
+from samplelib.faces import aligned_face, jpeg_segments
+from samplelib.faces.metadata import metadata_file_bytes, read_metadata_file
+from samplelib.packs.packed_faceset import open_pack, pack_faceset, read_pack, unpack_faceset
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 EXPECTED = json.loads((KIT / "expected.json").read_text(encoding="utf-8"))

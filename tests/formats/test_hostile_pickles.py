@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from hostile_pickles import COMMAND, array, dtype, hostile_pickles, named, text
 
-from core import safe_pickle
 from core.errors import FormatError
-from core.imageio import encode_image
+from core.files.imageio import encode_image
 from core.nn.weight_files import read_weights
-from merger.session_import import read_session
-from models.model_files import read_default_options, read_model_data
-from samplelib import aligned_face, packed_faceset
-from samplelib.metadata import read_metadata_file
+from core.pickles import safe_pickle
+from merger.interactive.session_import import read_session
+from models.saved.model_files import read_default_options, read_model_data
+from samplelib.faces import aligned_face
+from samplelib.faces.metadata import read_metadata_file
+from samplelib.packs import packed_faceset
 
 MARKER = COMMAND.split()[-1]
 MEBIBYTE = 1 << 20

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from fault_injection import Killed, at_every_moment, killed_after
 
-from core import interact
+from core.console import interact
 from core.nn.weight_files import read_weights, weights_to_bytes, write_weights
 from facelib.face_type import FaceType
-from models.model_files import ModelData, commit_files, model_data_to_bytes, read_model_data
-from samplelib import aligned_face, packed_faceset
-from samplelib.folder_exchange import offer_merge, prepare_output_folder
-from samplelib.metadata import restore_faceset_metadata, save_faceset_metadata
-from samplelib.original_names import recover_original_names
-from samplelib.resize_faceset import resize_faceset
+from models.saved.model_files import ModelData, commit_files, model_data_to_bytes, read_model_data
+from samplelib.faces import aligned_face
+from samplelib.faces.metadata import restore_faceset_metadata, save_faceset_metadata
+from samplelib.faces.original_names import recover_original_names
+from samplelib.faces.originals_exchange import offer_merge, prepare_output_folder
+from samplelib.faces.resize_faceset import resize_faceset
+from samplelib.packs import packed_faceset
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 FACES = {name: (KIT / "aligned" / name).read_bytes() for name in ("00001_0.jpg", "00002_0.jpg", "00003_0.jpg")}

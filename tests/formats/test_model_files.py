@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from core import safe_pickle
 from core.errors import FormatError
 from core.nn.weight_files import read_weights, weights_to_bytes, write_weights
-from merger.session_import import read_session, session_path
-from models.model_files import (
+from core.pickles import safe_pickle
+from merger.interactive.session_import import read_session, session_path
+from models.saved.model_files import (
     ModelData,
     commit_files,
     model_data_to_bytes,

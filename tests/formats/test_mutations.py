@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
-from core.imageio import decode_image
+from core.files.imageio import decode_image
 from core.nn.weight_files import read_weights
-from merger.session_import import read_session
-from models.model_files import read_default_options, read_model_data
-from samplelib import aligned_face, packed_faceset
-from samplelib.metadata import read_metadata_file
+from merger.interactive.session_import import read_session
+from models.saved.model_files import read_default_options, read_model_data
+from samplelib.faces import aligned_face
+from samplelib.faces.metadata import read_metadata_file
+from samplelib.packs import packed_faceset
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 QUICK, SLOW = 300, 10_000

@@ -16,9 +16,9 @@ MOMENTS = 20
 
 _SAVE = """
 from pathlib import Path
-from models import transaction
-from models.lock import ModelLock
-from models.model_files import commit_files, model_data_to_bytes, ModelData, write_default_options
+from models.saved import transaction
+from models.saved.lock import ModelLock
+from models.saved.model_files import commit_files, model_data_to_bytes, ModelData, write_default_options
 folder = Path(sys.argv[1])
 with ModelLock(folder, "t_SAEHD"):
     transaction.recover(folder, "t_SAEHD")

@@ -12,12 +12,12 @@ import pytest
 from fault_injection import at_every_moment
 from test_faceset_steps import contents, main
 
-from core import safe_pickle
 from core.errors import FormatError, UserError
-from samplelib import packed_faceset
-from samplelib.aligned_face import FaceMetadata, SegPolygon, read_metadata, save_face, write_metadata
-from samplelib.faceset import load_faceset
-from samplelib.jpeg_segments import is_complete
+from core.pickles import safe_pickle
+from samplelib.faces.aligned_face import FaceMetadata, SegPolygon, read_metadata, save_face, write_metadata
+from samplelib.faces.faceset import load_faceset
+from samplelib.faces.jpeg_segments import is_complete
+from samplelib.packs import packed_faceset
 
 ROOT = Path(__file__).parents[2]
 KIT = ROOT / "tests" / "golden" / "formats"

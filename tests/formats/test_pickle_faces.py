@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pickle_damage import HOSTILE_NAME, damage
 
-from core import pickle_faces, safe_pickle
 from core.errors import FormatError
+from core.pickles import faces as pickle_faces
+from core.pickles import safe_pickle
 
 WRITERS = {"own": safe_pickle.dumps, "python": lambda value: pickle.dumps(value, 4)}
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from core import safe_pickle
 from core.errors import FormatError
+from core.pickles import safe_pickle
 
 ROOT = Path(__file__).parents[2]
 NUMPY_1_NAMES = {"numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"}

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pickle_damage import HOSTILE_NAME, damage
 
-from core import safe_pickle
 from core.errors import FormatError
-from core.pickle_templates import Templates
+from core.pickles import safe_pickle
+from core.pickles.templates import Templates
 
 WRITERS = {
     "own": safe_pickle.dumps,

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from core import safe_pickle
+from core.pickles import safe_pickle
 
 LENGTHS = [1, 2, 200, 255, 256, 5000, 65535, 65536, 70000]
 

@@ -10,8 +10,8 @@ import numpy as np
 import picture_bombs as bombs
 import pytest
 
-from samplelib import aligned_face
-from samplelib.aligned_face import SegPolygon
+from samplelib.faces import aligned_face
+from samplelib.faces.aligned_face import SegPolygon
 
 ROOT = Path(__file__).parents[2]
 FACE = ROOT / "tests" / "golden" / "formats" / "aligned" / "00001_0.jpg"
@@ -183,8 +183,8 @@ def test_steps_that_need_no_mask_work_on_faces_with_hostile_ones(tmp_path):
 
 def test_training_leaves_faces_with_hostile_masks_out(tmp_path, capsys):
     from facelib.face_type import FaceType
-    from samplelib.face_store import CacheBudget, swap_face_store
-    from samplelib.faceset import load_faceset
+    from samplelib.faces.faceset import load_faceset
+    from samplelib.training.face_store import CacheBudget, swap_face_store
 
     names = put_masked_faces(tmp_path / "faces")
     store = swap_face_store(load_faceset(tmp_path / "faces"), FaceType.WHOLE_FACE, 64, CacheBudget(1 << 20))
@@ -195,7 +195,7 @@ def test_training_leaves_faces_with_hostile_masks_out(tmp_path, capsys):
 
 
 def test_a_face_picture_larger_than_any_face_is_left_out(tmp_path, capsys):
-    from samplelib.faceset import load_faceset
+    from samplelib.faces.faceset import load_faceset
 
     put_clean_faces(tmp_path / "faces")
     metadata = aligned_face.read_metadata(FACE).replace(polygons=(SegPolygon(True, np.zeros((3, 2))),))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import FormatError, UsageError
-from core.imageio import decode_image, read_image
+from core.files.imageio import decode_image, read_image
+from core.files.picture_limits import FACE_MEGAPIXELS, FRAME_MEGAPIXELS, LIMIT_VARIABLE, check_picture, check_size
 from core.imagelib.picture_header import HeaderError, PictureHeader, decodable, read_picture_header
-from core.picture_limits import FACE_MEGAPIXELS, FRAME_MEGAPIXELS, LIMIT_VARIABLE, check_picture, check_size
 
 COLOUR_KINDS = (".png", ".jpg", ".tif", ".webp", ".bmp", ".gif", ".jp2", ".ppm", ".pam", ".ras")
 GREY_KINDS = (".png", ".jpg", ".tif", ".pgm", ".pbm", ".jp2")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.imageio import read_image
-from samplelib import aligned_face, pack_writer, packed_faceset
-from samplelib.aligned_face import FaceMetadata
+from core.files.imageio import read_image
+from samplelib.faces import aligned_face
+from samplelib.faces.aligned_face import FaceMetadata
+from samplelib.packs import packed_faceset, writer
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 
@@ -50,7 +51,7 @@ def make_pack(path, faces, picture_size=2000):
             yield {**config, "filename": f"{number:05d}_0.jpg", "source_filename": f"{number:05d}.png"}
 
     with open(path, "wb") as stream:
-        stream.write(pack_writer.HEAD.pack(1, 0))
+        stream.write(writer.HEAD.pack(1, 0))
         packed_faceset.safe_pickle.dump_list(configs(), stream)
         end = stream.tell()
         offsets = np.arange(faces + 1, dtype="<u8") * len(picture)
@@ -58,7 +59,7 @@ def make_pack(path, faces, picture_size=2000):
         for _ in range(faces):
             stream.write(picture)
         stream.seek(0)
-        stream.write(pack_writer.HEAD.pack(1, end - 16))
+        stream.write(writer.HEAD.pack(1, end - 16))
 
 
 def test_open_pack_takes_no_memory_for_pictures(tmp_path):
@@ -90,7 +91,7 @@ def test_fifty_thousand_faces(tmp_path):
     path = tmp_path / "faceset.pak"
     make_pack(path, 50_000, picture_size=6000)
     data = path.read_bytes()
-    index = data[16 : 16 + pack_writer.HEAD.unpack(data[:16])[1]]
+    index = data[16 : 16 + writer.HEAD.unpack(data[:16])[1]]
     opening, unpickling = (
         seconds_of(lambda: packed_faceset.open_pack(path), 1),
         seconds_of(lambda: pickle.loads(index), 1),

@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from core import interact
+from core.console import interact
 from core.errors import UserError
-from core.imageio import decode_image, encode_image
+from core.files.imageio import decode_image, encode_image
 from facelib.alignment import transform_points
 from facelib.face_type import FaceType
-from samplelib import aligned_face
-from samplelib.aligned_face import FaceMetadata, SegPolygon
-from samplelib.mask_codec import encode_mask
-from samplelib.resize_faceset import resize_face, resize_faceset
+from samplelib.faces import aligned_face
+from samplelib.faces.aligned_face import FaceMetadata, SegPolygon
+from samplelib.faces.mask_codec import encode_mask
+from samplelib.faces.resize_faceset import resize_face, resize_faceset
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "formats" / "resizer.npz")
 

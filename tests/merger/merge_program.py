@@ -46,7 +46,7 @@ if __name__ == "__main__":
     if "TELLING_WINDOW" in os.environ:
         import telling_window
 
-        from merger import window
+        from merger.interactive import window
 
         window.MergerWindow = telling_window.TellingWindow
     code = main.main(["merge", *sys.argv[1:]])

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from merger.compose import Motion, compose_frame, prepare_face
-from merger.config import MergeConfig
 from merger.predictor import predict_faces
+from merger.settings.config import MergeConfig
 
 STILL = Motion()
 GOLDEN = Path(__file__).parents[1] / "golden" / "merger"

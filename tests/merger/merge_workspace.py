@@ -15,7 +15,7 @@ from merge_stubs import load
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
 from merger.journal import JOURNAL_NAME
-from samplelib.aligned_face import FaceMetadata, save_face
+from samplelib.faces.aligned_face import FaceMetadata, save_face
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -2,7 +2,7 @@
 
 import json
 
-from merger.window import MergerWindow
+from merger.interactive.window import MergerWindow
 
 
 class TellingWindow(MergerWindow):

@@ -5,8 +5,8 @@ from hostile_yaml import as_yaml, bomb, trees
 from hypothesis import HealthCheck, given, settings
 
 from core.errors import UserError
-from merger.config import CHOICES, RANGES, MergeConfig
-from merger.settings_file import Settings, read_settings, settings_text
+from merger.settings.config import CHOICES, RANGES, MergeConfig
+from merger.settings.settings_file import Settings, read_settings, settings_text
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from merge_stubs import read_json
 
 from core.keyboard import ESCAPE, TAB, translate_key
-from merger.config import MergeConfig
-from merger.interactive import MAIN, FrameState, InteractiveMerger
+from merger.interactive.state import MAIN, FrameState, InteractiveMerger
+from merger.settings.config import MergeConfig
 
 SCENARIOS = {scenario["name"]: scenario for scenario in read_json("interactive.json")}
 PICTURE = (np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8))
@@ -143,7 +143,7 @@ def rewound(frames, position):
     ],
 )
 def test_resumed_traces_equal_golden(name, source, without):
-    from merger.session import rewind
+    from merger.interactive.session import rewind
 
     frames, position = finished_frames(source)
     for index in without:

@@ -12,13 +12,13 @@ from merge_stubs import first_set_networks, load
 from core.errors import FormatError
 from core.keyboard import ESCAPE, TAB, translate_key
 from merger.compose import Motion
-from merger.config import MergeConfig
 from merger.frames import Frame
-from merger.interactive import FrameState
-from merger.interactive_run import InteractiveRun
+from merger.interactive.run import InteractiveRun
+from merger.interactive.session import StoredSession, from_imported, read_session, resume, write_session
+from merger.interactive.session_import import ImportedFrame, ImportedSession
+from merger.interactive.state import FrameState
 from merger.output import FolderOutput
-from merger.session import StoredSession, from_imported, read_session, resume, write_session
-from merger.session_import import ImportedFrame, ImportedSession
+from merger.settings.config import MergeConfig
 
 INPUTS = load("merge_inputs.npz")
 
@@ -140,7 +140,7 @@ def test_a_missing_picture_is_made_again(tmp_path):
 
 
 def test_a_failing_frame_is_reported_and_copied(tmp_path, monkeypatch, capsys):
-    from merger import interactive_run
+    from merger.interactive import run as interactive_run
 
     setup = Setup(tmp_path, 3)
     merge_image = interactive_run.merge_image
@@ -159,7 +159,7 @@ def test_a_failing_frame_is_reported_and_copied(tmp_path, monkeypatch, capsys):
 
 
 def test_the_session_is_saved_while_running(tmp_path, monkeypatch):
-    from merger import interactive_run
+    from merger.interactive import run as interactive_run
 
     monkeypatch.setattr(interactive_run, "_SAVE_SECONDS", 0.0)
     setup = Setup(tmp_path)

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from merge_workspace import INPUTS, ROOT, Workspace, interrupt
 
-from core import interact
-from merger.config import MergeConfig
+from core.console import interact
+from merger.settings.config import MergeConfig
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_kill_and_resume_give_the_same_bytes(tmp_path):
 
 
 def test_video_to_video(tmp_path):
-    from core.video import open_writer, read_frames
+    from core.video.frames import open_writer, read_frames
 
     workspace = Workspace(tmp_path, 12)
     frames = [cv2.imread(str(path)) for path in sorted(workspace.frames.glob("*.png"))]
@@ -209,8 +209,8 @@ def test_video_to_video(tmp_path):
 
 @pytest.mark.parametrize("hdr", ["tonemap", "keep"])
 def test_hdr_video_to_a_video_whose_tags_are_true(tmp_path, hdr):
-    from core.video import ColourTags, open_writer, probe
-    from core.video_probe import SDR
+    from core.video.frames import ColourTags, open_writer, probe
+    from core.video.reading.probe import SDR
 
     workspace = Workspace(tmp_path, 2)
     tags = ColourTags("bt2020nc", "bt2020", "smpte2084", "tv")

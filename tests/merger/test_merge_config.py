@@ -5,11 +5,11 @@ import builtins
 import pytest
 from merge_stubs import read_json
 
-from core import interact
+from core.console import interact
 from core.errors import FormatError, UsageError
-from merger.config import MODES, RANGES, SETTING_NAMES, MergeConfig, parse_value
-from merger.questions import ask_settings
-from merger.settings_file import Settings, Track, read_settings, settings_text, write_settings
+from merger.settings.config import MODES, RANGES, SETTING_NAMES, MergeConfig, parse_value
+from merger.settings.questions import ask_settings
+from merger.settings.settings_file import Settings, Track, read_settings, settings_text, write_settings
 
 GOLDEN = read_json("config_text.json")
 

@@ -20,7 +20,7 @@ from merge_stubs import (
 from core.imagelib import color_transfer
 from merger import masks
 from merger.compose import Motion, prepare_face
-from merger.config import MergeConfig
+from merger.settings.config import MergeConfig
 
 INPUTS, OUTPUTS = load("merge_inputs.npz"), load("merge_outputs.npz")
 CASES = read_json("merge_cases.json")

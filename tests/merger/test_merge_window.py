@@ -15,9 +15,9 @@ import yaml
 from merge_workspace import Workspace
 from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
-from merger.config import CHOICES, MODES, MergeConfig
-from merger.interactive import FrameState, InteractiveMerger
-from merger.window import error_picture, help_picture, mask_view, render
+from merger.interactive.state import FrameState, InteractiveMerger
+from merger.interactive.window import error_picture, help_picture, mask_view, render
+from merger.settings.config import CHOICES, MODES, MergeConfig
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(

@@ -9,9 +9,9 @@ import pytest
 from merge_stubs import first_set_networks, load
 
 from merger import compose
-from merger.config import MergeConfig
 from merger.frames import Frame
 from merger.pipeline import Job, merge_frames
+from merger.settings.config import MergeConfig
 
 INPUTS = load("merge_inputs.npz")
 

@@ -13,8 +13,8 @@ import pytest
 from merge_stubs import first_set_networks, load
 
 from merger.compose import prepare_face
-from merger.config import MergeConfig
 from merger.predictor import LazyNetworks, SharedNetworks, SpreadNetworks, predict_faces
+from merger.settings.config import MergeConfig
 
 INPUTS = load("merge_inputs.npz")
 HERE = Path(__file__).parent

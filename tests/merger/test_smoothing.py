@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from merge_stubs import load
 
-from merger.config import COLOR_TRANSFER_MODES, MergeConfig
 from merger.frames import Frame
 from merger.pipeline import Job, merge_frames
+from merger.settings.config import COLOR_TRANSFER_MODES, MergeConfig
 from merger.smoothing import ColoredFace, face_tracks, smallest_gain, smooth_colors, smooth_landmarks
 
 FACE = load("merge_inputs.npz")["lm_A"].astype(np.float64) * 3

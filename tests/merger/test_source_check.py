@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from merge_workspace import Workspace
 
-from core.imageio import read_bgr
-from core.paths import list_images
+from core.files.imageio import read_bgr
+from core.files.paths import list_images
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
 from merger import source_check
-from samplelib.aligned_face import read_metadata, save_face
+from samplelib.faces.aligned_face import read_metadata, save_face
 
 COUNT = 40
 FORCE = "--force"
@@ -163,8 +163,8 @@ def test_the_size_that_extraction_noted_is_told(workspace, film):
 
 
 def test_the_extraction_notes_the_size_of_each_frame(tmp_path):
-    from samplelib.extraction import ExtractSettings, SourceFrame, write_frame
-    from samplelib.extraction_journal import ExtractionJournal, ExtractionState, read_state
+    from samplelib.extraction.journal import ExtractionJournal, ExtractionState, read_state
+    from samplelib.extraction.pipeline import ExtractSettings, SourceFrame, write_frame
 
     settings = ExtractSettings(tmp_path, None, FaceType.FULL, 64)
     with ExtractionJournal(tmp_path, {"face_type": "f"}, ExtractionState()) as journal:
@@ -205,7 +205,7 @@ def test_landmarks_far_outside_of_the_frame_do_not_fit(workspace, film):
 
 
 def test_a_video_is_compared_as_a_folder_is(workspace, film, tmp_path):
-    from core.video import open_writer
+    from core.video.frames import open_writer
 
     def video(name, frames):
         with open_writer(tmp_path / name, 25, (frames[0].shape[1], frames[0].shape[0])) as writer:

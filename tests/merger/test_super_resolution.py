@@ -6,7 +6,7 @@ import pytest
 from merge_stubs import first_set_networks, load, merge
 from test_interactive_run import Setup
 
-from merger.config import MergeConfig
+from merger.settings.config import MergeConfig
 
 INPUTS = load("merge_inputs.npz")
 GREEN = np.array((0.1, 0.8, 0.2), np.float32)

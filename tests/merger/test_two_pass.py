@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from merge_stubs import first_set_networks, load, merge, read_json
 
-from merger.config import MergeConfig
+from merger.settings.config import MergeConfig
 
 INPUTS, GOLDEN = load("merge_inputs.npz"), load("two_pass_presharpen.npz")
 CASES = read_json("two_pass_presharpen.json")

@@ -10,8 +10,8 @@ import pytest
 from merge_workspace import Workspace, interrupt
 
 from core.errors import UserError
-from core.video import Sound, frame_times, open_writer, probe, read_frames
-from core.video_parts import VideoParts
+from core.video.frames import Sound, frame_times, open_writer, probe, read_frames
+from core.video.writing.parts import VideoParts
 from merger.frames import Frame
 from merger.output import VideoOutput
 
@@ -35,7 +35,7 @@ def write_parts(folder, suffix, count=20, length=6, **arguments):
 @pytest.fixture(scope="module")
 def tone(tmp_path_factory):
     """A video with one second of sound."""
-    from core import ffmpeg
+    from core.video import ffmpeg
 
     path = tmp_path_factory.mktemp("tone") / "tone.mp4"
     ffmpeg.run(["-f", "lavfi", "-i", "color=s=32x32:d=1", "-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", str(path)])

@@ -8,11 +8,11 @@ from merge_stubs import first_set_networks, load
 from telling_window import TellingWindow
 
 from merger.compose import Motion
-from merger.config import MergeConfig
 from merger.frames import Frame
-from merger.interactive import FrameState
-from merger.interactive_run import InteractiveRun
+from merger.interactive.run import InteractiveRun
+from merger.interactive.state import FrameState
 from merger.output import FolderOutput
+from merger.settings.config import MergeConfig
 
 FRAMES = 5
 

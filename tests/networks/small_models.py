@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.nn.weights import network_to_dict
-from models.saehd import Saehd
+from models.saehd.model import Saehd
 
 SIZES = {"resolution": 64, "ae_dims": 4, "e_dims": 4, "d_dims": 4, "d_mask_dims": 2, "face_type": "f"}
 

@@ -10,14 +10,14 @@ import pytest
 from core.errors import FormatError, UsageError
 from core.nn.weight_files import read_weights
 from core.nn.weights import dict_to_network, network_to_dict
-from models.amp import Amp
+from models.amp.model import Amp
 from models.architectures.amp import AmpAutoencoder
 from models.architectures.deepfake import DeepfakeAutoencoder
 from models.base import SavedModel, open_trained
-from models.model_files import model_data_to_bytes, read_model_data
 from models.option_values import ask_options, parse_assignments
 from models.options import Context
-from models.saehd import Saehd
+from models.saehd.model import Saehd
+from models.saved.model_files import model_data_to_bytes, read_model_data
 
 SIZES = {"ae_dims": 6, "e_dims": 4, "d_dims": 8, "d_mask_dims": 2}
 CHANGED = {"ae_dims": 10, "e_dims": 2, "d_dims": 6, "d_mask_dims": 4}

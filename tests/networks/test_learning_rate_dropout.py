@@ -8,7 +8,7 @@ import pytest
 from small_models import batch_for, saehd, weights
 
 from core.nn.weights import optimizer_to_dict
-from models.saehd import Saehd
+from models.saehd.model import Saehd
 
 LEARNING_RATE = 5e-5
 # RMSprop's first step for a gradient of 1: the running mean square is a tenth of it.

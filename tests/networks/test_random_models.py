@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from core.nn.weight_files import read_weights, write_weights
 from core.nn.weights import dict_to_network, dict_to_optimizer, network_to_dict, optimizer_to_dict
-from models.amp import Amp
-from models.saehd import Saehd
+from models.amp.model import Amp
+from models.saehd.model import Saehd
 
 BATCH_SIZE = 2
 QUICK = {"fuse_update": False, "batch_size": BATCH_SIZE}

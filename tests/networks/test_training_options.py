@@ -9,12 +9,12 @@ from core.errors import UsageError
 from core.nn import devices, initializers, losses
 from core.nn.layers import recomputed_blocks
 from core.nn.weights import network_to_dict, optimizer_to_dict
-from models.amp import Amp
+from models.amp.model import Amp
 from models.architectures.deepfake import ResidualBlock
-from models.quick96 import Quick96
-from models.saehd import Saehd
+from models.quick96.model import Quick96
+from models.saehd.model import Saehd
 from models.trainable import image_loss
-from models.xseg import XSeg
+from models.xseg.model import XSeg
 
 
 def test_gradient_is_the_sum_over_the_batch(eager):
@@ -270,7 +270,7 @@ def test_previews_of_amp_follow_the_morph(eager):
 def test_xseg_masks_and_pretraining(eager, monkeypatch):
     from models.architectures.xseg import XSegNetwork
 
-    monkeypatch.setattr("models.xseg.XSegNetwork", lambda: XSegNetwork(base_channels=4))
+    monkeypatch.setattr("models.xseg.model.XSegNetwork", lambda: XSegNetwork(base_channels=4))
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, 256, 256, 3), dtype=np.uint8)
     model = XSeg({"batch_size": 2, "fuse_update": False}, seed=1)

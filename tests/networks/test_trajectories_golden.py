@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from core.nn.weights import network_to_dict, optimizer_to_dict
-from models.amp import Amp
-from models.quick96 import Quick96
-from models.saehd import Saehd
-from models.xseg import XSeg
+from models.amp.model import Amp
+from models.quick96.model import Quick96
+from models.saehd.model import Saehd
+from models.xseg.model import XSeg
 
 MODELS = {"SAEHD": Saehd, "AMP": Amp, "Quick96": Quick96, "XSeg": XSeg}
 DISCRIMINATOR_LIKE = ("dis", "D_src", "GAN", "XSeg")

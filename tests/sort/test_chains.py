@@ -14,8 +14,8 @@ from core.imagelib.histograms import (
     similarity_chain,
 )
 from core.imagelib.pixel_chain import GRID_FOR_DISSIMILAR, GRID_FOR_SIMILAR, l1_distances, pixel_chain, thumbnail
-from samplelib import sorting
-from samplelib.sorting import histogram_chunks
+from samplelib.sorting import methods
+from samplelib.sorting.methods import histogram_chunks
 
 
 def _swap_chain(distance):
@@ -132,10 +132,10 @@ def test_very_long_lists_are_chained_in_parts():
 
 
 def test_many_pictures_go_to_a_temporary_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(sorting, "_PIXELS_IN_MEMORY", 1000)
+    monkeypatch.setattr(methods, "_PIXELS_IN_MEMORY", 1000)
     paths = []
     for number in (0, 200, 10, 210):
         paths.append(tmp_path / f"{number:03d}.png")
         cv2.imwrite(str(paths[-1]), np.full((64, 64, 3), number, np.uint8))
-    result = sorting.sort_pictures(paths, "absdiff", sorting.SortOptions())
+    result = methods.sort_pictures(paths, "absdiff", methods.SortOptions())
     assert [path.stem for path in result.order] == ["000", "010", "200", "210"]

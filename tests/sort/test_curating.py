@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from core.errors import FormatError, UserError
-from facelib.embedding import SIZE, NetworkEmbedding, TextureEmbedding, aligned_crop
 from facelib.landmarks import MEAN_FACE_68
-from samplelib import curating, duplicates, identity
-from samplelib.aligned_face import FaceMetadata, save_face
-from samplelib.landmark_errors import NO_FACE, mesh_error, time_errors
-from samplelib.sorting import SortOptions, sort_pictures
+from facelib.recognition.embedding import SIZE, NetworkEmbedding, TextureEmbedding, aligned_crop
+from samplelib.faces.aligned_face import FaceMetadata, save_face
+from samplelib.sorting import duplicates, extra_methods, identity
+from samplelib.sorting.landmark_errors import NO_FACE, mesh_error, time_errors
+from samplelib.sorting.methods import SortOptions, sort_pictures
 
 FACE = 160
 
@@ -225,9 +225,9 @@ def test_error_against_the_mesh_is_in_eye_distances():
 
 def test_faces_without_a_face_come_first_or_go(persons):
     paths = sorted(persons.glob("*.jpg"))[:3]
-    result = curating.by_landmark_error(paths, SortOptions())
+    result = extra_methods.by_landmark_error(paths, SortOptions())
     assert sorted(result.order) == paths and result.trash == []
-    result = curating.by_landmark_error(paths, SortOptions(threshold=0.3))
+    result = extra_methods.by_landmark_error(paths, SortOptions(threshold=0.3))
     assert sorted(result.trash) == paths
 
 

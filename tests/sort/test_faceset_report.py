@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from facelib.landmarks import MODEL_3D
-from samplelib.aligned_face import FaceMetadata, save_face
-from samplelib.faceset_report import coverage, find_gaps, write_report
-from samplelib.svg_charts import heat_map
+from samplelib.faces.aligned_face import FaceMetadata, save_face
+from samplelib.report.faceset_report import coverage, find_gaps, write_report
+from samplelib.report.svg_charts import heat_map
 
 ROOT = Path(__file__).parents[2]
 SIZE = 128

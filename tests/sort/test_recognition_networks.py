@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from core.errors import FormatError, UserError
-from facelib import recognition_network
-from facelib.embedding import SIZE, NetworkEmbedding
-from samplelib import identity
-from samplelib.aligned_face import FaceMetadata, save_face
+from facelib.recognition import network as recognition_network
+from facelib.recognition.embedding import SIZE, NetworkEmbedding
+from samplelib.faces.aligned_face import FaceMetadata, save_face
+from samplelib.sorting import identity
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

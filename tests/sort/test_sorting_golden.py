@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from samplelib import face_scores, sorting
-from samplelib.aligned_face import FaceMetadata, save_face
-from samplelib.best_faces import best_faces
-from samplelib.sorting import SortOptions, sort_pictures
+from samplelib.faces.aligned_face import FaceMetadata, save_face
+from samplelib.sorting import face_scores, methods
+from samplelib.sorting.best_faces import best_faces
+from samplelib.sorting.methods import SortOptions, sort_pictures
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "sort" / "sort.npz")
 NAMES = [str(name) for name in GOLDEN["names"]]
@@ -32,7 +32,7 @@ def faces(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def golden_pixels(monkeypatch):
     """The golden pictures, without the loss of another JPEG compression."""
-    for module in (face_scores, sorting):
+    for module in (face_scores, methods):
         monkeypatch.setattr(module, "read_bgr", lambda path: IMAGES[path.name])
 
 

@@ -15,12 +15,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "formats"))
 from fault_injection import Killed, killed_after
 
 import main
-from core import interact
+from core.console import interact
 from core.errors import FormatError
-from core.files.name_record import RECORD_NAME, NameRecord, read_record
-from samplelib import rename
-from samplelib.aligned_face import FaceMetadata, save_face
-from samplelib.rename import RenamePlan, finish_renaming, numbered_plan, rename_files, undo_plan
+from core.records.name_record import RECORD_NAME, NameRecord, read_record
+from samplelib.faces.aligned_face import FaceMetadata, save_face
+from samplelib.sorting import rename
+from samplelib.sorting.rename import RenamePlan, finish_renaming, numbered_plan, rename_files, undo_plan
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +195,7 @@ def test_a_damaged_record_is_named_and_nothing_renamed(tmp_path, content):
 
 
 def test_new_faces_in_place_of_sorted_ones_have_no_first_names(tmp_path):
-    from samplelib.extraction_folder import clean
+    from samplelib.extraction.output_folder import clean
 
     folder = faces(tmp_path / "aligned")
     sort(folder, "--by", "hue")

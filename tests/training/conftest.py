@@ -7,7 +7,7 @@ import pytest
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
 from facelib.landmarks import MEAN_FACE_68
-from samplelib.aligned_face import FaceMetadata, SegPolygon, save_face
+from samplelib.faces.aligned_face import FaceMetadata, SegPolygon, save_face
 
 FRAME_SIZE = 256
 

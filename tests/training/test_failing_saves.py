@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from test_trainer_loop import FakeSaved, make_trainer, run_until, saved_iteration, stop, wait_for
 
-from core import interact
+from core.console import interact
 from core.errors import UsageError, UserError
-from models import backups, emergency, restore, save_watch, transaction
-from models.hooks import Hook
-from models.model_files import read_model_data
-from models.recipe import EXTRA_KEY, Phase, Recipe, RecipeRunner
-from models.save_watch import NotSaved, SaveRules
-from models.trainer import BACKUP, Trainer
+from models.saved import backups, emergency, restore, transaction
+from models.saved.model_files import read_model_data
+from models.training import save_watch
+from models.training.callbacks import Hook
+from models.training.recipe import EXTRA_KEY, Phase, Recipe, RecipeRunner
+from models.training.save_watch import NotSaved, SaveRules
+from models.training.trainer import BACKUP, Trainer
 
 MAIN = Path(__file__).parents[2] / "main.py"
 AT_ONCE = SaveRules(retry_seconds=0.0, last_pause=0.0)
@@ -319,7 +320,7 @@ def test_pictures_that_cannot_be_written_end_nothing_and_are_told_of_once(tmp_pa
     def refuse(path, picture, quality=None):
         raise error
 
-    monkeypatch.setattr("models.previewer.write_image", refuse)
+    monkeypatch.setattr("models.preview.previewer.write_image", refuse)
     running = trainer_with(tmp_path, target_iter=45, write_preview_history=True)
     running.run()
     assert running.failure is None and saved_iteration(tmp_path / MODEL_DIR) == 45
@@ -337,7 +338,7 @@ def test_a_history_folder_that_cannot_be_made_ends_nothing(tmp_path, capsys):
 def test_a_tensorboard_that_cannot_be_written_ends_nothing(tmp_path, capsys):
     import tensorflow as tf
 
-    from models.tensorboard import TensorBoardLog
+    from models.training.tensorboard import TensorBoardLog
 
     running = trainer_with(tmp_path, target_iter=9)
     log = TensorBoardLog(tmp_path / "logs", running)
@@ -358,7 +359,7 @@ def test_a_tensorboard_that_cannot_be_written_ends_nothing(tmp_path, capsys):
 
 
 def test_a_tensorboard_folder_that_cannot_be_made_ends_nothing(tmp_path, capsys):
-    from models.tensorboard import TensorBoardLog
+    from models.training.tensorboard import TensorBoardLog
 
     running = trainer_with(tmp_path, target_iter=3)
     (tmp_path / "logs").write_text("in the way")

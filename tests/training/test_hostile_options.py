@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 
 from core.errors import UserError
 from models.option_values import parse_assignments, read_options_file
-from models.recipe import read_recipe
+from models.training.recipe import read_recipe
 
 
 def write(folder, text):

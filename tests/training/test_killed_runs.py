@@ -11,8 +11,8 @@ import pytest
 
 from core.nn.weight_files import read_weights
 from core.nn.weights import ITERATIONS_KEY
-from models import transaction
-from models.model_files import read_model_data
+from models.saved import transaction
+from models.saved.model_files import read_model_data
 
 MAIN = Path(__file__).parents[2] / "main.py"
 OPTIONS = ("archi=df", "resolution=64", "ae_dims=32", "e_dims=16", "d_dims=16", "d_mask_dims=16", "batch_size=2")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from test_sessions import TINY_DF, train, weights
 
-from core import interact
+from core.console import interact
 from core.errors import UserError
 from core.nn.weight_files import read_weights, write_weights
-from models import backups
 from models.base import SavedModel, open_trained
-from models.model_files import read_model_data
+from models.saved import backups
+from models.saved.model_files import read_model_data
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from facelib.face_type import FaceType
-from samplelib.aligned_face import FaceMetadata, save_face
-from samplelib.faceset_types import mention_mixed_types, types_text
+from samplelib.faces.aligned_face import FaceMetadata, save_face
+from samplelib.faces.faceset_types import mention_mixed_types, types_text
 
 LANDMARKS = np.random.default_rng(0).uniform(10, 50, (68, 2))
 
@@ -34,7 +34,7 @@ MIXED = ("whole_face", "head", "whole_face", "half_face", "mark_only")
 
 
 def test_training_tells_the_types_and_what_is_left_out(tmp_path, capsys):
-    from models.training_data import load_training_faceset
+    from models.training.training_data import load_training_faceset
 
     folder = faceset(tmp_path / "f", *MIXED)
     assert len(load_training_faceset(folder)) == 4
@@ -44,8 +44,8 @@ def test_training_tells_the_types_and_what_is_left_out(tmp_path, capsys):
 
 
 def test_the_warning_about_smaller_types_names_them_all(tmp_path, capsys):
-    from samplelib.face_store import warn_about_smaller_types
-    from samplelib.faceset import load_faceset
+    from samplelib.faces.faceset import load_faceset
+    from samplelib.training.face_store import warn_about_smaller_types
 
     warn_about_smaller_types(load_faceset(faceset(tmp_path / "f", *MIXED[:4])), FaceType.HEAD, "f")
     assert (
@@ -55,15 +55,15 @@ def test_the_warning_about_smaller_types_names_them_all(tmp_path, capsys):
 
 
 def test_the_report_counts_them(tmp_path):
-    from samplelib.faceset_report import _overview
-    from samplelib.faceset_survey import survey_faceset
+    from samplelib.report.faceset_report import _overview
+    from samplelib.report.faceset_survey import survey_faceset
 
     html = _overview({"src": survey_faceset(faceset(tmp_path / "f", "whole_face", "head", "head"))})
     assert "<td>2 head, 1 whole_face</td>" in html
 
 
 def test_marking_again_says_which_type_it_takes(tmp_path, capsys):
-    from samplelib.extraction_folder import face_type_of_first
+    from samplelib.extraction.output_folder import face_type_of_first
 
     assert face_type_of_first(faceset(tmp_path / "f", "whole_face", "head", "head")) == "whole_face"
     told = capsys.readouterr().err

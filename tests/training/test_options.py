@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core import interact
+from core.console import interact
 from core.errors import FormatError, UsageError
 from models.option_values import (
     ask_options,
@@ -16,7 +16,7 @@ from models.option_values import (
     read_options_file,
 )
 from models.options import CONSTANTS, TABLES, Context, effective_options, is_architecture, option_table
-from models.recipe import read_recipe
+from models.training.recipe import read_recipe
 
 RECORDS = json.loads((Path(__file__).parents[1] / "golden/training/options.json").read_text(encoding="utf-8"))
 TYPES = {"int": int, "float": float, "bool": bool, "str": str}

@@ -7,14 +7,14 @@ from conftest import make_faceset, write_face
 
 from facelib.face_type import FaceType
 from models.base import SavedModel
-from models.model_files import ModelData
 from models.option_values import ask_options
 from models.options import Context
-from models.training_data import DataSettings
-from models.training_session import make_data
-from samplelib.augment import prepare_face
-from samplelib.faceset import load_faceset
-from samplelib.xseg_samples import prepare_plain
+from models.saved.model_files import ModelData
+from models.training.training_data import DataSettings
+from models.training.training_session import make_data
+from samplelib.faces.faceset import load_faceset
+from samplelib.training.augment import prepare_face
+from samplelib.training.xseg_samples import prepare_plain
 
 PLAIN = {"resolution": 64, "batch_size": 4, "face_type": "wf", "random_warp": False, "random_dst_flip": False}
 

@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.imageio import read_bgr
-from models import preview, preview_window
+from core.files.imageio import read_bgr
 from models.base import SavedModel
-from models.model_files import ModelData
-from models.preview_window import HISTORY_RANGES, OpenWindow, PreviewWindow
-from models.previewer import Previewer, PreviewState
-from models.trainer import BACKUP, PREVIEW, SAVE, STOP
+from models.preview import pages as preview
+from models.preview import preview_window
+from models.preview.preview_window import HISTORY_RANGES, OpenWindow, PreviewWindow
+from models.preview.previewer import Previewer, PreviewState
+from models.saved.model_files import ModelData
+from models.training.trainer import BACKUP, PREVIEW, SAVE, STOP
 
 
 class FakeTrainer:

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from core.errors import FormatError, UsageError
-from models.model_files import ModelData
 from models.options import TABLES
-from models.recipe import EXTRA_KEY, Phase, RecipeRunner, phase_is_over, read_recipe, resume_phase
-from models.trainer import STOP
+from models.saved.model_files import ModelData
+from models.training.recipe import EXTRA_KEY, Phase, RecipeRunner, phase_is_over, read_recipe, resume_phase
+from models.training.trainer import STOP
 
 RECIPES = sorted((Path(__file__).parents[2] / "docs/recipes").glob("*.yaml"))
 

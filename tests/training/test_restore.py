@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import main
-from core import interact
+from core.console import interact
 from core.errors import FormatError, UserError
 from core.nn.weight_files import write_weights
-from models import restore, set_aside, transaction
 from models.base import SavedModel
-from models.lock import ModelLock
-from models.model_files import ModelData, read_default_options, read_model_data, write_model_data
+from models.saved import restore, set_aside, transaction
+from models.saved.lock import ModelLock
+from models.saved.model_files import ModelData, read_default_options, read_model_data, write_model_data
 
 GOLDEN = Path(__file__).parents[1] / "golden/formats/model"
 NETWORKS = ("encoder", "inter", "decoder_src", "decoder_dst")

@@ -13,12 +13,12 @@ from core.random_streams import generator
 from facelib import landmarks
 from facelib.alignment import face_matrix
 from facelib.face_type import FaceType
-from samplelib.augment import Augmentation, full_mask, make_sample, prepare_face, shift_hsv
-from samplelib.decks import YAW_GRID, Deck, YawDeck, yaw_bins
-from samplelib.face_store import CacheBudget, FaceStore, plain_picture_store, swap_face_store, yaws_of
-from samplelib.faceset import load_faceset
-from samplelib.generators import BatchLoader, SwapSampleStream, swap_augmentations, swap_batch_maker
-from samplelib.xseg_samples import (
+from samplelib.faces.faceset import load_faceset
+from samplelib.training.augment import Augmentation, full_mask, make_sample, prepare_face, shift_hsv
+from samplelib.training.face_store import CacheBudget, FaceStore, plain_picture_store, swap_face_store, yaws_of
+from samplelib.training.samplers import BatchLoader, SwapSampleStream, swap_augmentations, swap_batch_maker
+from samplelib.training.shuffled_order import YAW_GRID, Deck, YawDeck, yaw_bins
+from samplelib.training.xseg_samples import (
     LabelledFace,
     faded_circle,
     labelled_sample,

@@ -5,13 +5,13 @@ import os
 import numpy as np
 import pytest
 
-from core import interact
+from core.console import interact
 from core.errors import NothingToDo, UsageError, UserError
-from models import backups, saved_models, transaction
 from models.base import SavedModel
-from models.lock import ModelLock
-from models.model_files import ModelData, write_model_data
-from models.saved_models import choose_model, delete_model, entries_of_model, list_models, rename_model
+from models.saved import backups, saved_models, transaction
+from models.saved.lock import ModelLock
+from models.saved.model_files import ModelData, write_model_data
+from models.saved.saved_models import choose_model, delete_model, entries_of_model, list_models, rename_model
 
 
 def touch(folder, *names):

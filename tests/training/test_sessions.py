@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from conftest import make_faceset, write_face
 
-from core import interact
+from core.console import interact
 from core.errors import NothingToDo, UsageError, UserError
 from core.nn.weight_files import read_weights
 from main import build_parser
 from models.base import NonFiniteWeights, SavedModel, open_for_inference, open_trained
-from models.model_files import read_default_options, read_model_data
 from models.options import effective_options
-from models.training_data import DataSettings, SwapData
-from models.training_session import TrainingSession
+from models.saved.model_files import read_default_options, read_model_data
+from models.training.training_data import DataSettings, SwapData
+from models.training.training_session import TrainingSession
 
 ROOT = Path(__file__).parents[2]
 TINY = ("resolution=64", "ae_dims=32", "e_dims=16", "d_dims=16", "d_mask_dims=16", "batch_size=2", "fuse_update=n")
@@ -109,7 +109,7 @@ def test_when_memory_does_not_suffice_the_run_ends_with_what_to_lower(facesets, 
     """Whatever TensorFlow calls it; any other error stays what it is."""
     import tensorflow as tf
 
-    from models.saehd import Saehd
+    from models.saehd.model import Saehd
 
     errors = [
         tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),

@@ -12,15 +12,17 @@ import pytest
 
 import main
 from core.errors import UsageError, UserError
-from models import preview, previewer, trainer
 from models.base import NonFiniteWeights, SavedModel
-from models.hooks import Hook
-from models.model_files import ModelData, model_data_to_bytes, read_model_data
-from models.previewer import Previewer
-from models.scheduled import ScheduledCommands
-from models.trainer import BACKUP, PREVIEW, SAVE, STOP, ConsoleLine, Trainer, TrainerSettings, console_line
-from models.training_session import memory_advice
-from models.web_preview import WebPreview
+from models.preview import pages as preview
+from models.preview import previewer
+from models.preview.previewer import Previewer
+from models.preview.web_preview import WebPreview
+from models.saved.model_files import ModelData, model_data_to_bytes, read_model_data
+from models.training import trainer
+from models.training.callbacks import Hook
+from models.training.periodic_tasks import ScheduledCommands
+from models.training.trainer import BACKUP, PREVIEW, SAVE, STOP, ConsoleLine, Trainer, TrainerSettings, console_line
+from models.training.training_session import memory_advice
 
 SIZE = 16
 
@@ -335,7 +337,7 @@ def test_kept_line_shows_the_mean_since_the_last_save(capsys):
 
 def test_scheduled_commands(tmp_path, monkeypatch):
     clock = {"now": 0.0}
-    monkeypatch.setattr("models.scheduled.time.monotonic", lambda: clock["now"])
+    monkeypatch.setattr("models.training.periodic_tasks.time.monotonic", lambda: clock["now"])
     sent = []
     target = type("T", (), {"send": lambda self, command: sent.append((clock["now"], command))})()
     marker = tmp_path / "ran"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
-from models import preview
+from models.preview import pages
 
 PROGRAM = Path(__file__).with_name("window_of_training.py")
 pytestmark = pytest.mark.skipif(not HAS_DISPLAY, reason="needs Xvfb, xdotool and ImageMagick")
-HEAD = 3 * preview.HEAD_LINE_HEIGHT + preview.GRAPH_HEIGHT
+HEAD = 3 * pages.HEAD_LINE_HEIGHT + pages.GRAPH_HEIGHT
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import time
 import pytest
 
 from core.errors import FormatError, UserError
-from models import transaction
-from models.lock import ModelLock, is_locked
+from models.saved import transaction
+from models.saved.lock import ModelLock, is_locked
 
 NAMES = ("m_SAEHD_encoder.npy", "m_SAEHD_data.dat", "m_SAEHD_src_dst_opt.npy", "m_SAEHD_summary.txt")
 
@@ -98,7 +98,7 @@ def test_a_damaged_journal_is_refused(tmp_path, text):
 _KILLED = """
 import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from models import transaction
+from models.saved import transaction
 names = sys.argv[3].split(",")
 generation = 0
 while True:
@@ -139,7 +139,7 @@ def test_lock_keeps_a_second_trainer_out_and_names_the_first(tmp_path):
 def test_a_dead_trainers_lock_is_free(tmp_path):
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from models.lock import ModelLock\n"
+        "import sys, time; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from models.saved.lock import ModelLock\n"
         "lock = ModelLock(Path(sys.argv[2]), 'm_SAEHD').__enter__(); print('locked', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, root, str(tmp_path)], stdout=subprocess.PIPE)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 import main
-from core import interact
+from core.console import interact
 from core.errors import UserError
+from core.nn import device_choice
 from core.nn.weight_files import write_weights
 from mainscripts import exportdfm, merge_steps
-from models import device_choice
 from models.base import check_knows_faces
-from models.model_files import ModelData, write_model_data
-from models.xseg_predictor import XSegPredictor
+from models.saved.model_files import ModelData, write_model_data
+from models.xseg.predictor import XSegPredictor
 
 PRETRAINING = {"archi": "df", "resolution": 64, "batch_size": 2, "face_type": "wf", "pretrain": True}
 

@@ -11,8 +11,8 @@ import urllib.request
 import numpy as np
 import pytest
 
-from models import web_preview
-from models.web_preview import HOST, MOST_CONNECTIONS, WebPreview
+from models.preview import web_preview
+from models.preview.web_preview import HOST, MOST_CONNECTIONS, WebPreview
 
 PAGE = np.zeros((8, 8, 3), np.float32)
 

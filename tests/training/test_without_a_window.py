@@ -6,17 +6,18 @@ from types import SimpleNamespace
 import cv2
 import pytest
 
-from core import interact
-from core.imageio import read_bgr
-from core.step_table import folders, load_steps
+from core.console import interact
+from core.files.imageio import read_bgr
 from main import build_parser
-from models import preview_window, previewer, training_session
+from mainscripts.jobs.step_table import folders, load_steps
 from models.base import SavedModel
-from models.model_files import ModelData, read_model_data
 from models.option_values import ask_options
 from models.options import Context
-from models.previewer import Previewer
-from models.training_session import TrainingSession
+from models.preview import preview_window, previewer
+from models.preview.previewer import Previewer
+from models.saved.model_files import ModelData, read_model_data
+from models.training import training_session
+from models.training.training_session import TrainingSession
 
 TINY = ("resolution=64", "ae_dims=32", "e_dims=16", "d_dims=16", "d_mask_dims=16", "batch_size=2", "archi=df",
         "fuse_update=n", "write_preview_history=y", "choose_preview_history=y")  # fmt: skip

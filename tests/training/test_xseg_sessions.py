@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from conftest import make_faceset
 
-from core import interact
+from core.console import interact
 from main import build_parser
-from models.model_files import read_model_data
-from models.training_session import TrainingSession
-from models.xseg_predictor import XSegPredictor, available
+from models.saved.model_files import read_model_data
+from models.training.training_session import TrainingSession
+from models.xseg.predictor import XSegPredictor, available
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def test_labels_then_restart_with_another_face_type(tmp_path, capsys):
 
 
 def test_applied_masks_serve_when_nothing_is_labelled(tmp_path, capsys):
-    from samplelib.aligned_face import read_metadata, write_metadata
+    from samplelib.faces.aligned_face import read_metadata, write_metadata
 
     source = make_faceset(tmp_path / "src", 2)
     for path in source.iterdir():

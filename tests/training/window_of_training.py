@@ -10,10 +10,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.keyboard import translate_key
-from models.preview_window import HISTORY_RANGES, PreviewWindow
-from models.previewer import PreviewState
-from models.sample_chooser import choose_sample
-from models.trainer import STOP
+from models.preview.preview_window import HISTORY_RANGES, PreviewWindow
+from models.preview.previewer import PreviewState
+from models.preview.sample_chooser import choose_sample
+from models.training.trainer import STOP
 
 SHADES = (0.2, 0.6)
 

@@ -12,8 +12,8 @@ import pytest
 import video_clips as clips
 
 from core.files import picture_swap
-from core.imageio import encode_image, read_image, read_picture_header, write_image
-from core.paths import list_images
+from core.files.imageio import encode_image, read_image, read_picture_header, write_image
+from core.files.paths import list_images
 
 COUNT = 6
 PROGRAM = """

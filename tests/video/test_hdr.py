@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import video_clips as clips
 
-from core.ffmpeg import ffmpeg_program
-from core.hdr import pq_decode, pq_encode, tone_map
-from core.imageio import read_image
-from core.paths import list_images
-from core.video import probe, read_frames
-from core.video_probe import SDR
+from core.files.imageio import read_image
+from core.files.paths import list_images
+from core.video.ffmpeg import ffmpeg_program
+from core.video.frames import probe, read_frames
+from core.video.reading.hdr import pq_decode, pq_encode, tone_map
+from core.video.reading.probe import SDR
 
 TRANSFERS = {"PQ": "smpte2084", "HLG": "arib-std-b67"}
 WIDTH, HEIGHT = 128, 64

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import video_clips as clips
 
-from core.ffmpeg import every_frame_once
-from core.imageio import read_bgr
-from core.paths import list_images
-from core.video import open_writer, probe, read_frames
-from core.video_parts import VideoParts
-from core.video_steps import read_reference
-from core.video_times import read_clock
+from core.files.imageio import read_bgr
+from core.files.paths import list_images
+from core.video.ffmpeg import every_frame_once
+from core.video.frames import open_writer, probe, read_frames
+from core.video.reading.times import read_clock
+from core.video.steps import read_reference
+from core.video.writing.parts import VideoParts
 
 STEP = 0.025
 COUNT, RATE = 30, 25

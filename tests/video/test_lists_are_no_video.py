@@ -8,10 +8,9 @@ import pytest
 import video_clips as clips
 
 from core.errors import FormatError
-from core.ffmpeg import ffmpeg_program
-from core.video_file_check import MEDIA_OPTIONS, refuse_text
-
-from core.video_probe import probe
+from core.video.ffmpeg import ffmpeg_program
+from core.video.file_check import MEDIA_OPTIONS, refuse_text
+from core.video.reading.probe import probe
 
 INPUT_OPTIONS = [word for name, value in MEDIA_OPTIONS.items() for word in (f"-{name}", value)]
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import video_clips as clips
 
-from core import ffmpeg
 from core.errors import FormatError, UserError
-from core.imageio import read_bgr, write_image
-from core.paths import list_images
-from core.video import probe, read_frames
-from core.video_decode import PictureDecoder
-from core.video_length import missing_bytes
-from core.video_times import read_clock
+from core.files.imageio import read_bgr, write_image
+from core.files.paths import list_images
+from core.video import ffmpeg
+from core.video.frames import probe, read_frames
+from core.video.reading.decode import PictureDecoder
+from core.video.reading.length import missing_bytes
+from core.video.reading.times import read_clock
 from mainscripts import doctor
 
 MPEG2, THEORA = ["-c:v", "mpeg2video", "-c:a", "ac3"], ["-c:v", "libtheora", "-q:v", "8", "-c:a", "libvorbis"]

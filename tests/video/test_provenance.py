@@ -10,14 +10,14 @@ import pytest
 import video_clips as clips
 from c2pa import Reader
 
-from core.certificate import _sign, load_certificate, local_certificate
-from core.consent import read_consent, report_consent
 from core.errors import FormatError, NothingToDo, UserError
-from core.imageio import write_image
-from core.provenance import Story, consents_of, hash_model, marked, read_record, record_merge, sidecar_of
-from core.provenance_reader import read_marks
+from core.files.imageio import write_image
+from core.provenance.certificate import _sign, load_certificate, local_certificate
+from core.provenance.manifest import Story, consents_of, hash_model, marked, read_record, record_merge, sidecar_of
+from core.provenance.marks import SOURCE_TYPE, read_comment, read_xmp
+from core.provenance.reader import read_marks
 from core.version import NAME, VERSION
-from core.video_marks import SOURCE_TYPE, read_comment, read_xmp
+from samplelib.faces.consent import read_consent, report_consent
 
 CONSENT = {"subject": "Ada L.", "basis": "signed agreement", "scope": "short film", "date": "2026-03-01"}
 
@@ -247,7 +247,7 @@ def test_certificates_that_cannot_be_used_are_explained_before_the_encoding(work
 
 
 def test_an_expired_certificate_is_refused_and_a_local_one_renewed(tmp_path, monkeypatch):
-    from core import certificate
+    from core.provenance import certificate
 
     class Past(datetime):
         @classmethod

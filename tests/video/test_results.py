@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import video_clips as clips
 
-from core.imageio import write_image
-from core.step_table import folders, load_steps
-from core.video import probe, read_frames
+from core.files.imageio import write_image
+from core.video.frames import probe, read_frames
+from mainscripts.jobs.step_table import folders, load_steps
 
 FRAMES, WIDTH, HEIGHT = 12, 512, 288
 STEPS = load_steps()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import video_clips as clips
 
-from core.frame_record import RECORD_NAME
-from core.imageio import read_bgr, read_image, write_image
-from core.paths import list_images
-from core.video import probe, read_frames
+from core.files.imageio import read_bgr, read_image, write_image
+from core.files.paths import list_images
+from core.video.frame_record import RECORD_NAME
+from core.video.frames import probe, read_frames
 
 ODD_FOLDER = "it's “a” Папка, 100% #1 [x]"
 
@@ -78,7 +78,7 @@ def test_the_workflow_in_a_folder_with_an_odd_name(tmp_path, clip):
 def test_work_runs_at_the_lowest_priority():
     import subprocess
 
-    code = "import os; from core.process import lower_priority; lower_priority(); print(os.nice(0))"
+    code = "import os; from core.console.process import lower_priority; lower_priority(); print(os.nice(0))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=clips.ROOT)
     assert int(done.stdout) in [min(19, os.nice(0) + step) for step in (19, 10)]
 
@@ -246,7 +246,7 @@ def run_with_small_files(*arguments, kilobytes):
 
 
 def test_the_message_of_a_full_disk_is_plain():
-    from core.ffmpeg import failure
+    from core.video.ffmpeg import failure
 
     error = failure(["ffmpeg", "-i", "x"], 1, ["av_interleaved_write_frame(): No space left on device"])
     assert str(error) == "The disk is full. Free some space and run the step again."
@@ -299,7 +299,7 @@ def test_bad_input_is_one_clear_line(tmp_path, clip, arguments, code, words):
 
 
 def test_aligned_faces_are_not_denoised_as_they_would_lose_their_landmarks(tmp_path):
-    from samplelib.aligned_face import FaceMetadata, save_face
+    from samplelib.faces.aligned_face import FaceMetadata, save_face
 
     face = FaceMetadata("whole_face", np.zeros((68, 2)), "a.png", None, None, None)
     save_face(tmp_path / "00001_0.jpg", clips.numbered_frame(1, 64, 64), face)
@@ -381,7 +381,7 @@ def test_ten_bit_hevc_keeps_more_than_eight_bits(tmp_path):
 
 def test_hardware_encoders_are_tried_before_work_begins_and_have_settings():
     from core.errors import UsageError
-    from core.video_encoders import EncoderSettings, check_encoder
+    from core.video.writing.encoders import EncoderSettings, check_encoder
 
     check_encoder("libx264")
     assert EncoderSettings("h264_nvenc").pixel_format == "nv12"

@@ -8,13 +8,14 @@ import video_clips as clips
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from core import ffmpeg, video_probe
 from core.errors import FormatError, UserError
-from core.ffmpeg import FfmpegError
-from core.timed_frames import TimedFrames
-from core.video import open_writer, read_frames
-from core.video_probe import bit_depth, probe
-from core.video_times import constant_rate, frame_times, picture_times, snap_rate
+from core.video import ffmpeg
+from core.video.ffmpeg import FfmpegError
+from core.video.frames import open_writer, read_frames
+from core.video.reading import probe as video_probe
+from core.video.reading.probe import bit_depth, probe
+from core.video.reading.times import constant_rate, frame_times, picture_times, snap_rate
+from core.video.writing.timed_frames import TimedFrames
 
 HDR = "setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084:range=tv"
 TAGS = ["-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "smpte2084", "-color_range", "tv"]

@@ -6,9 +6,9 @@ import pytest
 import video_clips as clips
 
 from core.errors import NothingToDo
-from core.imageio import write_image
-from core.video import probe, read_frames
-from core.video_sequence import LIST_NAME, look_at, ranges_text, record_frames
+from core.files.imageio import write_image
+from core.video.frames import probe, read_frames
+from core.video.sequence import LIST_NAME, look_at, ranges_text, record_frames
 
 
 def fill(folder, names, suffix=".png"):

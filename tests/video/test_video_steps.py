@@ -7,12 +7,12 @@ import pytest
 import video_clips as clips
 
 from core.errors import FormatError, UserError
-from core.imageio import read_bgr, write_image
-from core.paths import list_images
-from core.video import open_reader, open_writer, probe, read_frames
-from core.video_encoders import EncoderSettings, default_encoder
-from core.video_steps import cut_video, denoise_images, encode_images, extract_frames, read_reference
-from core.video_times import frame_times
+from core.files.imageio import read_bgr, write_image
+from core.files.paths import list_images
+from core.video.frames import open_reader, open_writer, probe, read_frames
+from core.video.reading.times import frame_times
+from core.video.steps import cut_video, denoise_images, encode_images, extract_frames, read_reference
+from core.video.writing.encoders import EncoderSettings, default_encoder
 
 RATES = ("24000/1001", "25", "30000/1001", "60000/1001")
 

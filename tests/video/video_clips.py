@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.ffmpeg import every_frame_once, ffmpeg_program
+from core.video.ffmpeg import every_frame_once, ffmpeg_program
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 128, 64
@@ -55,7 +55,7 @@ def make_clip(path, count=30, fps="25", sound=None, size=(WIDTH, HEIGHT), option
 
 def make_variable_clip(path, times, sound=None):
     """Like :func:`make_clip`, with frame ``i`` shown at ``times[i]`` milliseconds (H.264 in mp4)."""
-    from core.timed_frames import TimedFrames
+    from core.video.writing.timed_frames import TimedFrames
 
     stream = TimedFrames(WIDTH, HEIGHT)
     parts = [stream.header()]
@@ -139,7 +139,7 @@ def run_main(*arguments, input_text="", folder=None):
 def call_main(*arguments, input_text=""):
     """As :func:`run_main`, but inside this process, which saves the time to start another."""
     import main
-    from core import interact
+    from core.console import interact
 
     output, errors, before = io.StringIO(), io.StringIO(), sys.stdin
     interact._state["pending"] = b""

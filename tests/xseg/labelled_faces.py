@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from facelib.landmarks import MEAN_FACE_2D
-from samplelib.aligned_face import FaceMetadata, SegPolygon, save_face
+from samplelib.faces.aligned_face import FaceMetadata, SegPolygon, save_face
 
 ROOT = Path(__file__).parents[2]
 TRIANGLE = SegPolygon(True, np.array([[20, 20], [90, 25], [50, 100]], np.float32))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from labelled_faces import ROOT, TRIANGLE, write_face
 
-from core.imageio import decode_image
-from samplelib.aligned_face import metadata_from_jpeg
+from core.files.imageio import decode_image
+from samplelib.faces.aligned_face import metadata_from_jpeg
 from xseglib.apply import ApplyJournal
 
 fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))

@@ -26,8 +26,8 @@ from core.imagelib.polygons import rasterize
 from core.nn.weight_files import write_weights
 from facelib.alignment import face_matrix
 from facelib.face_type import FaceType
-from models.model_files import ModelData, model_data_to_bytes
-from samplelib.aligned_face import read_metadata
+from models.saved.model_files import ModelData, model_data_to_bytes
+from samplelib.faces.aligned_face import read_metadata
 from xseglib import apply as apply_module
 from xseglib import sources
 from xseglib.apply import ApplyJournal, apply_masks
@@ -282,7 +282,7 @@ def test_a_network_that_gives_no_numbers_changes_nothing(faces):
 
 
 def test_the_face_type_of_an_unknown_network_is_asked(tmp_path, monkeypatch):
-    from core import interact
+    from core.console import interact
     from mainscripts import xseg
 
     monkeypatch.setattr(
@@ -301,8 +301,8 @@ def test_the_face_type_of_an_unknown_network_is_asked(tmp_path, monkeypatch):
 
 
 def test_one_device_is_asked_for_unless_a_flag_decides(tmp_path, monkeypatch):
+    from core.nn import device_choice
     from mainscripts import xseg
-    from models import device_choice
 
     asked = []
     monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: asked.append((arguments, rest)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samplelib.aligned_face import SegPolygon
+from samplelib.faces.aligned_face import SegPolygon
 from xseglib.interaction import Interaction
 from xseglib.labels import Labels, Mode
 from xseglib.viewport import Viewport, hit_edge, hit_point, hit_wire, nearest_edge

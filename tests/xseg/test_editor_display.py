@@ -11,7 +11,7 @@ from virtual_desktop import HAS_DISPLAY, Desktop, virtual_display, wait_until
 from xvfb_display import running_program
 
 from core.errors import UserError
-from samplelib.aligned_face import read_metadata
+from samplelib.faces.aligned_face import read_metadata
 from xseglib.editor import qt_environment
 
 needs_display = pytest.mark.skipif(

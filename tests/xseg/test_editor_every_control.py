@@ -15,7 +15,7 @@ import pytest
 from labelled_faces import write_face
 from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
-from samplelib.aligned_face import SegPolygon, read_metadata
+from samplelib.faces.aligned_face import SegPolygon, read_metadata
 
 pytestmark = [
     pytest.mark.slow,

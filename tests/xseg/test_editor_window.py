@@ -12,8 +12,8 @@ from PyQt5.QtGui import QKeyEvent, QWheelEvent
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QMessageBox
 
-from core.paths import list_images
-from samplelib.aligned_face import read_metadata
+from core.files.paths import list_images
+from samplelib.faces.aligned_face import read_metadata
 from xseglib.editor import keys, loading, settings, texts
 from xseglib.editor import window as window_module
 from xseglib.image_list import read_info
@@ -366,7 +366,7 @@ def test_files_that_vanish_or_break_while_the_editor_runs(plain):
 
 
 def test_other_data_written_meanwhile_is_kept(plain):
-    from samplelib.aligned_face import write_metadata
+    from samplelib.faces.aligned_face import write_metadata
 
     with editor(plain) as opened:
         metadata = read_metadata(plain / "00000.jpg")

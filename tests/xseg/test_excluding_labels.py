@@ -5,9 +5,9 @@ import pytest
 from labelled_faces import CUT, TRIANGLE, make_faceset, run_here, write_face
 from offscreen_editor import editor
 
-from core.paths import list_images
-from samplelib.aligned_face import SegPolygon, read_metadata
-from samplelib.label_checks import excludes_text, only_excludes
+from core.files.paths import list_images
+from samplelib.faces.aligned_face import SegPolygon, read_metadata
+from samplelib.faces.label_checks import excludes_text, only_excludes
 
 LINE = SegPolygon(True, np.array([[1, 1], [5, 5]], np.float32))
 
@@ -43,8 +43,8 @@ def faces(tmp_path):
 
 
 def test_training_names_them_and_takes_them_as_deepfacelab_does(faces, capsys):
-    from models.training_data import DataSettings
-    from models.xseg_data import XSegData
+    from models.training.training_data import DataSettings
+    from models.xseg.data import XSegData
 
     options = {"face_type": "wf", "batch_size": 2, "pretrain": False}
     settings = DataSettings(faces, faces, None, seed=1, workers=1)

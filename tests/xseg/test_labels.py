@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.imageio import read_bgr
-from samplelib.aligned_face import SegPolygon, read_metadata, write_metadata
+from core.files.imageio import read_bgr
+from samplelib.faces.aligned_face import SegPolygon, read_metadata, write_metadata
 from xseglib.labels import Labels, Mode, Polygon, labels_differ
 
 CORNERS = [(1.0, 1.0), (9.0, 1.0), (5.0, 9.0)]

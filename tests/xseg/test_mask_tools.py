@@ -8,8 +8,8 @@ import pytest
 from labelled_faces import CUT, TRIANGLE, make_faceset, run_main, write_face
 
 from core.errors import NothingToDo, UserError
-from core.imageio import read_bgr
-from samplelib.aligned_face import read_metadata, write_metadata
+from core.files.imageio import read_bgr
+from samplelib.faces.aligned_face import read_metadata, write_metadata
 from xseglib import tools
 
 

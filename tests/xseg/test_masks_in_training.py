@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from labelled_faces import StubPredictor, run_here, write_face
 
-from core import interact
+from core.console import interact
 from models.options import effective_options
-from models.training_data import DataSettings, SwapData
-from samplelib.aligned_face import read_metadata
+from models.training.training_data import DataSettings, SwapData
+from samplelib.faces.aligned_face import read_metadata
 from xseglib.apply import apply_masks
 from xseglib.mask_sources import NetworkMasks
 from xseglib.tools import remove_applied_masks

@@ -8,8 +8,8 @@ import pytest
 from labelled_faces import TRIANGLE, StubPredictor, run_here, run_main, write_face
 
 from core.errors import FormatError, NothingToDo
-from core.imageio import read_bgr
-from samplelib.aligned_face import read_metadata, write_metadata
+from core.files.imageio import read_bgr
+from samplelib.faces.aligned_face import read_metadata, write_metadata
 from xseglib import queue
 from xseglib.mask_sources import NetworkMasks
 from xseglib.mesh_mask import MeshOutline, mask_of_outline, outlines_of_mask, silhouette

@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from core import interact
+from core.console import interact
 from core.errors import NothingToDo
 from xseglib.editor import qt_environment
 

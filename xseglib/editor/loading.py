@@ -13,10 +13,10 @@ from PyQt5.QtCore import QObject, pyqtSignal
 from PyQt5.QtGui import QImage
 
 from core.errors import FormatError, UserError
-from core.imageio import read_bgr
+from core.files.imageio import read_bgr
+from core.files.picture_limits import FACE_MEGAPIXELS
 from core.parallel import cpu_count, ordered_map
-from core.picture_limits import FACE_MEGAPIXELS
-from samplelib.aligned_face import FaceMetadata, read_metadata
+from samplelib.faces.aligned_face import FaceMetadata, read_metadata
 from xseglib.image_list import read_info
 
 _REPORT_SECONDS = 0.05

@@ -6,8 +6,8 @@ from pathlib import Path
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from core.errors import UserError
-from core.paths import list_images
-from samplelib.aligned_face import read_metadata, write_metadata
+from core.files.paths import list_images
+from samplelib.faces.aligned_face import read_metadata, write_metadata
 from xseglib.editor.loading import OpenFace, PictureStore
 from xseglib.editor.texts import text
 from xseglib.folders import require_writable

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PyQt5.QtCore import QStandardPaths
 
-from core import interact
+from core.console import interact
 from core.errors import FormatError, UserError
-from core.files.json_file import read_json
-from core.paths import atomic_write
+from core.files.paths import atomic_write
+from core.records.json_file import read_json
 
 COLORS = ("red", "green", "blue")
 

@@ -4,9 +4,9 @@ from PyQt5.QtCore import QEvent, Qt, QTimer
 from PyQt5.QtGui import QPixmap
 from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
 
-from core import interact
+from core.console import interact
 from core.errors import UserError
-from samplelib.label_checks import excludes_text, only_excludes
+from samplelib.faces.label_checks import excludes_text, only_excludes
 from xseglib.editor import panels
 from xseglib.editor.canvas import Canvas
 from xseglib.editor.keys import held_modifiers, key_name, modifier_names

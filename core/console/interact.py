@@ -1,0 +1,411 @@
+"""Questions, log lines and progress bars of the console, with or without a terminal."""
+
+import math
+import os
+import sys
+import time
+from collections import deque
+from contextlib import contextmanager
+
+from core.console import events
+from core.console.answers import Answers, as_bool_answer
+from core.errors import UsageError
+from core.records.file_value import short
+from core.records.yaml_file import LARGEST_NUMBER
+
+_LINES_ABOVE = 100  # of an unlabelled question, which an answers file may call it by
+_state = {"assume_yes": False, "answers": None, "printed": deque(maxlen=_LINES_ABOVE), "pending": b"", "bar": None}
+
+_PIPE_PATIENCE_SECONDS = 0.3
+_PLAIN_PROGRESS_SECONDS = 5.0
+_EVENT_SECONDS = 0.5
+
+
+def configure(assume_yes=False, answers=None):
+    """Set how questions are answered.
+
+    Parameters
+    ----------
+    assume_yes : bool
+        Every default is taken and every confirmation is a yes.
+    answers : Path, optional
+        Answers file; what it does not answer is asked, or decided, as without it.
+    """
+    _state["assume_yes"] = assume_yes
+    _state["answers"] = None if answers is None else Answers.load(answers)
+    _state["printed"].clear()
+
+
+def unused_answers():
+    """Entries of the answers file that no question of this run has used."""
+    return [] if _state["answers"] is None else _state["answers"].unused()
+
+
+def has_terminal():
+    """Whether a person can answer questions (standard input is a terminal and ``--yes`` was not given)."""
+    return not _state["assume_yes"] and _is_terminal(sys.stdin)
+
+
+def confirms_all():
+    """Whether ``--yes`` was given. It never agrees to throw away what exists nowhere else; see :mod:`core.console.loss`."""
+    return _state["assume_yes"]
+
+
+def named_answer(label):
+    """The answer that an answers file gives to a question by its name, or None; ``*`` alone is no name."""
+    answers = _state["answers"]
+    return None if answers is None else answers.take_named(label)
+
+
+def info(text=""):
+    """Print a line to standard output, above any progress bar."""
+    events.log("info", str(text))
+    if _state["answers"] is not None:
+        _state["printed"].extend(str(text).splitlines())
+    _print(str(text), sys.stdout)
+
+
+def warning(text):
+    """Print a warning line to standard error."""
+    events.log("warning", str(text))
+    _print(f"Warning: {text}", sys.stderr)
+
+
+def error(text):
+    """Print an error line to standard error, with the prefix that users of DeepFaceLab know."""
+    events.log("error", str(text))
+    _print(f"/!\\ {text}", sys.stderr)
+
+
+def ask_int(label, default, low=None, high=None, range_text=None, help_text=None, allowed=None, again=True):
+    """Ask for a whole number.
+
+    Parameters
+    ----------
+    label : str
+        Question text; may be empty.
+    default : int or None
+        Taken for an empty line and at the end of input; never clamped.
+    low, high : int, optional
+        The answer is clamped to this range, which the prompt shows as ``low-high``.
+    range_text : str, optional
+        Shown instead, without clamping by the question.
+    help_text : str, optional
+        Printed for the answer ``?``.
+    allowed : collection of int, optional
+        Other numbers are refused.
+    again : bool
+        Whether a refused answer is asked again at a terminal. Otherwise the default is taken, and said, as without one.
+    """
+    shown = range_text
+    if shown is None and low is not None and high is not None:
+        shown = f"{low}-{high}"
+    prompt = _prompt(str(default), label, [shown], help_text)
+
+    def parse(text):
+        value = int(text)
+        if abs(value) >= LARGEST_NUMBER or allowed is not None and value not in allowed:
+            raise ValueError
+        if low is not None:
+            value = max(low, value)
+        if high is not None:
+            value = min(high, value)
+        return value
+
+    expected = "a whole number" if allowed is None else "one of " + ", ".join(str(value) for value in allowed)
+    parse.asks_again = again
+    return _settle(label, prompt, default, parse, expected, help_text)
+
+
+def ask_number(label, default, low=None, high=None, range_text=None, help_text=None):
+    """Ask for a decimal number; clamped to ``low`` … ``high`` where given. Arguments as :func:`ask_int`."""
+    prompt = _prompt(None if default is None else str(default), label, [range_text], help_text)
+
+    def parse(text):
+        value = float(text)
+        if not math.isfinite(value):
+            raise ValueError
+        if low is not None:
+            value = max(low, value)
+        if high is not None:
+            value = min(high, value)
+        return value
+
+    return _settle(label, prompt, default, parse, "a number", help_text)
+
+
+def ask_bool(label, default, help_text=None, from_file=True):
+    """Ask a yes/no question; returns bool. Without ``from_file`` an answers file is not looked into."""
+    prompt = _prompt("y" if default else "n", label, ["y/n"], help_text)
+
+    def parse(text):
+        return {"y": True, "n": False}[text.lower()]
+
+    if not from_file:
+        return _ask(prompt, default, parse, "y or n", help_text, echo=False)
+    return _settle(label, prompt, default, parse, "y or n", help_text, echo=False)
+
+
+def ask_text(label, default=None, choices=None, help_text=None, show_default=True):
+    """Ask for a text. With ``choices`` (lower case) the answer is lower-cased and must be one of them."""
+    shown = ["/".join(choices)] if choices else [None]
+    prompt = _prompt(default if show_default else None, label, shown, help_text)
+
+    def parse(text):
+        if choices is None:
+            return text
+        if text.lower() not in choices:
+            raise ValueError
+        return text.lower()
+
+    return _settle(label, prompt, default, parse, "one of " + "/".join(choices or ()), help_text)
+
+
+def confirm(label, flag=None):
+    """Ask before something is done that costs nothing but time; default no, and no without a terminal.
+
+    ``--yes`` agrees, so what may exist nowhere else is asked about with :mod:`core.console.loss`.
+
+    Parameters
+    ----------
+    label : str
+        The question, for example ``"Delete 12 images in aligned?"``.
+    flag : str, optional
+        Named in the message of a run that has nobody to ask, for example ``"--yes"``.
+    """
+    if _state["assume_yes"] and _state["answers"] is None:
+        info(f"{label} yes")
+        return True
+    answer = ask_bool(label, _state["assume_yes"])
+    if not answer and flag and not has_terminal():
+        info(f"Nobody to ask; answered no. Give {flag} to allow it.")
+    return answer
+
+
+def wait_enter(text):
+    """Print a warning text and wait for Enter; without a terminal go on at once."""
+    info(text)
+    if has_terminal():
+        _read_line(None)
+
+
+def ask_timed(text, seconds):
+    """Print ``text`` and return True when a line is entered within ``seconds``. Without a terminal: False at once."""
+    info(text)
+    given = _from_file(text, takes_order=False)
+    if given is not None:
+        return as_bool_answer(given).lower() != "n"
+    if not has_terminal():
+        return False
+    return _read_line(seconds) is not None
+
+
+def discard_pending_input(seconds=0.5):
+    """Throw away key presses made while nothing was asked. Only at a terminal; piped answers are kept."""
+    if not has_terminal():
+        return
+    end = time.monotonic() + seconds
+    while _read_line(max(0.0, end - time.monotonic())) is not None:
+        pass
+
+
+class Progress:
+    """A progress bar: :meth:`update` counts on (also backwards), :meth:`describe` changes the caption.
+
+    On a terminal this is a ``tqdm`` bar; elsewhere a plain line every few seconds and one at the end.
+    """
+
+    def __init__(self, total, description, initial=0):
+        self.total, self.count, self._description = total, initial, description
+        self._bar, self._start = None, time.monotonic()
+        self._shown_at = self._told_at = self._start
+        if _is_terminal(sys.stdout):
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, desc=description, initial=initial, ascii=True, file=sys.stdout)
+
+    def update(self, count=1):
+        self.count += count
+        if time.monotonic() - self._told_at > _EVENT_SECONDS:
+            self._tell()
+        if self._bar is not None:
+            self._bar.update(count)
+        elif time.monotonic() - self._shown_at > _PLAIN_PROGRESS_SECONDS:
+            self._shown_at = time.monotonic()
+            self._line()
+
+    def describe(self, description):
+        self._description = description
+        if self._bar is not None:
+            self._bar.set_description(description)
+
+    def close(self):
+        self._tell()
+        if self._bar is not None:
+            self._bar.close()
+        else:
+            self._line()
+
+    def _tell(self):
+        self._told_at = time.monotonic()
+        events.emit("progress", step=self._description, done=self.count, total=self.total)
+
+    def _line(self):
+        seconds = time.monotonic() - self._start
+        total = "" if self.total is None else f"/{self.total}"
+        print(f"{self._description}: {self.count}{total} [{seconds:.1f} s]", flush=True)
+
+
+@contextmanager
+def progress(total, description, initial=0):
+    """Context manager that yields a :class:`Progress`; log lines printed meanwhile appear above it."""
+    bar = Progress(total, description, initial)
+    before, _state["bar"] = _state["bar"], bar
+    try:
+        yield bar
+    finally:
+        _state["bar"] = before
+        bar.close()
+
+
+def track(items, description, total=None):
+    """Iterate over ``items`` with a progress bar."""
+    total = len(items) if total is None else total
+    with progress(total, description) as bar:
+        for item in items:
+            yield item
+            bar.update()
+
+
+def _print(text, stream):
+    bar = _state["bar"]
+    if bar is not None and bar._bar is not None:
+        bar._bar.clear()
+    print(text, file=stream, flush=True)
+    if bar is not None and bar._bar is not None:
+        bar._bar.refresh()
+
+
+def _prompt(default, label, parts, help_text):
+    parts = [part for part in parts if part]
+    if help_text:
+        parts.append("?:help")
+    text = f"[{default}] " if default is not None else ""
+    text += label
+    if parts:
+        text += (" " if label else "") + "( " + " ".join(parts) + " )"
+    return f"{text} : " if label or parts else f"{text}: "
+
+
+def _settle(label, prompt, default, parse, expected, help_text, echo=True):
+    given = _from_file(label)
+    if given is not None:
+        return _use_answer(prompt, default, parse, expected, given if echo else as_bool_answer(given))
+    return _ask(prompt, default, parse, expected, help_text, echo)
+
+
+def _ask(prompt, default, parse, expected, help_text, echo=True):
+    while True:
+        print(prompt, end="", flush=True)
+        line = None if _state["assume_yes"] else _read_line(None if has_terminal() else _PIPE_PATIENCE_SECONDS)
+        text = (line or "").strip()
+        if text == "":
+            if line is None or echo:
+                print()
+            print(_echo(default))
+            return default
+        if text == "?" and help_text:
+            print(help_text)
+            continue
+        try:
+            value = parse(text)
+        except (ValueError, KeyError, OverflowError):
+            if has_terminal() and getattr(parse, "asks_again", True):
+                print(f"{short(text, quoted=True)} is not {expected}.")
+                continue
+            print(f"\n{short(text, quoted=True)} is not {expected}; taking {_echo(default)!r}.")
+            return default
+        if echo:
+            print(_echo(value))
+        return value
+
+
+def _from_file(label, takes_order=True):
+    """The answer of the answers file to a question; one without a label is called by any line printed since the last."""
+    if _state["answers"] is None:
+        return None
+    names = [label] if label else list(_state["printed"])
+    _state["printed"].clear()
+    return _state["answers"].take(names, takes_order)
+
+
+def _use_answer(prompt, default, parse, expected, text):
+    print(f"{prompt}{text}", flush=True)
+    if text.strip() == "":
+        value = default
+    else:
+        try:
+            value = parse(text.strip())
+        except (ValueError, KeyError, OverflowError):
+            source = _state["answers"].path
+            asked = f"for the question {prompt.strip()!r}"
+            raise UsageError(f"{source}: {short(text, quoted=True)} is not {expected}, {asked}") from None
+    print(_echo(value))
+    return value
+
+
+def _echo(value):
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "y" if value else "n"
+    return str(value)
+
+
+def _is_terminal(stream):
+    try:
+        return bool(stream) and stream.isatty()
+    except ValueError:
+        return False
+
+
+def _read_line(timeout):
+    """One line of standard input without its end, or None at the end of input or after ``timeout`` seconds.
+
+    Reads the descriptor itself, so that lines which a pipe delivered together are not lost between waits.
+    """
+    try:
+        descriptor = sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):
+        line = sys.stdin.readline() if sys.stdin else ""
+        return line.rstrip("\r\n") if line else None
+    if os.name == "nt":
+        return _read_line_windows(timeout)
+    import select
+
+    end = None if timeout is None else time.monotonic() + timeout
+    while b"\n" not in _state["pending"]:
+        wait = None if end is None else max(0.0, end - time.monotonic())
+        if not select.select([descriptor], [], [], wait)[0]:
+            return None
+        data = os.read(descriptor, 4096)
+        if not data:
+            rest, _state["pending"] = _state["pending"], b""
+            return rest.decode(errors="replace") if rest else None
+        _state["pending"] += data
+    line, _, _state["pending"] = _state["pending"].partition(b"\n")
+    return line.decode(errors="replace").rstrip("\r")
+
+
+def _read_line_windows(timeout):
+    import msvcrt
+
+    if timeout is None or not _is_terminal(sys.stdin):
+        line = sys.stdin.readline()
+        return line.rstrip("\r\n") if line else None
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        if msvcrt.kbhit():
+            return sys.stdin.readline().rstrip("\r\n")
+        time.sleep(0.02)
+    return None

@@ -1,0 +1,33 @@
+"""This process among the others of the computer: its priority, and the signals that ask it to stop."""
+
+import os
+import signal
+import sys
+
+from core.console import interact
+
+_WINDOWS_IDLE_CLASS = 0x40
+_MACOS_STEP, _LINUX_STEP = 10, 19
+
+
+def stop_signals() -> list[signal.Signals]:
+    """What asks a program to stop: Ctrl+C, the request to end, the closed terminal unless ``nohup`` told to ignore it."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    known = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    return [number for number in known if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
+
+
+def lower_priority() -> None:
+    """Give this process, and those that it starts, the lowest priority, as long work should not disturb the user."""
+    try:
+        if os.name == "nt":
+            import ctypes
+
+            kernel = ctypes.windll.kernel32
+            done = kernel.SetPriorityClass(kernel.GetCurrentProcess(), _WINDOWS_IDLE_CLASS)
+        else:
+            done = os.nice(_MACOS_STEP if sys.platform == "darwin" else _LINUX_STEP)
+    except OSError:
+        done = 0
+    if not done:
+        interact.info("Unable to set lowest process priority")

@@ -1,0 +1,1 @@
+"""Locks on folders and files, which the system releases when their owner ends, and who holds them."""

@@ -1,0 +1,464 @@
+"""The machine that reads pickles: knows only the opcodes and the names that DeepFaceLab's files need, calls nothing.
+
+Every name becomes a stand-in of :mod:`core.pickles.objects`; anything else ends the reading. Memory and time stay in
+proportion to the bytes read.
+"""
+
+import struct
+
+import numpy as np
+
+from core.pickles.faces import face_at
+from core.pickles.objects import (
+    ARRAYS,
+    LEAST_BUDGET,
+    MOST_DEPTH,
+    NDARRAY,
+    RECONSTRUCT,
+    Damaged,
+    Holder,
+    Pending,
+    Refused,
+    StandIn,
+    make_array,
+    printable,
+)
+from core.pickles.pairs import LAYOUTS
+from core.pickles.vectors import VectorForm, vector_at
+
+_BYTES_PER_OPERATION = 4
+_BYTES_PER_CONTAINER = 24
+_LONGEST_INTEGER = 16
+_GREATEST_KEY = 1 << 31
+_LEAST_COPIES = 32 << 20
+_COPIES_PER_BYTE = 3
+_LONGEST_GLOBAL = 300
+_LEAST_VIEW = 1024
+_HIGHEST_PROTOCOL = 5
+
+_ONLY_TEXT = frozenset({str})
+_USUAL_VECTOR = b""  # key among the known values, which are found by operations
+_SHAREABLE = frozenset({list, dict, tuple, Holder})
+_STOP, _MEMOIZE, _SHORT_GET, _NONE, _ONE_BYTE = ord("."), 0x94, ord("h"), ord("N"), ord("K")
+
+_u16, _u32, _u64 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q"))
+_i32 = struct.Struct("<i").unpack_from
+_f64 = struct.Struct(">d").unpack_from
+
+
+class LostPair(Exception):
+    """One pair of a block is used a second time; the pickle has to be read again without blocks."""
+
+
+class Machine:
+    """State of one reading: position, stack, the stacks below each open mark, memo."""
+
+    __slots__ = (
+        "at",
+        "classes",
+        "compact",
+        "containers",
+        "copies",
+        "data",
+        "faces",
+        "faces_size",
+        "known",
+        "marks",
+        "memo",
+        "memo_size",
+        "operations",
+        "stack",
+    )
+
+    def __init__(self, data, at, classes, compact):
+        self.data, self.at, self.compact = data, at, compact
+        self.classes = ARRAYS if not classes else {**ARRAYS, **classes}
+        self.stack, self.marks, self.memo = [], [], {}
+        self.known = {}  # plain values by operation, for core.pickles.faces; of no use once a remembered value changes
+        self.faces, self.faces_size = {}, 0  # read by core.pickles.faces and untouched since; their share of the budget
+        self.memo_size = 0
+        size = len(data) - at
+        self.operations = LEAST_BUDGET + size // _BYTES_PER_OPERATION
+        self.copies = _LEAST_COPIES + _COPIES_PER_BYTE * size
+        self.containers = LEAST_BUDGET + size // _BYTES_PER_CONTAINER
+
+    def run(self):
+        """Work through the opcodes up to STOP and return the one value left."""
+        data, table, memo, stack, at = self.data, _OPERATIONS, self.memo, self.stack, self.at
+        for _ in range(self.operations):
+            operation = data[at]
+            at += 1
+            if operation == _MEMOIZE:  # this one and the next three are most of all operations, so they stand here
+                memo[self.memo_size] = stack[-1]
+                self.memo_size += 1
+            elif operation == _SHORT_GET and type(memo.get(data[at])) is str:
+                stack.append(memo[data[at]])
+                at += 1
+            elif operation == _NONE:
+                stack.append(None)
+            elif operation == _ONE_BYTE:
+                stack.append(data[at])
+                at += 1
+            elif operation != _STOP:
+                self.at = at
+                table[operation](self)
+                stack, at = self.stack, self.at
+            elif self.marks or len(stack) != 1:
+                raise Damaged("is damaged (it ends in the middle of a value)")
+            else:
+                self.at = at
+                return stack[0]
+        raise Damaged("has far more parts than its size justifies")
+
+    def take(self, count):
+        """The next ``count`` bytes."""
+        start = self.at
+        if count > len(self.data) - start:
+            raise Damaged("is cut off")
+        self.at = start + count
+        return self.data[start : self.at]
+
+    def number(self, unpack, size):
+        value = unpack(self.data, self.at)[0]
+        self.at += size
+        return value
+
+    def remembered(self, index):
+        try:
+            return self.memo[index]
+        except KeyError:
+            if self.compact and index < self.memo_size:
+                raise LostPair from None
+            raise Damaged("is damaged (it refers to a value that it does not hold)") from None
+
+    def count_container(self):
+        self.containers -= 1
+        if self.containers < 0:
+            raise Damaged("has far more lists than its size justifies")
+
+    def count_copy(self, value):
+        """Bytes and arrays may be made from the same stored bytes again and again; bound the sum of their sizes."""
+        if type(value) is bytes or type(value) is np.ndarray:
+            self.copies -= len(value) if type(value) is bytes else value.nbytes
+            if self.copies < 0:
+                raise Damaged("unfolds to far more bytes than it stores")
+
+    def pop_mark(self):
+        items = self.stack
+        if len(self.marks) == 0:
+            raise Damaged("is damaged (a list ends that never began)")
+        self.stack = self.marks.pop()
+        return items
+
+    def set_items(self, target, items):
+        if type(target) is not dict or len(items) % 2:
+            raise Damaged("is damaged (entries for something that is no dictionary)")
+        keys = items[::2]
+        if not _ONLY_TEXT.issuperset(map(type, keys)):
+            for key in keys:
+                _check_key(key)
+        target.update(zip(keys, items[1::2]))
+
+    def vector(self):
+        """Read an array of one row or column at once; None, with nothing changed, when there is no usual one here."""
+        form = self.known.get(_USUAL_VECTOR)
+        found = form.vector_at(self.data, self.at) if form else None
+        if found is None:
+            vector, memo = vector_at(self.data, self.at), self.memo
+            if vector is None or memo.get(vector.called) is not RECONSTRUCT:
+                return None
+            dtype = memo.get(vector.dtype)
+            if memo.get(vector.array_class) is not NDARRAY or type(dtype) is not Pending:
+                return None
+            dtype = _completed(dtype)
+            self.known[_USUAL_VECTOR] = form = VectorForm(self.data, self.at, vector, dtype)
+            found = make_array(vector.shape, dtype, vector.data, "C"), vector.end
+        array, self.at = found
+        self.count_copy(array)
+        if form.array_index is not None:
+            self.memo[self.memo_size + form.array_index] = array
+        self.memo_size += form.remembered
+        return array
+
+    def find(self, module, name):
+        if type(module) is not str or type(name) is not str:
+            raise Damaged("is damaged (a name that is no text)")
+        stand_in = self.classes.get((module, name))
+        if stand_in is None:
+            raise Refused(f"{printable(module)}.{printable(name)}")
+        return stand_in
+
+
+def _check_key(key):
+    """Only kinds of keys that nobody can make collide, which would take for ever."""
+    if type(key) in (str, bytes, bool) or (type(key) is int and abs(key) <= _GREATEST_KEY):
+        return
+    raise Damaged(f"has a dictionary key that cannot be used ({type(key).__name__})")
+
+
+def _refuse(machine):
+    """What every pickle may ask for is refused; what is in no pickle comes of damage, most often zeros of a power cut."""
+    from pickletools import code2op
+
+    operation = machine.data[machine.at - 1]
+    if chr(operation) in code2op:
+        raise Refused(f"the pickle operation 0x{operation:02x}")
+    if operation == 0:
+        raise Damaged("is damaged (zeros where data should be, as after a power cut)")
+    raise Damaged("is damaged (bytes that mean nothing)")
+
+
+def _protocol(machine):
+    if machine.take(1)[0] > _HIGHEST_PROTOCOL:
+        raise Damaged("uses a pickle protocol newer than 5")
+
+
+def _frame(machine):
+    machine.take(8)
+
+
+def _mark(machine):
+    if len(machine.marks) > 2 * MOST_DEPTH:
+        raise Damaged("is nested too deeply")
+    machine.marks.append(machine.stack)
+    machine.stack = []
+
+
+def _constant(value):
+    return lambda machine: machine.stack.append(value)
+
+
+def _unpacked(unpack, size):
+    def push(machine):
+        machine.stack.append(unpack(machine.data, machine.at)[0])
+        machine.at += size
+
+    return push
+
+
+def _long(unpack, size):
+    def push(machine):
+        count = machine.number(unpack, size)
+        if count > _LONGEST_INTEGER or count < 0:
+            raise Damaged("holds an absurdly long number")
+        machine.stack.append(int.from_bytes(machine.take(count), "little", signed=True))
+
+    return push
+
+
+def _length_byte(data, at):
+    return (data[at],)
+
+
+def _text(unpack, size):
+    def push(machine):
+        machine.stack.append(str(machine.take(machine.number(unpack, size)), "utf-8", "surrogatepass"))
+
+    return push
+
+
+def _short_text(machine):
+    start = machine.at + 1
+    machine.at = end = start + machine.data[machine.at]
+    text = machine.data[start:end]
+    if len(text) != end - start:
+        raise Damaged("is cut off")
+    machine.stack.append(str(text, "utf-8", "surrogatepass"))
+
+
+def _bytes(unpack, size):
+    def push(machine):
+        data = machine.take(machine.number(unpack, size))
+        machine.stack.append(data if len(data) >= _LEAST_VIEW else bytes(data))
+
+    return push
+
+
+def _empty_dict(machine):
+    if machine.compact and face_at(machine):
+        return
+    machine.count_container()
+    machine.stack.append({})
+
+
+def _empty_list(machine):
+    layout = LAYOUTS.get(machine.data[machine.at])
+    if layout is not None and _pair_run(machine, layout):
+        return
+    machine.count_container()
+    machine.stack.append([])
+
+
+def _append(machine):
+    value = machine.stack.pop()
+    target = machine.stack[-1]
+    if type(target) is not list:
+        raise Damaged("is damaged (an element for something that is no list)")
+    target.append(value)
+
+
+def _appends(machine):
+    items = machine.pop_mark()
+    target = machine.stack[-1]
+    if type(target) is not list:
+        raise Damaged("is damaged (elements for something that is no list)")
+    target.extend(items)
+
+
+def _tuple(machine):
+    machine.count_container()
+    items = machine.pop_mark()
+    machine.stack.append(tuple(items))
+
+
+def _short_tuple(count):
+    def push(machine):
+        machine.count_container()
+        stack = machine.stack
+        if len(stack) < count:
+            raise Damaged("is damaged (a tuple of missing values)")
+        items = tuple(stack[-count:])
+        del stack[-count:]
+        stack.append(items)
+
+    return push
+
+
+def _set_item(machine):
+    stack = machine.stack
+    value, key, target = stack.pop(), stack.pop(), stack[-1]
+    machine.faces.pop(id(target), None)
+    if type(target) is not dict:
+        raise Damaged("is damaged (an entry for something that is no dictionary)")
+    _check_key(key)
+    target[key] = value
+
+
+def _set_items(machine):
+    items = machine.pop_mark()
+    machine.faces.pop(id(machine.stack[-1]), None)
+    machine.set_items(machine.stack[-1], items)
+
+
+def _put(unpack, size):
+    def put(machine):
+        machine.memo[machine.number(unpack, size)] = machine.stack[-1]
+        machine.memo_size += 1
+        machine.known.clear()
+
+    return put
+
+
+def _get(machine, index, size):
+    value = machine.remembered(index)
+    if value is RECONSTRUCT and machine.compact:
+        machine.at -= 1
+        array = machine.vector()
+        if array is not None:
+            machine.stack.append(array)
+            return
+        machine.at += 1
+    machine.at += size
+    if type(value) in _SHAREABLE:  # what comes next could change a face, or use it again
+        machine.faces.clear()
+    machine.stack.append(value if type(value) is not Pending else _completed(value))
+
+
+def _get_short(machine):
+    _get(machine, machine.data[machine.at], 1)
+
+
+def _get_long(machine):
+    _get(machine, _u32(machine.data, machine.at)[0], 4)
+
+
+def _completed(pending):
+    if pending.value is None:
+        raise Damaged("uses an array before it is complete")
+    return pending.value
+
+
+def _global(machine):
+    lines = bytes(machine.data[machine.at : machine.at + _LONGEST_GLOBAL]).split(b"\n", 2)
+    if len(lines) < 3:
+        raise Damaged("is damaged (a name without an end)")
+    machine.at += len(lines[0]) + len(lines[1]) + 2
+    machine.stack.append(machine.find(lines[0].decode("utf-8"), lines[1].decode("utf-8")))
+
+
+def _stack_global(machine):
+    name = machine.stack.pop()
+    machine.stack.append(machine.find(machine.stack.pop(), name))
+
+
+def _reduce(machine):
+    arguments = machine.stack.pop()
+    called = machine.stack.pop()
+    if type(called) is not StandIn or called.call is None or type(arguments) is not tuple:
+        raise Refused(f"a call of {called.name if type(called) is StandIn else type(called).__name__}")
+    machine.count_container()
+    value = called.call(*arguments)
+    machine.count_copy(value)
+    machine.stack.append(value)
+
+
+def _new_object(machine):
+    arguments = machine.stack.pop()
+    made = machine.stack.pop()
+    if type(made) is not StandIn or made.make is None or arguments != ():
+        raise Refused(f"an object of {made.name if type(made) is StandIn else type(made).__name__}")
+    machine.count_container()
+    machine.stack.append(made.make())
+
+
+def _build(machine):
+    state = machine.stack.pop()
+    target = machine.stack[-1]
+    if type(target) is Pending and target.value is None:
+        machine.stack[-1] = target.value = target.fill(state)
+        machine.count_copy(target.value)
+    elif type(target) is Holder and type(state) is dict:
+        target.attributes.update(state)
+    else:
+        raise Refused(f"a state for a {type(target).__name__}")
+
+
+def _pair_run(machine, layout):
+    """Read many lists of two floats at once; False when there are not enough of them here."""
+    block = layout.run_at(machine.data, machine.at - 1) if machine.marks else None
+    if block is None:
+        return False
+    machine.at += block.nbytes - 1
+    first = machine.memo_size
+    if layout.remembers:
+        machine.memo_size += len(block)
+    if machine.compact:  # nothing keeps single pairs, and DeepFaceLab never refers to one again
+        machine.stack.append(block)
+        return True
+    pairs = block.array().tolist()
+    if layout.remembers:
+        machine.memo.update(zip(block.memo_indexes() if layout.has_index else range(first, machine.memo_size), pairs))
+    machine.stack.extend(pairs)
+    return True
+
+
+def _operations():
+    table = [_refuse] * 256
+    table[0x80], table[0x95], table[ord("(")] = _protocol, _frame, _mark
+    table[0x88], table[0x89] = _constant(True), _constant(False)
+    table[ord("M")], table[ord("J")] = _unpacked(_u16, 2), _unpacked(_i32, 4)
+    table[ord("G")], table[0x8A], table[0x8B] = _unpacked(_f64, 8), _long(_length_byte, 1), _long(_i32, 4)
+    table[0x8C], table[ord("X")], table[0x8D] = _short_text, _text(_u32, 4), _text(_u64, 8)
+    table[ord("C")], table[ord("B")], table[0x8E] = _bytes(_length_byte, 1), _bytes(_u32, 4), _bytes(_u64, 8)
+    table[0x96] = _bytes(_u64, 8)
+    table[ord("]")], table[ord("}")], table[ord(")")] = _empty_list, _empty_dict, _constant(())
+    table[ord("a")], table[ord("e")], table[ord("s")], table[ord("u")] = _append, _appends, _set_item, _set_items
+    table[ord("t")], table[0x85], table[0x86], table[0x87] = _tuple, *map(_short_tuple, (1, 2, 3))
+    table[ord("q")], table[ord("r")] = _put(_length_byte, 1), _put(_u32, 4)
+    table[ord("h")], table[ord("j")] = _get_short, _get_long
+    table[ord("c")], table[0x93] = _global, _stack_global
+    table[ord("R")], table[0x81], table[ord("b")] = _reduce, _new_object, _build
+    return table
+
+
+_OPERATIONS = _operations()

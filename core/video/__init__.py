@@ -1,0 +1,1 @@
+"""Videos: probing, reading, encoding, and the steps made of them."""

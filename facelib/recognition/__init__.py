@@ -1,0 +1,1 @@
+"""Who a face is: a recognition network of the user, or the texture of the face."""

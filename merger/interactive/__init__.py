@@ -1,0 +1,1 @@
+"""The interactive merger: state, window, session on disk."""

@@ -1,0 +1,186 @@
+"""The window of the interactive merger: pictures of its state, and keys."""
+
+import os
+import sys
+
+import cv2
+import numpy as np
+
+from core.keyboard import ESCAPE, KeyReader
+from merger.interactive.state import HELP, KEY_TABLE, InteractiveMerger
+
+TITLE = "Merger"
+
+_TILE, _TILE_LIGHT, _PICTURE_SHARE = 5, 64, 0.75
+_EMPTY_SHAPE = (480, 640, 3)
+_ICON_SIZE = 64
+_HELP_HEIGHT = 768
+_ASSUMED_SCREEN = (1366, 768)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_KEY_COLOR, _TEXT_COLOR, _HEADING_COLOR = (120, 220, 255), (225, 225, 225), (140, 230, 140)
+
+
+def has_display() -> bool:
+    """Whether a window can be opened."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def render(merger: InteractiveMerger) -> np.ndarray:
+    """What the window shows at the moment, (H, W, 3) uint8."""
+    if merger.screen == HELP:
+        picture = help_picture().copy()
+    else:
+        picture = _main_picture(merger)
+    if merger.waiting:
+        _overlay(picture, _sand_clock())
+    return picture
+
+
+def mask_view(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The picture darkened, with a chequerboard where the mask is 0."""
+    height, width = mask.shape[:2]
+    rows, columns = np.arange(height)[:, None] // _TILE, np.arange(width)[None] // _TILE
+    chequer = (
+        ((rows + columns) % 2).astype(np.float32) * _TILE_LIGHT * (1 - mask.reshape(height, width) / np.float32(255))
+    )
+    return np.clip(image * np.float32(_PICTURE_SHARE) + chequer[..., None], 0, 255).astype(np.uint8)
+
+
+_help_cache: list[np.ndarray] = []
+
+
+def help_picture() -> np.ndarray:
+    """The table of keys as a picture."""
+    if not _help_cache:
+        _help_cache.append(_draw_help())
+    return _help_cache[0]
+
+
+def error_picture(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """A black picture that says what is wrong, and its mask."""
+    picture = np.zeros(_EMPTY_SHAPE, np.uint8)
+    cv2.putText(picture, text, (20, _EMPTY_SHAPE[0] // 2), _FONT, 0.6, _TEXT_COLOR, 1, cv2.LINE_AA)
+    return picture, np.zeros(_EMPTY_SHAPE[:2], np.uint8)
+
+
+class MergerWindow:
+    """An OpenCV window; closing it counts as Esc."""
+
+    def __init__(self):
+        cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+        self._placed, self._is_shown = None, False
+        self._drawn = None
+        self._keys = KeyReader()
+
+    def show(self, merger: InteractiveMerger) -> None:
+        """Redraw, but only when something has changed."""
+        state = (
+            merger.screen, merger.scale, merger.mask_view, merger.show_settings, merger.waiting, merger.position,
+            id(merger.displayed), merger.changes,
+        )  # fmt: skip
+        if state == self._drawn:
+            return
+        self._drawn = state
+        picture = render(merger)
+        cv2.imshow(TITLE, picture)
+        cv2.setWindowTitle(TITLE, _title(merger))
+        self._is_shown = True
+        if merger.screen != self._placed and (merger.screen == HELP or merger.displayed is not None):
+            self._placed = merger.screen
+            left = max(0, (_ASSUMED_SCREEN[0] - picture.shape[1]) // 2)
+            cv2.moveWindow(TITLE, left, max(0, (_ASSUMED_SCREEN[1] - picture.shape[0]) // 2))
+
+    def poll(self, milliseconds: int) -> tuple[str, bool] | None:
+        """The last key pressed within the time, or None."""
+        last = self._keys.poll(milliseconds)
+        if last is None and self._is_closed():
+            return ESCAPE, False
+        return last
+
+    def close(self) -> None:
+        cv2.destroyAllWindows()
+
+    def _is_closed(self):
+        if not self._is_shown:
+            return False
+        try:
+            return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:
+            return True
+
+
+def _main_picture(merger):
+    if merger.displayed is None:
+        return np.zeros(_EMPTY_SHAPE, np.uint8)
+    image, mask = merger.displayed
+    picture = mask_view(image, mask) if merger.mask_view else image
+    if merger.scale != 1.0:
+        height, width = picture.shape[:2]
+        size = max(1, round(width * merger.scale)), max(1, round(height * merger.scale))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if merger.scale < 1 else cv2.INTER_LINEAR)
+    else:
+        picture = picture.copy()
+    if merger.show_settings and merger.current is not None and merger.current.config is not None:
+        _draw_settings(picture, merger)
+    return picture
+
+
+def _title(merger):
+    total = len(merger.frames)
+    current = merger.current
+    if current is None:
+        return f"{TITLE} - all {total} frames done"
+    changed = " - settings differ from the frame before" if merger.is_marked(merger.position) else ""
+    rest = " - processing the remaining frames" if merger.process_remaining else ""
+    return f"{TITLE} - {current.name} ({merger.position + 1} of {total}){changed}{rest}"
+
+
+def _draw_settings(picture, merger):
+    current = merger.current
+    mark = " *" if merger.is_marked(merger.position) else ""
+    lines = [f"{merger.position + 1} / {len(merger.frames)}{mark}", *current.config.text(current.name).split("\n")[:-1]]
+    left, size, step = _ICON_SIZE + 8, 0.45, 18
+    width = max(cv2.getTextSize(line, _FONT, size, 1)[0][0] for line in lines)
+    behind = picture[: step * len(lines) + 8, left - 6 : left + width + 6]
+    behind[:] = behind // 4
+    for number, line in enumerate(lines):
+        cv2.putText(picture, line, (left, step + step * number), _FONT, size, _TEXT_COLOR, 1, cv2.LINE_AA)
+
+
+def _draw_help():
+    columns, width, line = ((0, 1), (2, 3)), 620, 25
+    picture = np.full((_HELP_HEIGHT, 2 * width + 40, 3), 30, np.uint8)
+    for column, groups in enumerate(columns):
+        left, top = 40 + column * width, 50
+        for group in groups:
+            heading, rows = KEY_TABLE[group]
+            cv2.putText(picture, heading, (left, top), _FONT, 0.6, _HEADING_COLOR, 2, cv2.LINE_AA)
+            top += line + 3
+            for keys, effect in rows:
+                cv2.putText(picture, keys, (left, top), _FONT, 0.5, _KEY_COLOR, 1, cv2.LINE_AA)
+                cv2.putText(picture, effect, (left + 110, top), _FONT, 0.5, _TEXT_COLOR, 1, cv2.LINE_AA)
+                top += line
+            top += line // 2
+    return picture
+
+
+def _sand_clock():
+    """A sand-clock, (64, 64, 4) uint8 with alpha."""
+    icon = np.zeros((_ICON_SIZE, _ICON_SIZE, 4), np.uint8)
+    white, sand = (255, 255, 255, 255), (90, 190, 240, 255)
+    cv2.fillPoly(icon, [np.array([(16, 12), (48, 12), (34, 32), (48, 52), (16, 52), (30, 32)], np.int32)], white)
+    cv2.fillPoly(icon, [np.array([(22, 20), (42, 20), (33, 31), (31, 31)], np.int32)], sand)
+    cv2.fillPoly(icon, [np.array([(32, 40), (42, 49), (22, 49)], np.int32)], sand)
+    cv2.rectangle(icon, (12, 7), (52, 12), white, -1)
+    cv2.rectangle(icon, (12, 52), (52, 57), white, -1)
+    return icon
+
+
+def _overlay(picture, icon):
+    """Draw an icon with alpha at the top left, cut off at the border of a small picture."""
+    height, width = min(icon.shape[0], picture.shape[0]), min(icon.shape[1], picture.shape[1])
+    part, icon = picture[:height, :width], icon[:height, :width]
+    alpha = icon[..., 3:].astype(np.float32) / 255
+    part[:] = (icon[..., :3] * alpha + part * (1 - alpha)).astype(np.uint8)

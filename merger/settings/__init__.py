@@ -1,0 +1,1 @@
+"""The settings of a merge: one table, its questions, and files of settings."""

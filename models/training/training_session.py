@@ -1,0 +1,435 @@
+"""A training run from start to end: name, lock, devices, options, networks, data, loop, clean exit."""
+
+import dataclasses
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.console import interact, process
+from core.errors import UsageError, UserError
+from core.random_streams import new_seed
+from models.base import SavedModel
+from models.option_values import ask_options, check_value, dump_options, parse_assignments, read_options_file
+from models.options import Context
+from models.preview.previewer import Previewer
+from models.saved import transaction
+from models.saved.emergency import check_fallback, parents_to_search
+from models.saved.lock import ModelLock
+from models.saved.restore import DamagedModel, find_copy, newer_copy, restore
+from models.saved.saved_models import choose_model, file_prefix
+from models.training.side_work import SideWork
+from models.training.trainer import STOP, Trainer, TrainerSettings
+from models.training.training_data import DataSettings
+from samplelib.faces.consent import report_consent
+
+OVERRIDE_SECONDS, OVERRIDE_SECONDS_NOTEBOOK = 2, 5
+PRETRAINING_FRESH = {"df": ("inter",), "liae": ("inter_AB", "inter_B")}
+_GIB = 2**30
+
+
+class TrainingSession:
+    """One call of ``train``.
+
+    Parameters
+    ----------
+    flags : argparse.Namespace
+        As parsed by :mod:`mainscripts.train`.
+    """
+
+    def __init__(self, flags):
+        self.flags = flags
+        self.notebook = flags.notebook or "google.colab" in sys.modules
+        self.recipe = None
+
+    def run(self) -> int:
+        """Train until the target or until told to stop; returns the exit code."""
+        flags = self.flags
+        class_name = flags.model
+        given = self._given_options(class_name)
+        for folder in (flags.training_data_src_dir, flags.training_data_dst_dir, flags.model_dir):
+            make_folder(folder)
+        if flags.fallback_save_dir is not None:
+            check_fallback(flags.fallback_save_dir)
+        report_consent(flags.training_data_src_dir)
+        report_consent(flags.training_data_dst_dir)
+        name = choose_model(flags.model_dir, class_name, flags.force_model_name, flags.silent_start)
+        with ModelLock(flags.model_dir, file_prefix(class_name, name)):
+            if flags.restore_backup is not None:
+                self._restore(name, find_copy(flags.model_dir, class_name, name, flags.restore_backup))
+            try:
+                return self._run_model(name, given)
+            except DamagedModel as error:
+                if error.copy is None or not self._agrees_to_restore(error):
+                    raise
+                self._restore(name, error.copy)
+            return self._run_model(name, given)
+
+    def _run_model(self, name, given):
+        """Load, ask, train; the model's lock is held."""
+        flags = self.flags
+        saved = SavedModel(flags.model_dir, flags.model, name)
+        if transaction.recover(saved.model_dir, saved.prefix):
+            interact.info("The latest save was cut off while files were put in place; it is complete now.")
+        saved.load_state()
+        saved.check_state_is_there(flags.replace_missing_weights)
+        self._mention_newer_copy(saved)
+        if saved.is_first_run:
+            interact.info("\nModel first run.")
+        gpus = self._devices()
+        saved.devices = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in gpus]
+        if self.recipe is not None:
+            given = {**self._recipe_options(saved), **given}
+        fresh = self._settle_options(saved, given, gpus)
+        if flags.dump_options:
+            dump_options(flags.model, saved.effective, flags.dump_options)
+            interact.info(f"Options written to {flags.dump_options}.")
+            return 0
+        return self._train(saved, fresh)
+
+    def _restore(self, name, copy):
+        flags = self.flags
+        kept = restore(flags.model_dir, file_prefix(flags.model, name), copy)
+        interact.info(f"Restored: {copy.described()}.")
+        if kept is not None:
+            interact.info(f"The files that were there before are kept in {kept.name}.")
+
+    def _agrees_to_restore(self, error):
+        """Offer the newest whole backup where somebody can answer; ``--yes`` alone does not go back to it."""
+        if not interact.has_terminal():
+            return False
+        interact.error(error)
+        return interact.ask_bool(
+            f"Put back backup {error.copy.described()} and go on? The damaged files are kept", False
+        )
+
+    def _mention_newer_copy(self, saved):
+        folders = parents_to_search(saved.model_dir, saved.prefix, [self.flags.fallback_save_dir])
+        copy = newer_copy(saved.model_dir, saved.class_name, saved.prefix, saved.iteration, folders)
+        if copy is not None:
+            interact.warning(
+                f"{copy.folder} holds a newer state of this model (iteration {copy.iteration}; here: {saved.iteration}), "
+                f"saved when it could not be saved here. Take it back: train --restore-backup {copy.folder}"
+            )
+
+    def _given_options(self, class_name):
+        """Options of file, recipe and flags; later ones win."""
+        flags, given = self.flags, {}
+        if flags.options:
+            given.update(read_options_file(class_name, flags.options))
+        if flags.recipe:
+            from models.training.recipe import read_recipe
+
+            self.recipe = read_recipe(class_name, flags.recipe)
+            if any(phase.plateau_saves for phase in self.recipe.phases) and not flags.holdout:
+                interact.warning(
+                    "The recipe's plateau rules need held-out faces; without --holdout N they never end a phase."
+                )
+        given.update(parse_assignments(class_name, flags.set))
+        if flags.target_iter is not None:
+            given["target_iter"] = check_value(class_name, "target_iter", flags.target_iter, "--target-iter")
+        return given
+
+    def _recipe_options(self, saved):
+        from models.training.recipe import EXTRA_KEY, resume_phase
+
+        return self.recipe.options_up_to(resume_phase(self.recipe, saved.data.extra.get(EXTRA_KEY)))
+
+    def _devices(self):
+        import core.nn  # noqa: F401, I001 - first, because it loads TensorFlow without its messages
+        import tensorflow as tf
+
+        from core.nn.device_choice import choose_devices
+
+        tf.get_logger().setLevel("ERROR")
+        if self.flags.seed is not None:
+            from core.nn import devices
+
+            chosen = choose_devices(self.flags.cpu_only, self.flags.force_gpu_idxs, self.flags.silent_start)
+            devices.make_deterministic(self.flags.seed)
+            return chosen
+        return choose_devices(self.flags.cpu_only, self.flags.force_gpu_idxs, self.flags.silent_start)
+
+    def _settle_options(self, saved, given, gpus):
+        """Ask or take the options, store them; returns the networks that start anew."""
+        flags = self.flags
+        context = Context(len(gpus), int(min((gpu.memory_gib for gpu in gpus), default=0) * _GIB), self.notebook)
+        defaults = saved.default_options()
+        silent = flags.silent_start or self.recipe is not None
+        override = False
+        if not saved.is_first_run and not silent and saved.class_name != "Quick96":
+            seconds = OVERRIDE_SECONDS_NOTEBOOK if self.notebook else OVERRIDE_SECONDS
+            override = interact.ask_timed(f"Press enter in {seconds} seconds to override model settings.", seconds)
+        before = dict(saved.data.options)
+        if saved.class_name == "XSeg" and not saved.is_first_run:
+            if self._asks_restart(saved, given, override):
+                saved.restart()
+                given = {key: value for key, value in given.items() if key != "restart_training"}
+                before = {}
+            else:
+                given = {**given, "restart_training": False}
+        first_run = saved.is_first_run
+        interact.discard_pending_input()
+        options = ask_options(saved.class_name, before, defaults, given, context, first_run, override, silent)
+        self.choose_sample = bool(options.pop("choose_preview_history", False))
+        options.pop("restart_training", None)
+        saved.data.options = options
+        if first_run:
+            SideWork("Defaults for the next new model").run(saved.write_default_options)
+        wanted = options["batch_size"]
+        if gpus:
+            count = len(gpus)
+            options["batch_size"] = max(1, wanted // count) * count
+        options["batch_size"] = max(1, options["batch_size"])
+        if options["batch_size"] != wanted:
+            interact.info(f"batch_size becomes {options['batch_size']}.")
+        if options.get("pretrain") and flags.pretraining_data_dir is None:
+            raise UsageError("Pretraining mode needs a faceset: give --pretraining-data-dir, or set pretrain to no.")
+        return self.fresh_networks(saved, before, options)
+
+    def fresh_networks(self, saved, before, options):
+        """Networks whose weights start anew because of a change of options; resets the count after pretraining."""
+        if saved.is_first_run:
+            return ()
+        fresh = ()
+        if before.get("pretrain") and not options.get("pretrain"):
+            interact.info("Pretraining ended: iterations count from 0 again.")
+            saved.reset_iterations()
+            if saved.class_name == "SAEHD":
+                fresh = PRETRAINING_FRESH[options["archi"].partition("-")[0]]
+        changed = [key for key in ("gan_patch_size", "gan_dims") if key in before and before[key] != options.get(key)]
+        if changed and options.get("gan_power"):
+            interact.info("The discriminator (GAN) starts with new weights, as its settings changed.")
+            fresh += ("GAN",)
+        return fresh
+
+    def change_options(self, trainer, changes: dict) -> bool:
+        """Put changed options into force in the middle of a run: save, build again from the files, go on.
+
+        Returns
+        -------
+        bool
+            False when saving failed, so that nothing was changed: the files hold an older state.
+        """
+        saved = trainer.saved
+        if not trainer.save_and_settle():
+            return False
+        before = dict(saved.data.options)
+        context = Context(len(saved.devices), 0, self.notebook)
+        options = ask_options(saved.class_name, before, {}, changes, context, False, False, silent=True)
+        options.pop("choose_preview_history", None)
+        saved.data.options = options
+        if options.get("pretrain") and self.flags.pretraining_data_dir is None:
+            raise UsageError("The recipe's next phase is pretraining: give --pretraining-data-dir.")
+        fresh = self.fresh_networks(saved, before, options)
+        saved.network = None
+        saved.build(True, self.flags.seed, fresh)
+        trainer.data.restart(saved.effective, saved.iteration)
+        if saved.data.sample_for_preview is None:
+            trainer.previewer.load_sample()
+        if hasattr(saved.network, "resume_after") and saved.iteration:
+            saved.network.resume_after(trainer.data.batch_before(saved.iteration))
+        interact.info(saved.summary())
+        return True
+
+    def _asks_restart(self, saved, given, override):
+        if "restart_training" in given:
+            return given["restart_training"]
+        if not override:
+            return False
+        from models.options import option_table
+
+        option = option_table("XSeg")["restart_training"]
+        return interact.ask_bool(option.prompt, False, option.help)
+
+    def _train(self, saved, fresh):
+        flags = self.flags
+        if flags.debug:
+            return self._show_samples(saved)
+        data = make_data(saved, self._data_settings())
+        trainer = None
+        try:
+            if saved.is_first_run:
+                saved.set_aside_old_files()
+            with advice_on_memory(saved):
+                saved.build(
+                    True, flags.seed, fresh, flags.pretrained_model_dir, replace_missing=flags.replace_missing_weights
+                )
+            if hasattr(saved.network, "resume_after") and saved.iteration:
+                saved.network.resume_after(data.batch_before(saved.iteration))
+            trainer = self._make_trainer(saved, data)
+            interact.info(saved.summary())
+        finally:
+            if trainer is None:
+                data.close()
+        with stop_signals(trainer), advice_on_memory(saved):
+            self._attend(trainer)
+            if trainer.failure is not None:
+                raise trainer.failure
+        return 0
+
+    def _show_samples(self, saved):
+        from models.preview.sample_chooser import show_samples
+
+        data = make_data(saved, dataclasses.replace(self._data_settings(), draw_landmarks=True, workers=1))
+        count = min(4, saved.effective["batch_size"])
+        path = saved.model_dir / f"{saved.prefix}_preview.jpg"
+        try:
+            show_samples(lambda number: data.preview_batch(number, count), path, self._opens_window())
+        finally:
+            data.close()
+        return 0
+
+    def _make_trainer(self, saved, data):
+        flags = self.flags
+        window = self._opens_window()
+        previewer = Previewer(saved, data, window, bool(flags.web_preview), self.notebook)
+        previewer.load_sample()
+        if self.choose_sample:
+            self._choose_sample(previewer, window)
+        settings = TrainerSettings(
+            flags.saving_time, flags.save_every, flags.backup_every, fallback_dir=flags.fallback_save_dir
+        )
+        trainer = Trainer(saved, data, settings, previewer)
+        settings.hooks.append(previewer)
+        settings.hooks.extend(self._hooks(trainer))
+        return trainer
+
+    def _hooks(self, trainer):
+        flags = self.flags
+        hooks = []
+        if flags.execute_program or flags.run_every:
+            from models.training.periodic_tasks import ScheduledCommands
+
+            hooks.append(ScheduledCommands(trainer, flags.execute_program, flags.run_every))
+        if flags.holdout:
+            from models.training.holdout import HoldoutScores
+
+            hooks.append(HoldoutScores(trainer))
+        if flags.tensorboard:
+            from models.training.tensorboard import TensorBoardLog
+
+            hooks.append(TensorBoardLog(flags.tensorboard, trainer))
+        if flags.web_preview:
+            from models.preview.web_preview import WebPreview
+
+            hooks.append(WebPreview(flags.web_preview, trainer))
+        if self.recipe is not None:
+            from models.training.recipe import RecipeRunner
+
+            hooks.append(RecipeRunner(self.recipe, trainer, self.change_options))
+        return hooks
+
+    def _choose_sample(self, previewer, window):
+        if self.notebook or not window:
+            previewer.set_sample(previewer.draw_sample(new_seed() % 100_000))
+            return
+        from models.preview.sample_chooser import choose_sample
+
+        choose_sample(previewer)
+
+    def _data_settings(self):
+        flags = self.flags
+        return DataSettings(
+            flags.training_data_src_dir,
+            flags.training_data_dst_dir,
+            flags.pretraining_data_dir,
+            new_seed() if flags.seed is None else flags.seed,
+            flags.workers,
+            None if flags.cache_mb is None else flags.cache_mb * 2**20,
+            flags.holdout,
+        )
+
+    def _opens_window(self):
+        from models.preview.preview_window import can_open_window
+
+        if self.flags.no_preview or self.notebook:
+            return False
+        if can_open_window():
+            return True
+        interact.info("There is no display: no preview window; previews are written to the model folder.")
+        return False
+
+    def _attend(self, trainer):
+        """Run the trainer beside the window (or beside nothing) on the main thread."""
+        trainer.start()
+        if trainer.previewer.has_window:
+            from models.preview.preview_window import PreviewWindow
+
+            PreviewWindow(trainer).run()
+        while not trainer.finished.wait(0.2):
+            pass
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents, or say why that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: this folder cannot be made ({error.strerror}).") from None
+
+
+def make_data(saved: SavedModel, settings: DataSettings):
+    """The batches for a model, starting at its iteration."""
+    if saved.class_name == "XSeg":
+        from models.xseg.data import XSegData
+
+        return XSegData(saved.effective, settings, saved.iteration)
+    from models.training.training_data import SwapData
+
+    return SwapData(saved.class_name, saved.effective, settings, saved.iteration)
+
+
+@contextmanager
+def stop_signals(trainer: Trainer):
+    """Ctrl+C, SIGTERM and a closed terminal ask the trainer to save and end; a second one ends at once."""
+
+    def handle(number, frame):
+        if handle.asked:
+            raise KeyboardInterrupt
+        handle.asked = True
+        trainer.send(STOP)
+
+    handle.asked = False
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handle) for number in process.stop_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def advice_on_memory(saved: SavedModel):
+    """Turn TensorFlow's out-of-memory errors into advice on the options to lower."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise UserError(memory_advice(saved.class_name, saved.effective)) from error
+    except tf.errors.InternalError as error:
+        if "out of memory" in str(error).lower() or "failed to allocate" in str(error).lower():
+            raise UserError(memory_advice(saved.class_name, saved.effective)) from error
+        raise
+
+
+def memory_advice(class_name: str, options: dict) -> str:
+    """What to lower when the memory does not suffice."""
+    steps = [f"batch_size (now {options['batch_size']})"]
+    if options.get("gan_power"):
+        steps.append("gan_dims or gan_patch_size")
+    if class_name in ("SAEHD", "AMP"):
+        if options.get("models_opt_on_gpu"):
+            steps.append("models_opt_on_gpu=n")
+        if options.get("adabelief"):
+            steps.append("adabelief=n")
+        steps.append("in a new model resolution, ae_dims, e_dims, d_dims")
+    return f"Not enough memory. Lower, in this order: {'; '.join(steps)}. The last save is untouched."
+
+
+__all__ = ["TrainingSession", "make_data", "memory_advice"]

@@ -1,0 +1,1 @@
+"""Finding faces in frames and saving them aligned, by program or by hand."""

@@ -1,0 +1,295 @@
+"""The extraction pipeline: frames in, aligned face pictures, debug pictures and a journal of finished frames out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+
+import cv2
+import numpy as np
+
+from core.console import interact
+from core.errors import FormatError, UserError
+from core.files.imageio import read_bgr, write_image
+from core.files.paths import remove_if_present
+from core.files.trash import keep_copy
+from core.parallel import cpu_count, ordered_map
+from facelib.alignment import face_matrix, transform_points, warp_face
+from facelib.drawing import crop_corners, draw_rect_landmarks
+from facelib.face_finder import FaceFinder, FoundFace
+from facelib.face_type import FaceType
+from samplelib.faces.aligned_face import FaceMetadata, read_metadata, save_face
+
+DEBUG_JPEG_QUALITY = 50
+INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+
+# Every file is flushed to the disk before it counts; so many threads wait for that at the same time.
+_WRITERS = 8
+
+# A box this many times smaller than the crop that its landmarks ask for is a wrong detection.
+_LARGEST_CROP_TO_RECT = 4
+
+
+@dataclass(frozen=True)
+class ExtractSettings:
+    """How faces are cut out and where they go.
+
+    Parameters
+    ----------
+    output_folder : Path
+        For ``<frame stem>_<index>.jpg``.
+    debug_folder : Path or None
+        For ``<frame stem>.jpg`` with drawings; None = no debug pictures.
+    face_type : FaceType
+    image_size : int
+        Side of a face picture; not used by ``MARK_ONLY``.
+    jpeg_quality : int
+        1…100.
+    interpolation : str
+        Key of ``INTERPOLATIONS``; DeepFaceLab's faces are cut out with ``linear``.
+    """
+
+    output_folder: Path
+    debug_folder: Path | None
+    face_type: FaceType
+    image_size: int
+    jpeg_quality: int = 90
+    interpolation: str = "linear"
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """A frame to work on: ``name`` with extension, and ``load()`` that returns its (H, W, 3) uint8 BGR picture."""
+
+    name: str
+    load: Callable[[], np.ndarray]
+
+    @property
+    def stem(self) -> str:
+        return Path(self.name).stem
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What became of a frame: the names of the face files written, or ``error`` when it could not be read.
+
+    ``size`` is (width, height) of the frame, even numbers, in whose pixels the faces' ``source_landmarks`` are.
+    """
+
+    name: str
+    files: tuple[str, ...] = ()
+    error: str | None = None
+    size: tuple[int, int] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    frame: SourceFrame
+    image: np.ndarray | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A face cut out of its frame."""
+
+    rect: tuple
+    landmarks: np.ndarray
+    picture: np.ndarray
+    metadata: FaceMetadata
+
+
+def frames_of_files(paths: Iterable[Path]) -> Iterator[SourceFrame]:
+    """Frames that are read from picture files when their turn comes."""
+    for path in paths:
+        yield SourceFrame(path.name, lambda path=path: read_bgr(path))
+
+
+def even_sized(image: np.ndarray) -> np.ndarray:
+    """The picture without its last column or row where width or height is odd."""
+    height, width = image.shape[:2]
+    return np.ascontiguousarray(image[: max(1, height - height % 2), : max(1, width - width % 2)])
+
+
+def extract_frames(
+    frames: Iterable[SourceFrame],
+    finders: list[FaceFinder],
+    settings: ExtractSettings,
+    batch_size: int = 1,
+    workers: int | None = None,
+) -> Iterator[FrameResult]:
+    """Find, cut out and save the faces of all frames; yields in input order, each when its files are on disk.
+
+    Loading, finding and writing overlap. The queues between them are bounded: memory does not grow with the number
+    of frames.
+
+    Parameters
+    ----------
+    frames : iterable of SourceFrame
+        Read lazily.
+    finders : list of FaceFinder
+        As many batches are in work at the same time: one finder a GPU, or one a core.
+    settings : ExtractSettings
+    batch_size : int
+        Frames handed to a finder together.
+    workers : int, optional
+        Threads for loading, and as many for writing; by default one a core, and more for writing, which waits for the disk.
+
+    Raises
+    ------
+    UserError
+        When a file cannot be written (full disk).
+    """
+    writers = workers or max(cpu_count(), _WRITERS)
+    workers = workers or cpu_count()
+    free_finders = SimpleQueue()
+    for finder in finders:
+        free_finders.put(finder)
+
+    def find(batch):
+        finder = free_finders.get()
+        try:
+            return _find_in_batch(finder, batch)
+        finally:
+            free_finders.put(finder)
+
+    def write(pair):
+        loaded, faces = pair
+        if loaded.image is None:
+            return FrameResult(loaded.frame.name, error=loaded.error)
+        return write_frame(loaded.frame, loaded.image, faces, settings)
+
+    with ExitStack() as stack:
+        loaded = stack.enter_context(closing(ordered_map(_load, frames, workers)))
+        batches = stack.enter_context(closing(_batches(loaded, batch_size)))
+        found = stack.enter_context(closing(ordered_map(find, batches, len(finders), ahead=1)))
+        pairs = (pair for outcome in found for pair in _value(outcome))
+        for outcome in stack.enter_context(closing(ordered_map(write, pairs, writers, 0))):
+            yield _value(outcome)
+
+
+def write_frame(
+    frame: SourceFrame,
+    image: np.ndarray,
+    faces: list[FoundFace],
+    settings: ExtractSettings,
+    by_hand: bool = False,
+) -> FrameResult:
+    """Cut out the faces of one frame and write them, then its debug picture."""
+    cuts = cut_faces(frame.name, image, faces, settings, by_hand)
+    files = []
+    for index, cut in enumerate(cuts):
+        name = f"{frame.stem}_{index}.jpg"
+        _keep_labels(settings.output_folder / name)
+        save_face(settings.output_folder / name, cut.picture, cut.metadata, settings.jpeg_quality)
+        files.append(name)
+    if settings.debug_folder is not None:
+        write_image(settings.debug_folder / f"{frame.stem}.jpg", draw_debug(image, cuts, settings), DEBUG_JPEG_QUALITY)
+    return FrameResult(frame.name, tuple(files), size=(image.shape[1], image.shape[0]))
+
+
+def _keep_labels(path):
+    """Keep a face picture that is going to be written anew in the trash folder when somebody drew labels in it."""
+    if not path.exists():
+        return
+    try:
+        metadata = read_metadata(path)
+    except FormatError:
+        return
+    if metadata is not None and metadata.polygons:
+        interact.info(f"{path.name} carries labels and is written anew; the old one is kept as {keep_copy(path)}.")
+
+
+def write_marked_frame(
+    frame: SourceFrame,
+    image: np.ndarray,
+    face: FoundFace | None,
+    settings: ExtractSettings,
+    earlier: tuple[str, ...] = (),
+) -> FrameResult:
+    """Write the face that a person marked in a frame; ``earlier`` files of the same run that it has no more are removed."""
+    result = write_frame(frame, image, [] if face is None else [face], settings, by_hand=True)
+    for name in earlier:
+        if name not in result.files:
+            remove_if_present(settings.output_folder / name)
+    return result
+
+
+def cut_faces(
+    name: str, image: np.ndarray, faces: list[FoundFace], settings: ExtractSettings, by_hand: bool = False
+) -> list[_Cut]:
+    """Face pictures and metadata of the faces that have landmarks.
+
+    A face found automatically is left out when its crop is far larger than its box (types up to full face).
+    """
+    cuts = []
+    for face in faces:
+        if face.landmarks is None or not np.isfinite(face.landmarks).all():
+            continue
+        matrix, picture, landmarks = None, image, face.landmarks
+        if settings.face_type != FaceType.MARK_ONLY:
+            matrix = face_matrix(face.landmarks, settings.image_size, settings.face_type)
+            if not np.isfinite(matrix).all() or (not by_hand and _too_large(matrix, face.rect, settings)):
+                continue
+            picture = warp_face(image, matrix, settings.image_size, INTERPOLATIONS[settings.interpolation])
+            landmarks = transform_points(face.landmarks, matrix)
+        metadata = FaceMetadata(
+            face_type=settings.face_type.text,
+            landmarks=landmarks,
+            source_filename=name,
+            source_rect=np.array(face.rect, np.int64),
+            source_landmarks=face.landmarks,
+            image_to_face_mat=matrix,
+        )
+        cuts.append(_Cut(face.rect, face.landmarks, picture, metadata))
+    return cuts
+
+
+def draw_debug(image: np.ndarray, cuts: list[_Cut], settings: ExtractSettings) -> np.ndarray:
+    """Copy of the frame with landmarks, box and crop of every face that was saved."""
+    drawing = image.copy()
+    if settings.face_type == FaceType.MARK_ONLY:
+        return drawing
+    for cut in cuts:
+        draw_rect_landmarks(drawing, cut.rect, cut.landmarks, settings.face_type, settings.image_size, True)
+    return drawing
+
+
+def _load(frame):
+    try:
+        return _Loaded(frame, even_sized(frame.load()))
+    except UserError as error:
+        return _Loaded(frame, None, str(error))
+
+
+def _batches(loaded, size):
+    """Lists of ``size`` frames in order; unreadable ones travel along so that the order is kept."""
+    batch = []
+    for outcome in loaded:
+        batch.append(_value(outcome))
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _find_in_batch(finder, batch):
+    readable = [loaded.image for loaded in batch if loaded.image is not None]
+    found = iter(finder.find(readable) if readable else [])
+    return [(loaded, [] if loaded.image is None else next(found)) for loaded in batch]
+
+
+def _value(outcome):
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value
+
+
+def _too_large(matrix, rect, settings):
+    if settings.face_type > FaceType.FULL_NO_ALIGN:
+        return False
+    corners = crop_corners(matrix, settings.image_size).astype(np.float32)
+    left, top, right, bottom = rect
+    return cv2.contourArea(corners) > _LARGEST_CROP_TO_RECT * abs((right - left) * (bottom - top))

@@ -1,0 +1,1 @@
+"""Packed facesets: reading, planning, writing and unpacking them."""

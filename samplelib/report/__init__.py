@@ -1,0 +1,1 @@
+"""One page about the facesets of a project."""

@@ -1,0 +1,84 @@
+"""Sorting methods beyond DeepFaceLab's: near-duplicates, who a face is, and landmarks that went wrong."""
+
+import numpy as np
+
+from core.console import interact
+from core.errors import UserError
+from core.files.imageio import read_bgr
+from core.imagelib.sharpness import sharpness
+from samplelib.faces.aligned_face import read_metadata
+from samplelib.sorting import duplicates, face_scores, identity
+from samplelib.sorting.face_scores import measure
+from samplelib.sorting.landmark_errors import landmark_errors
+from samplelib.sorting.methods import Sorted
+
+
+def by_duplicates(paths, options):
+    """Of pictures that show nearly the same only the sharpest stays; the names do not change."""
+
+    def look(path):
+        image, metadata = read_bgr(path), read_metadata(path)
+        face = image if metadata is None else face_scores.masked(image, metadata)
+        return duplicates.perceptual_hash(image), sharpness(face)
+
+    measured = measure(look, paths, "Looking at pictures")
+    if not measured.paths:
+        return Sorted()
+    distance = duplicates.DEFAULT_DISTANCE if options.threshold is None else int(options.threshold)
+    hashes, quality = zip(*measured.values)
+    keep = duplicates.keep_best_of_alike(np.stack(hashes), np.array(quality), distance)
+    interact.info(f"Found {int((~keep).sum())} near-duplicates among {len(keep)} images.")
+    return Sorted([], [path for path, kept in zip(measured.paths, keep) if not kept])
+
+
+def by_identity(paths, options):
+    """Faces of one person together, the most frequent person first; or only the faces of a given person."""
+    embedding = identity.open_embedding(options.embedding_model)
+    threshold = embedding.threshold if options.threshold is None else options.threshold
+    if options.identity is not None:
+        return _one_person(paths, options.identity, embedding, threshold, options.threshold is not None)
+    measured = identity.embed_faces(paths, embedding)
+    if not measured.paths:
+        return Sorted(measured.failed, measured.without_face)
+    groups = identity.group_by_likeness(np.stack(measured.values), threshold)
+    identity.describe_groups(groups)
+    order = [measured.paths[number] for members in groups for number in members]
+    return Sorted(order + measured.failed, measured.without_face)
+
+
+def _one_person(paths, reference, embedding, threshold, is_chosen):
+    """Trash for the faces that are not like the reference; all names stay. Never all, unless the threshold was chosen."""
+    person = identity.embed_reference(reference, embedding)
+    measured = identity.embed_faces(paths, embedding)
+    likeness = np.stack(measured.values) @ person if measured.paths else np.zeros(0)
+    others = [path for path, value in zip(measured.paths, likeness) if value < threshold]
+    if len(likeness) and len(others) == len(likeness) and not is_chosen:
+        raise UserError(
+            f"None of {len(likeness)} faces is like {reference.name}: likeness at least {threshold:g} was wanted, and the "
+            f"best has {likeness.max():.2f}. Nothing was moved; give another picture, or a lower --threshold."
+        )
+    if len(likeness):
+        interact.info(
+            f"{len(likeness) - len(others)} of {len(likeness)} faces are like {reference.name}: likeness at least "
+            f"{threshold:g}; found {likeness.min():.2f} … {likeness.max():.2f}, half of them above {np.median(likeness):.2f}."
+        )
+    return Sorted([], others)
+
+
+def by_landmark_error(paths, options):
+    """Faces whose landmarks are furthest from what a second look finds first; above the threshold to trash."""
+    measured = landmark_errors(paths)
+    ranked = sorted(zip(measured.values, measured.paths), key=lambda pair: -pair[0])
+    limit = np.inf if options.threshold is None else options.threshold
+    for error, path in ranked[:10]:
+        interact.info(f"  {path.name}: {error:.3f} distances between the eyes")
+    keep = [path for error, path in ranked if error <= limit]
+    trash = [path for error, path in ranked if error > limit]
+    return Sorted(keep + measured.failed, trash + measured.without_face)
+
+
+FUNCTIONS = {
+    "duplicates": by_duplicates,
+    "identity": by_identity,
+    "landmarks-error": by_landmark_error,
+}

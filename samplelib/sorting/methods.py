@@ -1,0 +1,331 @@
+"""Orders of the pictures of a faceset: DeepFaceLab's fifteen sorting methods (more are in curating.py)."""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from core.console import interact
+from core.errors import FormatError, UserError
+from core.files.imageio import read_bgr
+from core.files.paths import natural_key
+from core.imagelib.histograms import channel_histograms, dissimilarities, grey_histogram, similarity_chain
+from core.imagelib.sharpness import sharpness
+from core.parallel import cpu_count
+from samplelib.faces.aligned_face import read_metadata
+from samplelib.sorting import face_scores
+from samplelib.sorting.best_faces import YAW_BINS, best_faces
+from samplelib.sorting.face_scores import measure
+from samplelib.sorting.method_names import find_method
+from samplelib.sorting.rename import numbered_plan, rename_files
+
+_HISTOGRAM_CHUNK = 20_000
+_MOST_CHUNKS = 12
+_PIXELS_IN_MEMORY = 3 << 30  # bytes; more go to a temporary file
+
+
+@dataclass(frozen=True)
+class SortOptions:
+    """What some methods can be told.
+
+    Parameters
+    ----------
+    target_count : int
+        Number of faces for the best faces.
+    exact_count : bool
+        Keep exactly that many instead of about.
+    similar : bool
+        For ``absdiff``: the most similar picture follows, or the most different one.
+    trash_multiple : bool
+        For ``oneface``: move the faces of frames with several faces to trash, as DeepFaceLab does, instead of
+        ordering by the number of faces in the frame.
+    identity : Path, optional
+        For ``identity``: a picture of the one person to keep.
+    threshold : float, optional
+        For ``identity`` the least likeness, for ``duplicates`` the most differing bits of 256, for
+        ``landmarks-error`` the largest error that stays.
+    embedding_model : Path, optional
+        For ``identity``: ONNX file of a face recognition network.
+    """
+
+    target_count: int = 2000
+    exact_count: bool = False
+    similar: bool = True
+    trash_multiple: bool = False
+    identity: Path | None = None
+    threshold: float | None = None
+    embedding_model: Path | None = None
+
+
+@dataclass
+class Sorted:
+    """Pictures to keep in their new order, and pictures to throw out. Files in neither stay as they are."""
+
+    order: list[Path] = field(default_factory=list)
+    trash: list[Path] = field(default_factory=list)
+
+
+def by_score(
+    paths: Sequence[Path],
+    score: Callable[[Path], float],
+    description: str,
+    descending: bool = True,
+    zero_is_trash: bool = False,
+) -> Sorted:
+    """Sort by a number; equal ones keep their order. What is no face (where the score needs one) goes to trash, what
+    cannot be scored goes last."""
+    measured = measure(score, paths, description)
+    keep, trash = list(zip(measured.values, measured.paths)), list(measured.without_face)
+    if zero_is_trash:
+        trash += [path for value, path in keep if value == 0]
+        keep = [(value, path) for value, path in keep if value != 0]
+    keep.sort(key=lambda pair: pair[0], reverse=descending)
+    return Sorted([path for _, path in keep] + measured.failed, trash)
+
+
+def by_blur(paths, options):
+    """Sharpest first; pictures without any sharp edge go to trash."""
+    return by_score(paths, face_scores.face_sharpness, "Measuring sharpness", zero_is_trash=True)
+
+
+def by_motion_blur(paths, options):
+    """Least motion blur first."""
+    return by_score(paths, face_scores.face_motion_sharpness, "Measuring motion blur", zero_is_trash=True)
+
+
+def by_yaw(paths, options):
+    """From faces turned to the image's left to those turned right."""
+    return by_score(paths, lambda path: face_scores.face_pose(path)[1], "Measuring yaw")
+
+
+def by_pitch(paths, options):
+    """From faces looking up to those looking down."""
+    return by_score(paths, lambda path: face_scores.face_pose(path)[0], "Measuring pitch")
+
+
+def by_source_rect(paths, options):
+    """Largest in their frame first."""
+    return by_score(paths, face_scores.source_rect_area, "Reading face sizes")
+
+
+def by_brightness(paths, options):
+    """Brightest first."""
+    return by_score(paths, face_scores.brightness, "Measuring brightness")
+
+
+def by_hue(paths, options):
+    """Highest mean hue first."""
+    return by_score(paths, face_scores.hue, "Measuring hue")
+
+
+def by_black(paths, options):
+    """Least black first."""
+    return by_score(paths, face_scores.black_values, "Counting black pixels", descending=False)
+
+
+def by_original_name(paths, options):
+    """By the name of the frame; faces of one frame keep their order."""
+    return by_score(paths, lambda path: natural_key(face_scores.source_name(path)), "Reading names", descending=False)
+
+
+def by_histogram(paths, options):
+    """Each picture followed by the one whose colours are most like its own."""
+    measured = measure(lambda path: channel_histograms(read_bgr(path)), paths, "Measuring colours")
+    result = Sorted()
+    with interact.progress(len(measured.paths), "Sorting") as bar:
+        for start, end in histogram_chunks(len(measured.paths)):
+            chain = similarity_chain(np.stack(measured.values[start:end]), bar.update)
+            result.order += [measured.paths[start + number] for number in chain]
+            bar.update()
+    result.order += measured.failed
+    return result
+
+
+def histogram_chunks(count: int) -> list[tuple[int, int]]:
+    """Ranges of pictures that are chained on their own: 20 000, or a twelfth of very many."""
+    size = _HISTOGRAM_CHUNK
+    if count // size > _MOST_CHUNKS:
+        size = int(count / (_MOST_CHUNKS - 0.1))
+    return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def by_histogram_dissimilarity(paths, options):
+    """The picture least like all others first."""
+    measured = measure(face_scores.hull_histogram, paths, "Measuring greys")
+    result = Sorted()
+    if measured.paths:
+        with interact.progress(len(measured.paths), "Sorting") as bar:
+            scores = dissimilarities(np.stack(measured.values), bar.update)
+        result.order = [measured.paths[number] for number in np.argsort(-scores, kind="stable")]
+    result.order += measured.failed
+    return result
+
+
+def by_faces_in_frame(paths, options):
+    """Frames with one face first, then with two, …; or only the frames with one face."""
+    names = measure(_frame_and_index, paths, "Reading names")
+    known = [(path, *value) for path, value in zip(names.paths, names.values) if value]
+    unknown = [path for path, value in zip(names.paths, names.values) if not value] + names.failed
+    if not known:
+        raise UserError("Nothing found. Possible recover original filenames first.")
+    if options.trash_multiple:
+        several = {frame for _, frame, index in known if index != 0}
+        several |= {frame for frame, count in Counter(frame for _, frame, _ in known).items() if count > 1}
+        keep = [path for path, frame, _ in known if frame not in several]
+        interact.info(f"Found {len(known) - len(keep)} images.")
+        return Sorted(keep + unknown, [path for path, frame, _ in known if frame in several])
+    counts = Counter(frame for _, frame, _ in known)
+    known.sort(key=lambda entry: (counts[entry[1]], natural_key(entry[1])))
+    return Sorted([path for path, _, _ in known] + unknown)
+
+
+def _frame_and_index(path):
+    """The frame of a face, as the file says or by a name like ``00012_1``, and its number there; None if unknown."""
+    metadata = read_metadata(path)
+    parts = path.stem.split("_")
+    is_numbered = len(parts) == 2 and all(part.isascii() and part.isdigit() for part in parts)
+    index = int(parts[1]) if is_numbered else 0
+    if metadata is not None and metadata.source_filename:
+        return Path(metadata.source_filename).stem, index
+    return (parts[0], index) if is_numbered else None
+
+
+def by_absolute_difference(paths, options):
+    """Each picture followed by the one whose pixels differ least (most) from its own."""
+    from core.imagelib.pixel_chain import pixel_chain
+
+    shapes = measure(_shape, paths, "Reading sizes")
+    first = shapes.values[0] if shapes.values else None
+    for path, shape in zip(shapes.paths, shapes.values):
+        if shape != first:
+            raise UserError(
+                f"{path}: is {shape[1]}×{shape[0]} pixels, but {shapes.paths[0].name} is {first[1]}×{first[0]}. "
+                "This method needs pictures of one size; run: main.py facesettool resize"
+            )
+    if not shapes.paths:
+        return Sorted(shapes.failed)
+    with PixelStore(len(shapes.paths), first) as store:
+        measured = measure(store.reader(shapes.paths), range(len(shapes.paths)), "Loading")
+        if measured.failed:
+            raise FormatError(shapes.paths[measured.failed[0]], "changed while it was read")
+        with interact.progress(2 * len(shapes.paths), "Sorting") as bar:
+            chain = pixel_chain(store.pixels, first, options.similar, bar.update, cpu_count())
+    return Sorted([shapes.paths[number] for number in chain] + shapes.failed)
+
+
+def _shape(path):
+    return read_bgr(path).shape
+
+
+class PixelStore:
+    """Room for all pictures of one size: memory, or a temporary file that nobody else can see when they are many."""
+
+    def __init__(self, count: int, shape: tuple):
+        self._shape = (count, int(np.prod(shape)))
+        self._file = None
+
+    def __enter__(self):
+        if np.prod(self._shape) <= _PIXELS_IN_MEMORY:
+            self.pixels = np.empty(self._shape, np.uint8)
+        else:
+            size = int(np.prod(self._shape))
+            self._file = tempfile.TemporaryFile()
+            try:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(self._file.fileno(), 0, size)
+                self.pixels = np.memmap(self._file, np.uint8, "w+", shape=self._shape)
+            except OSError as error:
+                raise UserError(
+                    f"{tempfile.gettempdir()}: no room for {size >> 20} MiB of pictures ({error.strerror}). "
+                    "Set TMPDIR to a folder on a larger disk."
+                ) from None
+        return self
+
+    def __exit__(self, *unused):
+        self.pixels = None
+        if self._file is not None:
+            self._file.close()
+
+    def reader(self, paths: Sequence[Path]) -> Callable[[int], None]:
+        """A function that reads picture number i into its row."""
+
+        def read(number):
+            self.pixels[number] = read_bgr(paths[number]).ravel()
+
+        return read
+
+
+def by_best_faces(paths, options):
+    """A number of faces over all head poses, the sharpest ones."""
+
+    def load(path):
+        pitch, yaw = face_scores.face_pose(path)
+        metadata, image = read_metadata(path), read_bgr(path)
+        return sharpness(face_scores.masked(image, metadata)), grey_histogram(image), yaw, pitch
+
+    return _best(paths, options, load)
+
+
+def by_best_faces_fast(paths, options):
+    """A number of faces over all head poses, those largest in their frames."""
+
+    def load(path):
+        pitch, yaw = face_scores.face_pose(path)
+        return face_scores.source_rect_area(path), grey_histogram(read_bgr(path)), yaw, pitch
+
+    return _best(paths, options, load)
+
+
+def _best(paths, options, load):
+    measured = measure(load, paths)
+    trash = measured.without_face + measured.failed
+    if not measured.paths:
+        return Sorted([], trash)
+    with interact.progress(YAW_BINS, "Fetching the best") as bar:
+        order, rest = best_faces(*zip(*measured.values), options.target_count, options.exact_count, bar.update)
+    available = min(options.target_count, len(measured.paths))
+    if len(order) < available:
+        interact.info(f"Kept {len(order)} faces: many poses have too few. --exact-count fills up to {available}.")
+    return Sorted([measured.paths[number] for number in order], [measured.paths[number] for number in rest] + trash)
+
+
+FUNCTIONS = {
+    "blur": by_blur,
+    "motion-blur": by_motion_blur,
+    "face-yaw": by_yaw,
+    "face-pitch": by_pitch,
+    "face-source-rect-size": by_source_rect,
+    "hist": by_histogram,
+    "hist-dissim": by_histogram_dissimilarity,
+    "brightness": by_brightness,
+    "hue": by_hue,
+    "black": by_black,
+    "origname": by_original_name,
+    "oneface": by_faces_in_frame,
+    "absdiff": by_absolute_difference,
+    "final": by_best_faces,
+    "final-fast": by_best_faces_fast,
+}
+
+
+def sort_pictures(paths: Sequence[Path], key: str, options: SortOptions) -> Sorted:
+    """Order pictures by the method of that key (see :mod:`samplelib.sorting.method_names`); renames nothing."""
+    key = find_method(key).key
+    if key in FUNCTIONS:
+        return FUNCTIONS[key](paths, options)
+    from samplelib.sorting import extra_methods
+
+    return extra_methods.FUNCTIONS[key](paths, options)
+
+
+def apply_sorting(folder: Path, result: Sorted) -> None:
+    """Move what is thrown out to ``<folder>_trash``, and number the rest in its new order."""
+    plan = numbered_plan(folder, result.order, result.trash)
+    if plan.trash:
+        interact.info(f"Trashing {len(plan.trash)} items to {plan.trash_folder}")
+    with interact.progress(len(plan), "Renaming") as bar:
+        rename_files(plan, bar.update)

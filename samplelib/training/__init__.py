@@ -1,0 +1,1 @@
+"""Training samples: faces in memory, their order, augmentation and batches."""
