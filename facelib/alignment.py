@@ -140,12 +140,6 @@ def affine_from_points(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.linalg.solve(np.column_stack([source, np.ones(3)]), target).T
 
 
-def rect_from_landmarks(landmarks: np.ndarray) -> np.ndarray:
-    """(left, top, right, bottom) float64 of the upright full-face square around (68, 2) landmarks."""
-    matrix = face_matrix(landmarks, 256, FaceType.FULL_NO_ALIGN)
-    return transform_points([[0, 0], [255, 255]], matrix, invert=True).reshape(4)
-
-
 def warp_face(image: np.ndarray, matrix: np.ndarray, size: int, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
     """Cut a ``size`` × ``size`` face picture out of a frame; black beyond the frame's border."""
     return cv2.warpAffine(image, np.asarray(matrix, np.float64), (size, size), flags=interpolation)

@@ -86,26 +86,6 @@ def mirror(landmarks: np.ndarray, width: int) -> np.ndarray:
     return mirrored
 
 
-def face_pitch(landmarks: np.ndarray) -> float:
-    """Height of the chin (landmark 8) below the two landmarks beside it, times −1 and in pixels."""
-    y = np.asarray(landmarks, np.float64)[:, 1]
-    return float(y[8] - ((y[6] - y[8]) + (y[10] - y[8])) / 2)
-
-
-def from_98_points(points: np.ndarray) -> np.ndarray:
-    """Convert (98, 2) landmarks in the WFLW layout to the 68-point layout, float64."""
-    points = np.asarray(points, np.float64)
-    jaw = [points[0]]
-    for index in range(2, 31, 2):
-        smoothed = (points[index] + (points[index - 1] + points[index + 1]) / 2) / 2
-        jaw.append(points[16] if index == 16 else smoothed)
-    jaw.append(points[32])
-    right_brow = [points[33]] + [points[list(pair)].mean(axis=0) for pair in ((34, 41), (35, 40), (36, 39), (37, 38))]
-    left_brow = [points[list(pair)].mean(axis=0) for pair in ((42, 50), (43, 49), (44, 48), (45, 47))] + [points[46]]
-    others = points[[*range(51, 60), 60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75, *range(76, 96)]]
-    return np.concatenate([jaw, right_brow, left_brow, others])
-
-
 def landmarks_of_rectangle(anchor: np.ndarray, vector: np.ndarray) -> np.ndarray:
     """Mean-face landmarks whose nose tip lies on ``anchor``; ``vector`` is one side of the unit square.
 

@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from core.nn import initializers
 from core.nn.convolution import convolution
-from core.nn.operations import bilinear_sampler, pixel_norm
 
 NORM_EPSILON = 1e-5
 
@@ -170,46 +169,6 @@ class Conv2DTranspose(Layer):
         return y if self.bias is None else tf.nn.bias_add(y, self.weight_value(self.bias))
 
 
-class DepthwiseConv2D(Layer):
-    """One filter bank per channel; output channel = input channel * multiplier + index."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        kernel_size: int,
-        strides: int = 1,
-        depth_multiplier: int = 1,
-        padding: str | int = "SAME",
-        use_bias: bool = True,
-        dilation: int = 1,
-        use_wscale: bool = False,
-        kernel_initializer=None,
-        **arguments,
-    ):
-        super().__init__(**arguments)
-        self._strides = strides
-        self._dilation = dilation
-        self._padding = _padding_argument(padding, kernel_size, strides, dilation)
-        self._scale = _wscale(kernel_size, in_channels) if use_wscale else None
-        self.weight = self.add_weight(
-            shape=(kernel_size, kernel_size, in_channels, depth_multiplier),
-            initializer=_kernel_initializer(kernel_initializer, use_wscale),
-            name="weight",
-        )
-        channels = in_channels * depth_multiplier
-        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias") if use_bias else None
-
-    def call(self, x):
-        """(N, H, W, in) to (N, H', W', in * multiplier)."""
-        kernel = self.weight_value(self.weight)
-        if self._scale is not None:
-            kernel = kernel * self._scale
-        padding = self._padding
-        strides = (1, self._strides, self._strides, 1)
-        y = tf.nn.depthwise_conv2d(x, kernel, strides, padding, dilations=(self._dilation, self._dilation))
-        return y if self.bias is None else tf.nn.bias_add(y, self.weight_value(self.bias))
-
-
 class Dense(Layer):
     """x @ weight + bias, always in float32: codes lose too much in half precision.
 
@@ -254,14 +213,6 @@ class Dense(Layer):
         if self._maxout_channels > 1:
             y = tf.reduce_max(tf.reshape(y, (-1, self._out_channels, self._maxout_channels)), axis=-1)
         return y if self.bias is None else y + self.weight_value(self.bias)
-
-
-class DenseNorm(Layer):
-    """Pixel normalisation of the last axis."""
-
-    def call(self, x):
-        """(..., C) to the same shape."""
-        return pixel_norm(x, -1)
 
 
 class BlurPool(Layer):
@@ -312,37 +263,6 @@ class TLU(Layer):
         return tf.maximum(x, self.weight_value(self.tau))
 
 
-class InstanceNorm2D(Layer):
-    """(x - mean) / (std + 1e-5) per sample and channel, then scale and shift."""
-
-    def __init__(self, channels: int, **arguments):
-        super().__init__(**arguments)
-        self.weight = self.add_weight(shape=(channels,), initializer=initializers.glorot_uniform(), name="weight")
-        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
-
-    def call(self, x):
-        """(N, H, W, C) to the same shape."""
-        return _instance_norm(x) * self.weight_value(self.weight) + self.weight_value(self.bias)
-
-
-class AdaIN(Layer):
-    """Instance normalisation whose scale and shift come from a code (Huang and Belongie, 2017)."""
-
-    def __init__(self, channels: int, code_channels: int, **arguments):
-        super().__init__(**arguments)
-        shape = (code_channels, channels)
-        self.weight1 = self.add_weight(shape=shape, initializer=initializers.he_normal(), name="weight1")
-        self.bias1 = self.add_weight(shape=(channels,), initializer="zeros", name="bias1")
-        self.weight2 = self.add_weight(shape=shape, initializer=initializers.he_normal(), name="weight2")
-        self.bias2 = self.add_weight(shape=(channels,), initializer="zeros", name="bias2")
-
-    def call(self, x, code):
-        """``x`` (N, H, W, C) and ``code`` (N, code_channels) to (N, H, W, C)."""
-        gamma = tf.matmul(code, self.weight_value(self.weight1)) + self.weight_value(self.bias1)
-        beta = tf.matmul(code, self.weight_value(self.weight2)) + self.weight_value(self.bias2)
-        return _instance_norm(x) * gamma[:, None, None] + beta[:, None, None]
-
-
 class BatchNorm2D(Layer):
     """Batch normalisation with fixed statistics: they come from a file and are never updated."""
 
@@ -362,18 +282,6 @@ class BatchNorm2D(Layer):
         return x * scale + (self.weight_value(self.bias) - self.weight_value(self.running_mean) * scale)
 
 
-class ScaleAdd(Layer):
-    """x0 + x1 * weight."""
-
-    def __init__(self, channels: int, **arguments):
-        super().__init__(**arguments)
-        self.weight = self.add_weight(shape=(channels,), initializer="zeros", name="weight")
-
-    def call(self, x0, x1):
-        """Two maps (N, H, W, C) to one."""
-        return x0 + x1 * self.weight_value(self.weight)
-
-
 class L2Norm(Layer):
     """Scale every pixel's channel vector to unit length, then by a learned weight (Liu et al., ParseNet, 2015)."""
 
@@ -385,23 +293,6 @@ class L2Norm(Layer):
         """(N, H, W, C) to the same shape."""
         length = tf.sqrt(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True)) + 1e-10
         return x / length * self.weight_value(self.weight)
-
-
-class TanhPolar(Layer):
-    """Resample between the plane and a polar grid whose radius runs through tanh (Lin et al., RoI Tanh-polar, 2021)."""
-
-    def __init__(self, width: int, height: int, angular_offset_degrees: float = 270.0, **arguments):
-        super().__init__(**arguments)
-        self._warp_grid = _tanh_polar_warp_grid(width, height, math.radians(angular_offset_degrees))
-        self._restore_grid = _tanh_polar_restore_grid(width, height, math.radians(angular_offset_degrees))
-
-    def warp(self, x):
-        """(N, H, W, C) picture to the polar grid of the same size."""
-        return _sample_grid(x, self._warp_grid)
-
-    def restore(self, x):
-        """(N, H, W, C) polar grid to the picture."""
-        return _sample_grid(tf.pad(x, ((0, 0), (1, 1), (1, 0), (0, 0)), "SYMMETRIC"), self._restore_grid)
 
 
 def _padding_argument(padding, kernel_size, strides, dilation):
@@ -424,37 +315,3 @@ def _kernel_initializer(initializer, use_wscale):
     if initializer is not None:
         return initializer
     return initializers.standard_normal() if use_wscale else initializers.glorot_uniform()
-
-
-def _instance_norm(x):
-    mean, variance = tf.nn.moments(x, (1, 2), keepdims=True)
-    return (x - mean) / (tf.sqrt(variance) + NORM_EPSILON)
-
-
-def _sample_grid(x, grid):
-    grid_x, grid_y = (tf.repeat(tf.constant(axis[None], x.dtype), tf.shape(x)[0], axis=0) for axis in grid)
-    return bilinear_sampler(x, grid_x, grid_y)
-
-
-def _tanh_polar_warp_grid(width, height, offset):
-    a, b = width / math.sqrt(math.pi), height / math.sqrt(math.pi)
-    theta = 2 * math.pi * np.arange(height)[:, None] / height
-    radius = np.arctanh(np.arange(width)[None] / width)
-    radius = radius * a * b / np.sqrt((b * np.cos(theta)) ** 2 + (a * np.sin(theta)) ** 2)
-    u, v = radius * np.cos(theta), radius * np.sin(theta)
-    x = width // 2 + u * math.cos(offset) - v * math.sin(offset)
-    y = height // 2 + v * math.cos(offset) + u * math.sin(offset)
-    return x.astype(np.float32), y.astype(np.float32)
-
-
-def _tanh_polar_restore_grid(width, height, offset):
-    a, b = width / math.sqrt(math.pi), height / math.sqrt(math.pi)
-    dx = np.arange(width)[None] - width // 2
-    dy = np.arange(height)[:, None] - height // 2
-    u = dx * math.cos(offset) + dy * math.sin(offset)
-    v = dy * math.cos(offset) - dx * math.sin(offset)
-    radius = np.hypot(u, v)
-    unit_u, unit_v = (axis / np.maximum(radius, 1e-9) for axis in (u, v))
-    x = width * np.tanh(radius * np.sqrt((b * unit_u) ** 2 + (a * unit_v) ** 2) / (a * b)) + 1
-    y = np.mod(height * np.arctan2(unit_v, unit_u) / (2 * math.pi), height) + 1
-    return x.astype(np.float32), y.astype(np.float32)

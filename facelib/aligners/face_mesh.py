@@ -150,14 +150,6 @@ class FaceMesh:
         return mesh
 
 
-def cut_crop(image: np.ndarray, to_picture: np.ndarray) -> np.ndarray:
-    """(192, 192, 3) float32 RGB in 0…1, cut out of a BGR picture; the border is repeated beyond its edge.
-
-    A crop that shrinks the picture a lot is taken from a smaller copy of its surroundings, so that nothing aliases.
-    """
-    return FaceView(image).cut(to_picture)
-
-
 @dataclass(frozen=True)
 class _ShrunkPart:
     """A part of a picture, shrunk: ``pixels`` at (x, y) show the picture at ((x, y) + 0.5) / shrink − 0.5 + corner.

@@ -79,15 +79,3 @@ def boxes_in_frame(boxes: np.ndarray, scale: float, smallest_face: int = 40) -> 
         bottom += (bottom - top) * _BOTTOM_GROWTH
         faces.append(tuple(int(value) for value in (left, top, right, bottom)))
     return sorted(faces, key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
-
-
-def remove_intersecting(boxes: list[tuple]) -> list[tuple]:
-    """From the last to the second, leave out each box that touches the one before it in the list."""
-    boxes = list(boxes)
-    for index in range(len(boxes) - 1, 0, -1):
-        first, second = boxes[index], boxes[index - 1]
-        across = min(first[2], second[2]) - max(first[0], second[0])
-        down = min(first[3], second[3]) - max(first[1], second[1])
-        if across >= 0 and down >= 0:
-            boxes.pop(index)
-    return boxes

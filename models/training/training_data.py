@@ -125,10 +125,6 @@ class SwapData:
             batches.append(batch)
         return batches
 
-    def face_counts(self) -> tuple[int, int]:
-        """Faces of source and destination that training uses."""
-        return tuple(len(self._samples(folder)[0]) for folder in self._folders())
-
     def close(self) -> None:
         if self.loader is not None:
             self.loader.close()

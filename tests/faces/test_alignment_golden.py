@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from core.errors import UserError
 from facelib.alignment import (
     face_matrix,
-    rect_from_landmarks,
     transform_points,
     umeyama,
     unit_matrix,
@@ -22,8 +21,6 @@ from facelib.landmark_tables import MODEL_3D
 from facelib.landmarks import (
     MEAN_FACE_68,
     averaged_yaw,
-    face_pitch,
-    from_98_points,
     landmarks_of_rectangle,
     mirror,
     pose,
@@ -54,10 +51,9 @@ def test_matrices_of_all_types_sizes_and_scales(golden):
             assert corner_error(face_matrix(landmarks, 256, face_type, 1.25), scaled_matrix, 256) < 1e-5
 
 
-def test_unit_square_rect_and_yaw(golden):
+def test_unit_square_and_yaw(golden):
     for index, landmarks in enumerate(golden["landmarks"]):
         assert np.allclose(unit_matrix(landmarks), golden["unit_umeyama"][index, :2], atol=1e-6)
-        assert np.allclose(rect_from_landmarks(landmarks), golden["rect_from_landmarks"][index], atol=1e-3)
         yaw = averaged_yaw(transform_points(landmarks, unit_matrix(landmarks)))
         assert abs(yaw - golden["averaged_yaw_unit"][index]) < 1e-6
 
@@ -88,13 +84,10 @@ def test_pose_says_when_there_is_none():
     assert np.isnan(pose(np.full((68, 2), np.nan), 256)).all()
 
 
-def test_mirroring_pitch_and_98_points(golden):
+def test_mirroring(golden):
     for index, landmarks in enumerate(golden["aligned_landmarks_full256"]):
         assert np.array_equal(mirror(landmarks, 256), golden["mirror_full256"][index])
         assert np.allclose(mirror(mirror(landmarks, 256), 256), landmarks)
-        assert face_pitch(landmarks) == pytest.approx(golden["calc_face_pitch_full256"][index])
-    for points, expected in zip(golden["lm98"], golden["lm98_to_68"]):
-        assert np.allclose(from_98_points(points), expected, atol=1e-12)
 
 
 def test_manual_rectangle_equals_dfl_but_for_the_jaw(golden):

@@ -11,7 +11,7 @@ import skimage.data
 from core.errors import UserError
 from facelib import tflite_models
 from facelib.aligners.embedded import EmbeddedAligner
-from facelib.aligners.face_mesh import FaceCrop, FaceMesh, FaceView, cut_crop
+from facelib.aligners.face_mesh import FaceCrop, FaceMesh, FaceView
 from facelib.aligners.mesh_to_68 import landmarks_from_mesh
 from facelib.alignment import face_matrix, transform_points
 from facelib.detectors.blazeface import Candidate, suppress_overlapping, tile_levels
@@ -160,7 +160,7 @@ def test_crops_of_one_face_share_a_shrunk_copy_and_show_the_same(portrait):
         FaceCrop(300, 900, 900),
         FaceCrop(0, 0, 500),
     ):
-        assert np.abs(view.cut(crop.to_picture) - cut_crop(large, crop.to_picture)).mean() < 0.01
+        assert np.abs(view.cut(crop.to_picture) - FaceView(large).cut(crop.to_picture)).mean() < 0.01
 
 
 def test_refining_stops_where_the_crop_stays(portrait, face):
@@ -225,9 +225,9 @@ def test_crops_show_the_same_place_at_any_size(portrait, scale):
     large = cv2.resize(
         portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     )
-    reference = cut_crop(portrait, FaceCrop(226, 120, 200, 0.2).to_picture)
+    reference = FaceView(portrait).cut(FaceCrop(226, 120, 200, 0.2).to_picture)
     shift = (scale - 1) / 2  # pixel centres
-    crop = cut_crop(large, FaceCrop(226 * scale + shift, 120 * scale + shift, 200 * scale, 0.2).to_picture)
+    crop = FaceView(large).cut(FaceCrop(226 * scale + shift, 120 * scale + shift, 200 * scale, 0.2).to_picture)
     assert np.abs(crop - reference).mean() < 0.02
 
 

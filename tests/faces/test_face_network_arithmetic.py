@@ -10,7 +10,6 @@ from facelib.detectors.boxes import (
     boxes_in_frame,
     decode_maps,
     non_maximum_suppression,
-    remove_intersecting,
     select_faces,
 )
 from facelib.enhancer import enhance_in_patches, enhance_picture
@@ -33,7 +32,6 @@ def test_boxes_equal_golden(case):
     scale = network_size_by_rule(*BOXES[f"c{case}_image_wh"])
     faces = boxes_in_frame(refined, scale)
     np.testing.assert_array_equal(faces, BOXES[f"c{case}_faces"])
-    np.testing.assert_array_equal(remove_intersecting(faces), BOXES[f"c{case}_faces_remove_intersects"])
 
 
 def test_suppression_equals_golden_and_handles_nothing():

@@ -9,7 +9,6 @@ from facelib import drawing
 from facelib.alignment import face_matrix
 from facelib.face_type import FaceType
 from facelib.landmarks import expand_eyebrows, eye_mask, eyes_mouth_mask, hull_mask, mouth_mask
-from facelib.region_masks import blurred_hull_mask, line_mask, region_picture
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "faces"
 SHAPE = (128, 128, 3)
@@ -56,21 +55,6 @@ def test_tiny_pictures_have_masks_too(masks, height):
 def test_landmarks_outside_the_picture_do_not_matter(masks):
     mask = hull_mask((64, 64), masks["landmarks"][0] - 500)
     assert not mask.any()
-
-
-@pytest.mark.parametrize("face", range(4))
-def test_blurred_hull(masks, face):
-    assert np.abs(blurred_hull_mask(SHAPE, masks["landmarks"][face]) - masks[f"hullblur_{face}"]).max() < 1e-5
-
-
-def test_lines_and_coloured_regions(masks):
-    landmarks = masks["landmarks"][0]
-    assert np.array_equal(line_mask(SHAPE, landmarks), masks["struct_0"])
-    assert np.abs(region_picture(SHAPE, landmarks) - masks["cmask_0"]).max() < 1e-5
-
-
-def test_blurred_hull_outside_the_picture_is_empty(masks):
-    assert not blurred_hull_mask((64, 64), masks["landmarks"][0] - 500).any()
 
 
 def test_drawings(drawn):

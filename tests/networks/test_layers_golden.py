@@ -39,25 +39,23 @@ def _make(name, text):
         return layers.Conv2DTranspose(5, 6, int(kernel[1:]), strides=int(strides[1:]), padding=padding.upper())
     if name.startswith("blurpool"):
         return layers.BlurPool(int(name[-1]))
-    if name.startswith("tanhpolar"):
-        return layers.TanhPolar(32, 24)
     return {
-        "depthwise_k3_s1": lambda: layers.DepthwiseConv2D(5, 3, depth_multiplier=2),
-        "depthwise_k3_s2_wscale": lambda: layers.DepthwiseConv2D(5, 3, strides=2, use_wscale=True),
         "dense": lambda: layers.Dense(20, 7),
         "dense_wscale": lambda: layers.Dense(20, 7, use_wscale=True),
         "dense_maxout3": lambda: layers.Dense(20, 7, maxout_channels=3),
-        "densenorm": lambda: layers.DenseNorm(),
         "frnorm": lambda: layers.FRNorm2D(5),
         "tlu": lambda: layers.TLU(5),
-        "instancenorm": lambda: layers.InstanceNorm2D(5),
         "batchnorm": lambda: layers.BatchNorm2D(5),
-        "adain": lambda: layers.AdaIN(5, 8),
-        "scaleadd": lambda: layers.ScaleAdd(5),
     }[name]()
 
 
-@pytest.mark.parametrize("name", sorted(golden.index()["layers"]))
+def names():
+    """The recorded layers but for those that no network of DeepFaceLab uses."""
+    unused = ("depthwise_", "tanhpolar", "densenorm", "instancenorm", "adain", "scaleadd")
+    return [name for name in sorted(golden.index()["layers"]) if not name.startswith(unused)]
+
+
+@pytest.mark.parametrize("name", names())
 def test_layer(name, vectors):
     entry = golden.index()["layers"][name]
     layer = _make(name, entry["layer"])
@@ -66,10 +64,7 @@ def test_layer(name, vectors):
     golden.fill(layer, f"{name}/l", GAIN)
     inputs = entry["inputs"]
     inputs = [inputs] if "name" in inputs else list(inputs.values())
-    function = layer.warp if name.endswith("_warp") else layer.restore if name.endswith("_restore") else layer
-    result = np.array(function(*[golden.array(each) for each in inputs]))
+    result = np.array(layer(*[golden.array(each) for each in inputs]))
     expected = vectors[name]
-    if name == "tanhpolar_restore":
-        result[0, 12, 16] = expected[0, 12, 16]
     assert result.shape == expected.shape
     np.testing.assert_allclose(result, expected, atol=2e-5, rtol=1e-5)

@@ -9,8 +9,9 @@ from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication
 
+from core.files.paths import list_images
 from xseglib.editor import qt_environment
-from xseglib.editor.session import Session, editor_files
+from xseglib.editor.session import Session
 from xseglib.editor.settings import Settings
 from xseglib.editor.texts import set_language
 from xseglib.editor.window import EditorWindow
@@ -39,7 +40,7 @@ class Editor:
         application()
         set_language("en")
         self.settings = settings or Settings()
-        self.window = EditorWindow(Session(files or editor_files(folder)), self.settings, folder.name)
+        self.window = EditorWindow(Session(files or list_images(folder, required=True)), self.settings, folder.name)
         if not self.settings.geometry:
             self.window.resize(900, 800)
         self.window.show()

@@ -56,11 +56,6 @@ class Canvas(QWidget):
         self.update()
         self.changed.emit()
 
-    def set_color(self, name: str) -> None:
-        """Colour of all polygons: red, green or blue."""
-        self.color = name
-        self.refresh()
-
     def hold(self, modifiers: frozenset) -> None:
         """Modifier keys as they are now."""
         if self.interaction is not None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from core.errors import UserError
-from core.files.paths import list_images
 from samplelib.faces.aligned_face import read_metadata, write_metadata
 from xseglib.editor.loading import OpenFace, PictureStore
 from xseglib.editor.texts import text
@@ -112,8 +111,3 @@ class Session(QObject):
                 if not (self.images.step(direction) or self.images.step(-direction)):
                     self.images.index = None
         self.pictures.keep(self.neighbours(PRELOAD_REACH).values())
-
-
-def editor_files(folder: Path) -> list[Path]:
-    """Files that the editor looks into."""
-    return list_images(folder, required=True)
