@@ -330,7 +330,7 @@ def _record_frames(options, frames):
 
 def _record(options, model):
     """Leave a note of the model beside the merged frames, for the video that will be made of them."""
-    from core.provenance.manifest import record_merge
+    from merger.merge_record import record_merge
 
     record_merge(options.output_dir, options.model_dir, options.model, model.name, faceset_folders(options))
 

@@ -111,7 +111,9 @@ def _video_target(options, model):
 
 def _marked(options, model):
     from core.provenance.certificate import load_certificate
-    from core.provenance.manifest import Story, check_library, consents_of, hash_model, marked, metadata_of
+    from core.provenance.manifest import Story, check_library, marked, metadata_of
+    from merger.merge_record import consents_of
+    from models.saved.model_hash import hash_model
 
     check_library()
     consents = tuple(consents_of(faceset_folders(options)))

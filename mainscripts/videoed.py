@@ -399,7 +399,9 @@ def _certificate(options):
 
 def _story(options, reference):
     """What the manifest will tell: the reference, the model that merging recorded, consent records of the workspace."""
-    from core.provenance.manifest import Story, consents_of, hash_model, read_record
+    from core.provenance.manifest import Story
+    from merger.merge_record import consents_of, read_record
+    from models.saved.model_hash import hash_model
 
     parent = reference.info.path if reference else None
     frames = options.input_dir

@@ -1,6 +1,5 @@
-"""C2PA manifests of results: what a video was made of, with what, signed; and the record that merging leaves."""
+"""C2PA manifests of results: what a video was made of, with what, signed."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -8,22 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.console import interact
-from core.errors import FormatError, NothingToDo, UserError
+from core.errors import UserError
 from core.files.paths import atomic_write, free_name, remove_if_present, replacing
 from core.provenance.certificate import Certificate
 from core.provenance.marks import SOURCE_TYPE, add_xmp, container_metadata
-from core.records.json_file import json_bytes, read_json
 from core.version import NAME, VERSION
 from core.video.writing.encoders import check_writable_folder
-from samplelib.faces.consent import read_consent
 
-RECORD_NAME = "provenance.json"
-_TEXT = (str, None)
-_RECORD_FORM = {
-    "model": {"sha256": str, "name?": _TEXT, "class?": _TEXT, "files?": {str: str}},
-    "consent": [{"sha256": str, "faceset?": _TEXT}],
-}
 ASSERTION = f"io.github.{NAME}.face-swap"
 _EMBEDDED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
 _OTHERS = {".avi": "video/avi", ".mkv": "video/x-matroska", ".webm": "video/webm"}
@@ -45,7 +35,7 @@ class Story:
     swapped : bool
         A model replaced faces; otherwise the parent was only cut.
     model : dict or None
-        Name, class and hashes of the model, as :func:`hash_model` gives them.
+        Name, class and hashes of the model, which the manifest states as they are.
     consents : tuple of dict
         ``faceset`` and ``sha256`` of each consent record.
     """
@@ -54,73 +44,6 @@ class Story:
     swapped: bool = True
     model: dict | None = None
     consents: tuple[dict, ...] = ()
-
-
-def hash_model(model_dir: Path, model_class: str | None = None, name: str | None = None) -> dict:
-    """Hashes of the files of a saved model; the one trained last unless ``model_class`` and ``name`` choose.
-
-    Returns
-    -------
-    dict
-        ``name``, ``class``, ``files`` (file name → SHA-256) and ``sha256`` (hash of those lines).
-    """
-    model_dir = Path(model_dir)
-    wanted = f"{name or '*'}_{model_class or '*'}_data.dat"
-    found = sorted(model_dir.glob(wanted), key=lambda file: file.stat().st_mtime)
-    found = [file for file in found if model_class == "XSeg" or not file.name.endswith("XSeg_data.dat")]
-    if not found:
-        raise NothingToDo(f"{model_dir}: no saved model ({wanted}) in this folder.")
-    prefix = found[-1].name.removesuffix("data.dat")
-    name, _, model_class = prefix.rstrip("_").rpartition("_")
-    files = sorted(
-        file for file in model_dir.glob("*") if file.name.startswith(prefix) and file.suffix in (".npy", ".dat")
-    )
-    hashes = {file.name: _hash_file(file) for file in files}
-    lines = "".join(f"{digest}  {file}\n" for file, digest in hashes.items())
-    total = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-    return {"name": name, "class": model_class, "files": hashes, "sha256": total}
-
-
-def record_merge(output_dir: Path, model_dir: Path, model_class: str, name: str, facesets=()) -> None:
-    """Leave ``provenance.json`` beside merged frames, so that the video made of them can name the model.
-
-    Parameters
-    ----------
-    output_dir : Path
-        Folder of the merged frames.
-    model_dir, model_class, name
-        The model that was used.
-    facesets : iterable of Path
-        Faceset folders whose ``consent.json`` counts.
-    """
-    record = {"model": hash_model(model_dir, model_class, name), "consent": consents_of(facesets)}
-    atomic_write(Path(output_dir) / RECORD_NAME, json_bytes(record, indent=1))
-
-
-def read_record(folder: Path) -> dict | None:
-    """The record that :func:`record_merge` left in ``folder``, or None."""
-    path = Path(folder) / RECORD_NAME
-    try:
-        return read_json(path, _RECORD_FORM)
-    except FileNotFoundError:
-        return None
-    except FormatError:
-        raise FormatError(path, "is damaged; delete it, or merge again") from None
-
-
-def consents_of(folders) -> list[dict]:
-    """Faceset name and hash of every readable ``consent.json`` that belongs to one of the faceset folders."""
-    found = {}
-    for folder in map(Path, folders):
-        try:
-            consent = read_consent(folder)
-        except FormatError as error:
-            interact.warning(error)
-            continue
-        if consent is not None:
-            name = folder.parent.name if folder.name.startswith("aligned") else folder.name
-            found[consent.path] = {"faceset": name, "sha256": consent.sha256}
-    return list(found.values())
 
 
 @contextmanager
@@ -289,14 +212,6 @@ def _from_sidecar(builder, sidecar, parent, stream):
 def _readable(name):
     """A file's name as text that JSON can hold, also where the name is not UTF-8."""
     return os.fsencode(name).decode("utf-8", "replace")
-
-
-def _hash_file(path):
-    with open(path, "rb") as stream:
-        digest = hashlib.sha256()
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _short(error):

@@ -13,10 +13,12 @@ from c2pa import Reader
 from core.errors import FormatError, NothingToDo, UserError
 from core.files.imageio import write_image
 from core.provenance.certificate import _sign, load_certificate, local_certificate
-from core.provenance.manifest import Story, consents_of, hash_model, marked, read_record, record_merge, sidecar_of
+from core.provenance.manifest import Story, marked, sidecar_of
 from core.provenance.marks import SOURCE_TYPE, read_comment, read_xmp
 from core.provenance.reader import read_marks
 from core.version import NAME, VERSION
+from merger.merge_record import consents_of, read_record, record_merge
+from models.saved.model_hash import hash_model
 from samplelib.faces.consent import read_consent, report_consent
 
 CONSENT = {"subject": "Ada L.", "basis": "signed agreement", "scope": "short film", "date": "2026-03-01"}
