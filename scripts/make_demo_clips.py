@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from core.files.paths import VIDEO_EXTENSIONS
 from core.video.ffmpeg import ffmpeg_program
 
+PORTRAITS = Path(__file__).resolve().parent / "demo_portraits"
 WIDTH, HEIGHT, FRAMES_PER_SECOND, SOUND_RATE = 640, 480, 25, 48000
 
 
@@ -40,12 +41,8 @@ def astronaut():
 
 
 def grace_hopper():
-    """Grace Hopper, US Navy (public domain), carried by matplotlib."""
-    import matplotlib.cbook
-    from PIL import Image
-
-    path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    return Portrait(np.asarray(Image.open(path).convert("RGB"))[:, :, ::-1].copy(), 268.0, 228.0, 108.0)
+    """Grace Hopper, US Navy (public domain)."""
+    return Portrait(cv2.imread(str(PORTRAITS / "grace_hopper.jpg")), 268.0, 228.0, 108.0)
 
 
 def smooth_path(random, frames, amplitude, waves=4):

@@ -197,11 +197,14 @@ def test_doctor_tells_a_card_without_libraries_from_none(monkeypatch, capsys):
 def test_doctor_counts_problems_and_says_what_to_do(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(doctor, "_tensorflow", lambda: True)
     monkeypatch.setattr(ffmpeg, "ffmpeg_program", fails)
-    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package-of-ours"))
+    monkeypatch.setattr(doctor, "REQUIREMENTS", tmp_path / "requirements.txt")
+    doctor.REQUIREMENTS.write_text(
+        "# needed\nnumpy>=1\nscipy<0.1\nno-such-package-of-ours>=2\nfor-others; platform_system == 'Plan 9'\n"
+    )
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1e9))
     set_up(monkeypatch)
     assert doctor.run(SimpleNamespace(workspace=tmp_path / "not" / "made" / "yet")) == 1
     shown = capsys.readouterr().out
-    for line in ("; missing: no-such-package-of-ours", "Run scripts/setup.sh, which installs requirements.txt.",
+    for line in ("missing: scipy<0.1 (found ", "), no-such-package-of-ours>=2\n", "Run scripts/setup.sh, which installs requirements.txt.",
                  "[!!] ffmpeg: ffmpeg was not found.", "[!!] Disk: 1.0 GB free at ", "3 of 9 checks found a problem."):  # fmt: skip
         assert line in shown

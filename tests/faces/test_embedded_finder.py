@@ -1,6 +1,9 @@
 """The embedded detector and aligner on a real photograph (NASA's portrait of Eileen Collins, public domain)."""
 
+import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -262,3 +265,22 @@ def test_pose_of_a_real_face(face):
     in_face = transform_points(face.landmarks, face_matrix(face.landmarks, 256, FaceType.FULL))
     pitch, yaw, roll = np.degrees(pose(in_face, 256))
     assert abs(pitch) < 20 and abs(yaw) < 15 and abs(roll) < 8
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ai_edge_litert") is None, reason="needs the package ai-edge-litert")
+def test_extraction_starts_without_tensorflow(tmp_path):
+    """TensorFlow takes seconds to load, which the embedded finder does not need."""
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    cv2.imwrite(str(frames / "1.png"), skimage.data.astronaut()[:300, 60:400, ::-1])
+    code = (
+        "import sys, main\n"
+        f"code = main.main(['extract', '--input-dir', {str(frames)!r}, '--output-dir', {str(tmp_path / 'aligned')!r},"
+        " '--detector', 'embedded', '--yes'])\n"
+        "sys.exit(code or ('tensorflow' in sys.modules and 'TensorFlow was imported'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "aligned").glob("*.jpg"))) == 1
