@@ -4,20 +4,19 @@ from typing import Any
 
 import numpy as np
 
-from core.pickles.faces import FACE_DEPTH
 from core.pickles.objects import LEAST_BUDGET, MOST_DEPTH, Damaged, Holder, Refused, StandIn, StoredPath
-from core.pickles.pairs import PairBlock
+from core.pickles.rows import RowArray
 
 _BYTES_PER_SHARED_VALUE = 4
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
 _NUMPY_TYPES = frozenset(np.dtype(code).type for code in ("?", *"bhilqBHILQefd"))
-_LARGE_TYPES = frozenset({str, bytes, np.ndarray, PairBlock})
+_LARGE_TYPES = frozenset({str, bytes, np.ndarray, RowArray})
 _BYTES_PER_UNIT = 64
-_LEAF_TYPES = _PLAIN_TYPES | _NUMPY_TYPES | {np.ndarray, StoredPath, PairBlock}
+_LEAF_TYPES = _PLAIN_TYPES | _NUMPY_TYPES | {np.ndarray, StoredPath, RowArray}
 _SMALL_TYPES = _LEAF_TYPES - _LARGE_TYPES
 
 
-def check_values(root: Any, stored_size: int, faces: dict, faces_size: int) -> None:
+def check_values(root: Any, stored_size: int) -> None:
     """Refuse cycles, deep nesting, and structures that sharing makes far larger than the bytes that store them.
 
     Parameters
@@ -26,10 +25,6 @@ def check_values(root: Any, stored_size: int, faces: dict, faces_size: int) -> N
         What was read.
     stored_size : int
         Bytes that it was read from.
-    faces : dict
-        By their ids, dictionaries that are known to hold neither of it, each in one place only.
-    faces_size : int
-        How many values these have together.
     """
     budget = LEAST_BUDGET + stored_size // _BYTES_PER_SHARED_VALUE
     sizes = {}
@@ -50,9 +45,6 @@ def check_values(root: Any, stored_size: int, faces: dict, faces_size: int) -> N
         sizes[id(value)] = 0
         total = 1
         for part in value.values() if kind is dict else _parts(kind, value):
-            if id(part) in faces and depth < MOST_DEPTH - FACE_DEPTH:
-                total += 1
-                continue
             kind_of_part = type(part)
             if kind_of_part in _SMALL_TYPES:
                 total += 1
@@ -62,7 +54,7 @@ def check_values(root: Any, stored_size: int, faces: dict, faces_size: int) -> N
                 total += 3
             else:
                 total += size_of(part, depth + 1)
-        if total + faces_size > budget:
+        if total > budget:
             raise Damaged("unfolds to far more values than its size justifies")
         sizes[id(value)] = total
         return total

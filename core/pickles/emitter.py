@@ -6,6 +6,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from core.pickles.rows import RowArray
+
 _MEMOIZE = b"\x94"
 _BATCH = 1000
 _SHORTEST_RUN = 8
@@ -18,7 +20,8 @@ def dumps(value: Any) -> bytes:
     ----------
     value
         dict (keys: text, numbers, bytes), list, tuple, str, int, float, bool, None, bytes, numpy arrays of bool, int or
-        float, and numpy scalars and enumerations, which become plain numbers.
+        float, and numpy scalars and enumerations, which become plain numbers. A
+        :class:`~core.pickles.rows.RowArray` becomes a list again.
 
     Returns
     -------
@@ -105,6 +108,9 @@ class _Emitter:
                 self.value(item)
             self.chunks.append(b"e")
 
+    def rows(self, value):
+        self.list(value.tolist())
+
     def tuple(self, value):
         if len(value) > 3:
             self.chunks.append(b"(")
@@ -187,6 +193,7 @@ _METHODS = {
     tuple: _Emitter.tuple,
     dict: _Emitter.dict,
     np.ndarray: _Emitter.array,
+    RowArray: _Emitter.rows,
 }
 
 

@@ -1,30 +1,36 @@
 """The machine that reads pickles: knows only the opcodes and the names that DeepFaceLab's files need, calls nothing.
 
-Every name becomes a stand-in of :mod:`core.pickles.objects`; anything else ends the reading. Memory and time stay in
-proportion to the bytes read.
+A pickle is a program for a machine with a stack, and with a memo for values that are used again. Each opcode is one
+short function below; :func:`_operations` is the table of all of them, and what is not in it is refused. Every name
+becomes a stand-in of :mod:`core.pickles.objects`; any other name ends the reading.
+
+Memory and time stay in proportion to the bytes read, through these limits:
+
+- operations: one for every 4 bytes, containers (lists, tuples, dictionaries, objects): one for every 24 bytes, both
+  with 100,000 more for small files;
+- text, bytes and arrays lie in the file as they are; those that are made from it again and again may together take 3
+  times its size, and 32 MiB more;
+- integers have at most 16 bytes, keys of dictionaries are text, bytes or small integers, marks are at most 48 deep;
+- at the end :mod:`core.pickles.checks` refuses cycles, values more than 24 deep, and what sharing unfolds too far.
 """
 
+import re
 import struct
 
 import numpy as np
 
-from core.pickles.faces import face_at
 from core.pickles.objects import (
     ARRAYS,
     LEAST_BUDGET,
     MOST_DEPTH,
-    NDARRAY,
-    RECONSTRUCT,
     Damaged,
     Holder,
     Pending,
     Refused,
     StandIn,
-    make_array,
     printable,
 )
-from core.pickles.pairs import LAYOUTS
-from core.pickles.vectors import VectorForm, vector_at
+from core.pickles.rows import run_at
 
 _BYTES_PER_OPERATION = 4
 _BYTES_PER_CONTAINER = 24
@@ -37,8 +43,8 @@ _LEAST_VIEW = 1024
 _HIGHEST_PROTOCOL = 5
 
 _ONLY_TEXT = frozenset({str})
-_USUAL_VECTOR = b""  # key among the known values, which are found by operations
-_SHAREABLE = frozenset({list, dict, tuple, Holder})
+_OPEN_LIST = re.compile(rb"\](\x94|q(.)|r(.{4})|)\(", re.DOTALL)
+_MARK, _APPENDS = ord("("), ord("e")
 _STOP, _MEMOIZE, _SHORT_GET, _NONE, _ONE_BYTE = ord("."), 0x94, ord("h"), ord("N"), ord("K")
 
 _u16, _u32, _u64 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q"))
@@ -46,36 +52,21 @@ _i32 = struct.Struct("<i").unpack_from
 _f64 = struct.Struct(">d").unpack_from
 
 
-class LostPair(Exception):
-    """One pair of a block is used a second time; the pickle has to be read again without blocks."""
+class LostRow(Exception):
+    """One row of an array is used a second time; the pickle has to be read again without arrays of rows."""
 
 
 class Machine:
     """State of one reading: position, stack, the stacks below each open mark, memo."""
 
     __slots__ = (
-        "at",
-        "classes",
-        "compact",
-        "containers",
-        "copies",
-        "data",
-        "faces",
-        "faces_size",
-        "known",
-        "marks",
-        "memo",
-        "memo_size",
-        "operations",
-        "stack",
-    )
+        "arrays", "at", "classes", "containers", "copies", "data", "marks", "memo", "memo_size", "operations", "stack",
+    )  # fmt: skip
 
-    def __init__(self, data, at, classes, compact):
-        self.data, self.at, self.compact = data, at, compact
+    def __init__(self, data, at, classes, arrays):
+        self.data, self.at, self.arrays = data, at, arrays
         self.classes = ARRAYS if not classes else {**ARRAYS, **classes}
         self.stack, self.marks, self.memo = [], [], {}
-        self.known = {}  # plain values by operation, for core.pickles.faces; of no use once a remembered value changes
-        self.faces, self.faces_size = {}, 0  # read by core.pickles.faces and untouched since; their share of the budget
         self.memo_size = 0
         size = len(data) - at
         self.operations = LEAST_BUDGET + size // _BYTES_PER_OPERATION
@@ -127,8 +118,8 @@ class Machine:
         try:
             return self.memo[index]
         except KeyError:
-            if self.compact and index < self.memo_size:
-                raise LostPair from None
+            if self.arrays and index < self.memo_size:
+                raise LostRow from None
             raise Damaged("is damaged (it refers to a value that it does not hold)") from None
 
     def count_container(self):
@@ -149,36 +140,6 @@ class Machine:
             raise Damaged("is damaged (a list ends that never began)")
         self.stack = self.marks.pop()
         return items
-
-    def set_items(self, target, items):
-        if type(target) is not dict or len(items) % 2:
-            raise Damaged("is damaged (entries for something that is no dictionary)")
-        keys = items[::2]
-        if not _ONLY_TEXT.issuperset(map(type, keys)):
-            for key in keys:
-                _check_key(key)
-        target.update(zip(keys, items[1::2]))
-
-    def vector(self):
-        """Read an array of one row or column at once; None, with nothing changed, when there is no usual one here."""
-        form = self.known.get(_USUAL_VECTOR)
-        found = form.vector_at(self.data, self.at) if form else None
-        if found is None:
-            vector, memo = vector_at(self.data, self.at), self.memo
-            if vector is None or memo.get(vector.called) is not RECONSTRUCT:
-                return None
-            dtype = memo.get(vector.dtype)
-            if memo.get(vector.array_class) is not NDARRAY or type(dtype) is not Pending:
-                return None
-            dtype = _completed(dtype)
-            self.known[_USUAL_VECTOR] = form = VectorForm(self.data, self.at, vector, dtype)
-            found = make_array(vector.shape, dtype, vector.data, "C"), vector.end
-        array, self.at = found
-        self.count_copy(array)
-        if form.array_index is not None:
-            self.memo[self.memo_size + form.array_index] = array
-        self.memo_size += form.remembered
-        return array
 
     def find(self, module, name):
         if type(module) is not str or type(name) is not str:
@@ -275,18 +236,49 @@ def _bytes(unpack, size):
 
 
 def _empty_dict(machine):
-    if machine.compact and face_at(machine):
-        return
     machine.count_container()
     machine.stack.append({})
 
 
 def _empty_list(machine):
-    layout = LAYOUTS.get(machine.data[machine.at])
-    if layout is not None and _pair_run(machine, layout):
+    if (machine.arrays and _list_of_rows(machine)) or (machine.marks and _run_of_rows(machine)):
         return
     machine.count_container()
     machine.stack.append([])
+
+
+def _list_of_rows(machine):
+    """Read a list that is nothing but rows of floats as an array; False when it is another."""
+    data = machine.data
+    opened = _OPEN_LIST.match(data, machine.at - 1)
+    run = run_at(data, opened.end()) if opened else None
+    if run is None or data[run.end] != _APPENDS or data[run.end + 1] == _MARK:
+        return False
+    remember, byte, word = opened.groups()
+    if remember:
+        index = byte[0] if byte else _u32(word)[0] if word else machine.memo_size
+        machine.memo[index] = run.rows
+        machine.memo_size += 1
+    if run.remembered:  # not each of them, as DeepFaceLab never refers to one again; see LostRow
+        machine.memo_size += len(run.rows)
+    machine.stack.append(run.rows)
+    machine.at = run.end + 1
+    return True
+
+
+def _run_of_rows(machine):
+    """Read many lists of floats at once; False when there are not enough of them here."""
+    run = run_at(machine.data, machine.at - 1)
+    if run is None:
+        return False
+    rows = run.rows.tolist()
+    if run.remembered:
+        first = machine.memo_size
+        machine.memo_size += len(rows)
+        machine.memo.update(zip(run.indexes or range(first, machine.memo_size), rows))
+    machine.stack.extend(rows)
+    machine.at = run.end
+    return True
 
 
 def _append(machine):
@@ -327,7 +319,6 @@ def _short_tuple(count):
 def _set_item(machine):
     stack = machine.stack
     value, key, target = stack.pop(), stack.pop(), stack[-1]
-    machine.faces.pop(id(target), None)
     if type(target) is not dict:
         raise Damaged("is damaged (an entry for something that is no dictionary)")
     _check_key(key)
@@ -336,40 +327,30 @@ def _set_item(machine):
 
 def _set_items(machine):
     items = machine.pop_mark()
-    machine.faces.pop(id(machine.stack[-1]), None)
-    machine.set_items(machine.stack[-1], items)
+    target = machine.stack[-1]
+    if type(target) is not dict or len(items) % 2:
+        raise Damaged("is damaged (entries for something that is no dictionary)")
+    keys = items[::2]
+    if not _ONLY_TEXT.issuperset(map(type, keys)):
+        for key in keys:
+            _check_key(key)
+    target.update(zip(keys, items[1::2]))
 
 
 def _put(unpack, size):
     def put(machine):
         machine.memo[machine.number(unpack, size)] = machine.stack[-1]
         machine.memo_size += 1
-        machine.known.clear()
 
     return put
 
 
-def _get(machine, index, size):
-    value = machine.remembered(index)
-    if value is RECONSTRUCT and machine.compact:
-        machine.at -= 1
-        array = machine.vector()
-        if array is not None:
-            machine.stack.append(array)
-            return
-        machine.at += 1
-    machine.at += size
-    if type(value) in _SHAREABLE:  # what comes next could change a face, or use it again
-        machine.faces.clear()
-    machine.stack.append(value if type(value) is not Pending else _completed(value))
+def _get(unpack, size):
+    def get(machine):
+        value = machine.remembered(machine.number(unpack, size))
+        machine.stack.append(value if type(value) is not Pending else _completed(value))
 
-
-def _get_short(machine):
-    _get(machine, machine.data[machine.at], 1)
-
-
-def _get_long(machine):
-    _get(machine, _u32(machine.data, machine.at)[0], 4)
+    return get
 
 
 def _completed(pending):
@@ -423,25 +404,6 @@ def _build(machine):
         raise Refused(f"a state for a {type(target).__name__}")
 
 
-def _pair_run(machine, layout):
-    """Read many lists of two floats at once; False when there are not enough of them here."""
-    block = layout.run_at(machine.data, machine.at - 1) if machine.marks else None
-    if block is None:
-        return False
-    machine.at += block.nbytes - 1
-    first = machine.memo_size
-    if layout.remembers:
-        machine.memo_size += len(block)
-    if machine.compact:  # nothing keeps single pairs, and DeepFaceLab never refers to one again
-        machine.stack.append(block)
-        return True
-    pairs = block.array().tolist()
-    if layout.remembers:
-        machine.memo.update(zip(block.memo_indexes() if layout.has_index else range(first, machine.memo_size), pairs))
-    machine.stack.extend(pairs)
-    return True
-
-
 def _operations():
     table = [_refuse] * 256
     table[0x80], table[0x95], table[ord("(")] = _protocol, _frame, _mark
@@ -455,7 +417,7 @@ def _operations():
     table[ord("a")], table[ord("e")], table[ord("s")], table[ord("u")] = _append, _appends, _set_item, _set_items
     table[ord("t")], table[0x85], table[0x86], table[0x87] = _tuple, *map(_short_tuple, (1, 2, 3))
     table[ord("q")], table[ord("r")] = _put(_length_byte, 1), _put(_u32, 4)
-    table[ord("h")], table[ord("j")] = _get_short, _get_long
+    table[ord("h")], table[ord("j")] = _get(_length_byte, 1), _get(_u32, 4)
     table[ord("c")], table[0x93] = _global, _stack_global
     table[ord("R")], table[0x81], table[ord("b")] = _reduce, _new_object, _build
     return table

@@ -95,8 +95,6 @@ def make_dtype(code: Any) -> np.dtype:
 
 def make_array(shape: Any, dtype: Any, data: Any, order: str) -> np.ndarray:
     """Array over ``data`` (read-only, native byte order) after checking that the three fit together."""
-    if _is_plain_vector(shape, dtype, data):
-        return np.frombuffer(data, dtype)  # quick way for masks, which are most of a large pack
     if type(shape) is not tuple or len(shape) > _MOST_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
         raise Refused("an array of an impossible shape")
     if not isinstance(dtype, np.dtype) or type(data) not in (bytes, memoryview):
@@ -107,13 +105,6 @@ def make_array(shape: Any, dtype: Any, data: Any, order: str) -> np.ndarray:
         return np.zeros(shape, dtype.newbyteorder("="))
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
-
-
-def _is_plain_vector(shape, dtype, data):
-    if type(shape) is not tuple or len(shape) != 1 or type(data) not in (bytes, memoryview):
-        return False
-    known = type(shape[0]) is int and isinstance(dtype, np.dtype) and dtype.isnative
-    return known and shape[0] * dtype.itemsize == len(data) > 0
 
 
 def _dtype(code, align=False, copy=True):

@@ -264,7 +264,7 @@ def metadata_from_dict(values: Any, name: Any) -> FaceMetadata:
             polygons=polygons_from_stored(rest.pop("seg_ie_polys", None)),
             xseg_mask=mask_bytes(rest.pop("xseg_mask", None)),
             eyebrows_expand_mod=_number(rest.pop("eyebrows_expand_mod", 1.0), "eyebrows_expand_mod"),
-            extra=safe_pickle.expanded(rest) if rest else {},
+            extra=rest,
         )
     except _Unusable as error:
         raise FormatError(name, f"its face data cannot be used: {error}") from None
@@ -354,7 +354,7 @@ def _parsed(data, segments, name):
             last = segment
     if last is None:
         return None
-    values = safe_pickle.loads(data[last.body : last.end], name, compact=True)
+    values = safe_pickle.loads(data[last.body : last.end], name, arrays=True)
     return metadata_from_dict(values, name) if values != {} else None
 
 
@@ -392,7 +392,7 @@ def _numbers(value, key, shape):
             raise _Unusable(f"{key} are missing")
         return None
     try:
-        array = np.asarray(safe_pickle.joined_pairs(value), np.float64)
+        array = np.asarray(value, np.float64)
     except (TypeError, ValueError, OverflowError):
         raise _Unusable(f"{key} are not numbers") from None
     if array.size == 0 and key != _REQUIRED:
@@ -426,7 +426,7 @@ def _polygon(item):
     if kind not in (_EXCLUDE, _INCLUDE):
         raise _Unusable("a polygon is neither of kind include nor exclude")
     try:
-        points = np.array(() if points is None else safe_pickle.joined_pairs(points), np.float32).reshape(-1, 2)
+        points = np.array(() if points is None else points, np.float32).reshape(-1, 2)
     except (TypeError, ValueError, OverflowError):
         raise _Unusable("the points of a polygon are not pairs of numbers") from None
     if not np.isfinite(points).all():

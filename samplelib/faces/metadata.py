@@ -72,7 +72,7 @@ def read_metadata_file(path: Any) -> dict[str, SavedFace]:
     FormatError
         When it is missing, damaged or unsafe, or when an entry cannot be used; names the entry.
     """
-    stored = safe_pickle.load(path, compact=True)
+    stored = safe_pickle.load(path, arrays=True)
     if not isinstance(stored, dict):
         raise FormatError(path, "is not a dictionary of saved face data")
     return {name: _saved_face(path, name, entry) for name, entry in stored.items()}

@@ -408,7 +408,7 @@ def _read_config(stream, path, size, keep_open):
         view = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[HEAD.size : HEAD.size + size]
     else:
         view = stream.read(size)
-    config = safe_pickle.loads(view, path, safe_pickle.PACK_CLASSES, compact=True)
+    config = safe_pickle.loads(view, path, safe_pickle.PACK_CLASSES, arrays=True)
     if not isinstance(config, list):
         raise FormatError(path, "its index is not a list")
     for item in config:

@@ -1,4 +1,4 @@
-"""Faces in the index of a pack are read the same in a few steps as operation by operation, also damaged ones."""
+"""Face data of packs and pictures is read the same with rows at once as operation by operation, also when damaged."""
 
 import pickle
 import pickletools
@@ -8,46 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pickle_damage import HOSTILE_NAME, damage
+from pickle_forms import HOSTILE_NAME, WRITERS, damage, outcome, packed_face, picture_face, plain
 
 from core.errors import FormatError
-from core.pickles import faces as pickle_faces
-from core.pickles import safe_pickle
+from core.pickles import machine as pickle_machine
+from core.pickles import rows, safe_pickle
 
-WRITERS = {"own": safe_pickle.dumps, "python": lambda value: pickle.dumps(value, 4)}
-
-
-def face(number=0, mask=100, points=68, polygons=0, person=None, name=None):
-    """The entry of one face, with new objects throughout, as DeepFaceLab has them."""
-    rng = np.random.default_rng(number)
-    return {
-        "sample_type": 1,
-        "filename": name or f"{number:05d}_0.jpg",
-        "face_type": 4,
-        "shape": (1024 - number % 3, 1024, 3),
-        "landmarks": (rng.random((points, 2)) * 1024).tolist(),
-        "seg_ie_polys": {"polys": [{"type": 1, "pts": rng.random((5, 2)).astype(np.float32)} for _ in range(polygons)]},
-        "xseg_mask": None,
-        "xseg_mask_compressed": None if mask is None else rng.integers(0, 256, mask, np.uint8),
-        "eyebrows_expand_mod": 1.0,
-        "source_filename": f"{number:05d}.png",
-        "person_name": person,
-    }
-
-
-def outcome(data, compact):
-    """What reading gives: the text of the value (which shows every number, also nan), or that it is refused."""
-    try:
-        value = safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, compact=compact)
-    except FormatError as error:
-        assert str(error).startswith("pack: ") and "\n" not in str(error)
-        return "refused"
-    with np.printoptions(threshold=10**9):
-        return repr(safe_pickle.expanded(value))
-
-
-faces = st.builds(
-    face,
+packed_faces = st.builds(
+    packed_face,
     number=st.integers(0, 70_000),
     mask=st.none() | st.sampled_from([1, 255, 256, 70_000]),
     points=st.sampled_from([68, 68, 68, 5, 67, 69]),
@@ -55,56 +23,118 @@ faces = st.builds(
     person=st.none() | st.text(max_size=9),
     name=st.none() | st.text(max_size=300),
 )
+picture_faces = st.builds(
+    picture_face,
+    seed=st.integers(0, 99),
+    name=st.none() | st.text(max_size=90),
+    mask=st.none() | st.sampled_from([1, 16, 255, 256, 5000]),
+    column=st.booleans(),
+)
 
 
-@given(st.lists(faces, max_size=5), st.sampled_from(list(WRITERS)))
-@settings(max_examples=30, deadline=None)
-def test_both_ways_agree(entries, writer):
-    data = WRITERS[writer](entries)
-    assert outcome(data, True) == outcome(data, False) != "refused"
+def without_runs(monkeypatch):
+    """The machine reads every operation by itself."""
+    monkeypatch.setattr(pickle_machine, "run_at", lambda data, start: None)
+
+
+def every_way(data, monkeypatch):
+    """Outcomes of reading lists of rows as lists, as arrays, and operation by operation."""
+    both = [outcome(data, arrays) for arrays in (False, True)]
+    with monkeypatch.context() as patch:
+        without_runs(patch)
+        return [*both, outcome(data, False)]
+
+
+@given(st.lists(packed_faces, max_size=5) | picture_faces, st.sampled_from(list(WRITERS)))
+@settings(max_examples=70, deadline=None)
+def test_every_way_agrees_with_python(value, writer):
+    data = WRITERS[writer](value)
+    with pytest.MonkeyPatch.context() as patch, np.printoptions(threshold=10**9):
+        assert set(every_way(data, patch)) == {repr(pickle.loads(data))}
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize("mask", [None, 100, 3000])
-def test_every_usual_face_but_the_first_ones_takes_the_short_way(writer, mask, monkeypatch):
-    whole = []
-    original = pickle_faces._source
-    monkeypatch.setattr(pickle_faces, "_source", lambda *given: whole.append(original(*given)) or whole[-1])
-    data = WRITERS[writer]([face(number, mask) for number in range(20)])
-    safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, compact=True)
-    assert whole.count(True) >= 18
+def test_landmarks_come_as_arrays_where_asked(writer):
+    for value in (picture_face(), packed_face()):
+        read = safe_pickle.loads(WRITERS[writer](value), "face", arrays=True)
+        assert type(read["landmarks"]) is safe_pickle.RowArray and read["landmarks"].shape == (68, 2)
+        assert read["landmarks"].flags.writeable and read["landmarks"].tolist() == value["landmarks"]
+        assert plain(safe_pickle.loads(safe_pickle.dumps(read), "again"))["landmarks"] == value["landmarks"]
 
 
+@pytest.mark.parametrize("face", [picture_face(mask=300), [packed_face(n, m) for n, m in enumerate((9, None, 9, 9))]])
 @pytest.mark.parametrize("writer", WRITERS)
-def test_damaged_faces_give_the_same_both_ways(writer):
-    """Bytes of later faces are changed, removed and inserted, except inside of the landmarks."""
-    original = WRITERS[writer]([face(number, mask, 68) for number, mask in enumerate((9, None, 9, 9, None))])
-    names = [original.index(b"%05d_0.jpg" % number) for number in (2, 3, 4)]
-    pairs = {at for name in names for at in range(name + 30, name + 1490)}
-    places = sorted(set(range(names[0] - 30, len(original))) - pairs)
+def test_damaged_faces_give_the_same_every_way(writer, face, monkeypatch):
+    """Bytes are changed, removed and inserted everywhere."""
+    original = WRITERS[writer](face)
     outcomes = set()
-    for seed in range(200):
+    for seed in range(400):
         rng = random.Random(seed)
-        data = damage(original, rng.choice(places), rng)
-        first, second = outcome(data, True), outcome(data, False)
-        assert first == second, seed
-        outcomes.add(first == "refused")
+        found = every_way(damage(original, rng.randrange(len(original)), rng), monkeypatch)
+        assert len(set(found)) == 1, seed
+        outcomes.add(found[0] == "refused")
     assert outcomes == {True, False}
 
 
+@pytest.mark.parametrize("face", [picture_face(mask=300), [packed_face(n, m) for n, m in enumerate((9, None, 9))]])
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_name_before_any_operation_of_a_face_is_refused(writer):
-    data = WRITERS[writer]([face(number, mask) for number, mask in enumerate((9, None, 9))])
-    third = data.index(b"00002_0.jpg")
-    usual = {"BINFLOAT", "EMPTY_LIST", "MEMOIZE", "MARK", "APPENDS"}
-    places = [at for operation, _, at in pickletools.genops(data) if at > third - 9]
-    inside = [at for operation, _, at in pickletools.genops(data) if at > third + 80 and operation.name in usual]
-    places = sorted(set(places) - set(inside[:-30]))
-    assert len(places) > 30
+def test_a_name_before_any_operation_is_refused(writer, face):
+    data = WRITERS[writer](face)
+    places = [at for _, _, at in pickletools.genops(data) if at > 1]
+    assert len(places) > 600
     for place in places:
         with pytest.raises(safe_pickle.UnsafePickle, match="os.system"):
             hostile = memoryview(data[:place] + HOSTILE_NAME + data[place:])
-            safe_pickle.loads(hostile, "pack", safe_pickle.PACK_CLASSES, compact=True)
+            safe_pickle.loads(hostile, "pack", safe_pickle.PACK_CLASSES, arrays=True)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("cut", [0, 1, 40, 1500, 3100, -1])
+def test_cut_off(writer, cut):
+    assert outcome(WRITERS[writer](picture_face(mask=300))[:cut], True) == "refused"
+
+
+def test_names_that_read_like_keys_move_nothing():
+    for name in ("source_rect", "landmarks", "face_type", "image_to_face_mat"):
+        for write in WRITERS.values():
+            value = picture_face(2, name)
+            assert outcome(write(value), True) == outcome(write(value), False)
+            assert safe_pickle.loads(write(value), "face")["source_filename"] == name
+
+
+def test_rows_under_two_keys():
+    block = b"(" + b"".join(b"](G" + bytes([63, 240, *[number] * 6]) + b"G" + bytes(8) + b"e" for number in range(68))
+    texts = [b"\x8c" + bytes((len(key),)) + key for key in (b"landmarks", b"source_landmarks")]
+    data = b"\x80\x04}(" + texts[0] + b"]" + block + b"e" + b"q\x00" + texts[1] + b"h\x00" + b"u."
+    for arrays in (True, False):
+        value = safe_pickle.loads(data, "face", arrays=arrays)
+        assert value["landmarks"] is value["source_landmarks"] and len(value["landmarks"]) == 68
+
+
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("writer", [*WRITERS.values(), lambda value: pickle.dumps(value, 2)])
+def test_a_long_history_is_read_in_runs(writer, width, monkeypatch):
+    """Also one of a single loss, of which each iteration takes only 12 bytes."""
+    losses = np.random.default_rng(0).random((300_000, width)).tolist()
+    data, found = writer({"loss_history": losses}), []
+    monkeypatch.setattr(pickle_machine, "run_at", lambda *given: found.append(rows.run_at(*given)) or found[-1])
+    assert safe_pickle.loads(data, "history") == {"loss_history": losses}
+    assert sum(len(run.rows) for run in found if run) > 299_900
+
+
+def test_rows_of_three_are_read_one_by_one():
+    value = np.random.default_rng(0).random((50, 3)).tolist()
+    for write in WRITERS.values():
+        assert safe_pickle.loads(write(value), "rows", arrays=True) == value
+
+
+def test_rows_used_again():
+    """Nothing that DeepFaceLab writes does this, but it is a valid pickle."""
+    rows_of_two = picture_face()["landmarks"]
+    for value in ({"a": rows_of_two, "b": rows_of_two[3], "c": rows_of_two}, [rows_of_two, rows_of_two[::-1]]):
+        for protocol in (2, 3, 4, 5):
+            data = pickle.dumps(value, protocol)
+            assert plain(safe_pickle.loads(data, "face", arrays=True)) == value == safe_pickle.loads(data, "face")
 
 
 def remembered(data, word):
@@ -120,7 +150,7 @@ def remembered(data, word):
 
 def with_end(operations, faces=5):
     """A pack of faces and, as its last element, what the operations leave; ``%b`` fetches the fourth face."""
-    data = pickle.dumps([face(number, 9) for number in range(faces)], 4)
+    data = pickle.dumps([packed_face(number, 9) for number in range(faces)], 4)
     number = remembered(data, b"00003_0.jpg")
     fetch = bytes((104, number)) if number < 256 else b"j" + number.to_bytes(4, "little")
     return data[:-2] + operations.replace(b"%b", fetch) + b"e."
@@ -138,25 +168,25 @@ def with_end(operations, faces=5):
     ],
 )
 def test_a_face_that_is_used_again_is_checked_again(operations, message):
-    for compact in (True, False):
+    for arrays in (True, False):
         data = with_end(operations)
         if message is None:
-            value = safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, compact=compact)
+            value = safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, arrays=arrays)
             assert value[3] is value[5] and value[3]["a"] == []
             continue
         with pytest.raises(FormatError, match=message):
-            safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, compact=compact)
+            safe_pickle.loads(memoryview(data), "pack", safe_pickle.PACK_CLASSES, arrays=arrays)
 
 
 @pytest.mark.parametrize(
     "more", [b"(\x8c\x01a" + b"]" * 30 + b"a" * 29 + b"u", b"\x8c\x01a" + b"]" * 30 + b"a" * 29 + b"s"]
 )
 def test_a_face_that_is_changed_at_once_is_checked_again(more):
-    data = pickle.dumps([face(number, 9) for number in range(5)], 4)
-    for compact in (True, False):
+    data = pickle.dumps([packed_face(number, 9) for number in range(5)], 4)
+    for arrays in (True, False):
         with pytest.raises(FormatError, match="nested too deeply"):
             changed = memoryview(data[:-2] + more + b"e.")
-            safe_pickle.loads(changed, "pack", safe_pickle.PACK_CLASSES, compact=compact)
+            safe_pickle.loads(changed, "pack", safe_pickle.PACK_CLASSES, arrays=arrays)
 
 
 def test_faces_used_again_and_again_unfold_no_further_than_one_by_one():
@@ -165,6 +195,6 @@ def test_faces_used_again_and_again_unfold_no_further_than_one_by_one():
     first = sum(operation.name == "MEMOIZE" for operation, _, _ in pickletools.genops(data)) - 1
     fetch = [b"j" + (first + number).to_bytes(4, "little") for number in range(20)]
     bomb = data[:-2] + b"".join(b"](" + one + one + b"e\x94" for one in fetch) + b"e."
-    for compact in (True, False):
+    for arrays in (True, False):
         with pytest.raises(FormatError, match="unfolds to far more"):
-            safe_pickle.loads(memoryview(bomb), "pack", safe_pickle.PACK_CLASSES, compact=compact)
+            safe_pickle.loads(memoryview(bomb), "pack", safe_pickle.PACK_CLASSES, arrays=arrays)

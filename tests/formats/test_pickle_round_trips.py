@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from pickle_forms import plain
 
 from core.errors import FormatError
 from core.pickles import safe_pickle
@@ -81,7 +82,7 @@ def test_round_trip(value):
     assert data[:2] == b"\x80\x04" and globals_in(data) <= NUMPY_1_NAMES
     assert same(value, safe_pickle.loads(data, "test"))
     assert same(value, pickle.loads(data))
-    assert same(value, safe_pickle.expanded(safe_pickle.loads(memoryview(data), "test", compact=True)))
+    assert same(value, plain(safe_pickle.loads(memoryview(data), "test", arrays=True)))
 
 
 @given(values, st.sampled_from([2, 3, 4, 5]))
@@ -91,7 +92,7 @@ def test_pickles_of_python_itself(value, protocol):
     assert same(value, safe_pickle.loads(data, "test"))
     if protocol < 4:
         assert same(value, safe_pickle.loads(data.replace(b"numpy._core", b"numpy.core"), "test"))
-    assert same(value, safe_pickle.expanded(safe_pickle.loads(data, "test", compact=True)))
+    assert same(value, plain(safe_pickle.loads(data, "test", arrays=True)))
 
 
 def test_numpy_1_names_are_read():
@@ -134,7 +135,7 @@ def test_pairs_used_twice_are_read_in_both_forms():
     for protocol in (3, 4):
         data = pickle.dumps(value, protocol)
         assert safe_pickle.loads(data, "test") == value
-        assert safe_pickle.expanded(safe_pickle.loads(data, "test", compact=True)) == value
+        assert plain(safe_pickle.loads(data, "test", arrays=True)) == value
 
 
 @pytest.mark.parametrize("count", [7, 8, 999, 1000, 1001, 2500])
@@ -143,8 +144,7 @@ def test_long_lists_of_pairs(count, protocol):
     pairs = [[n * 0.5, -float(n)] for n in range(count)]
     assert safe_pickle.loads(pickle.dumps({"loss": pairs}, protocol), "test") == {"loss": pairs}
     assert pickle.loads(safe_pickle.dumps(pairs)) == pairs == safe_pickle.loads(safe_pickle.dumps(pairs), "test")
-    compact = safe_pickle.loads(pickle.dumps(pairs, protocol), "test", compact=True)
-    np.testing.assert_array_equal(safe_pickle.joined_pairs(compact), pairs)
+    np.testing.assert_array_equal(safe_pickle.loads(pickle.dumps(pairs, protocol), "test", arrays=True), pairs)
 
 
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 2000])

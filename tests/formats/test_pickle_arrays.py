@@ -1,4 +1,4 @@
-"""Arrays of one row or column are read the same in one step as step by step."""
+"""Arrays of one row or column, as masks are, in every form in which they are stored, also damaged."""
 
 import pickle
 
@@ -25,16 +25,14 @@ def test_vectors(writer, dtype, column):
     arrays += [np.zeros((3, 2)), np.zeros(0, np.uint8), arrays[0][:1]]
     data = writer(arrays).replace(b"numpy._core", b"numpy._core")
     for form in (data, memoryview(data)):
-        assert same(
-            safe_pickle.loads(form, "test", compact=True), [a.astype(a.dtype.newbyteorder("=")) for a in arrays]
-        )
+        assert same(safe_pickle.loads(form, "test", arrays=True), [a.astype(a.dtype.newbyteorder("=")) for a in arrays])
 
 
 def test_vectors_used_twice():
     first, second = np.arange(300, dtype=np.uint8) % 250, np.arange(5, dtype=np.uint8)
     value = {"a": first, "b": second, "again": [second, first, second], "c": second}
     for data in (pickle.dumps(value, 4), safe_pickle.dumps(value)):
-        read = safe_pickle.loads(data, "test", compact=True)
+        read = safe_pickle.loads(data, "test", arrays=True)
         assert same([read["a"], read["b"], *read["again"], read["c"]], [first, second, second, first, second, second])
 
 
@@ -51,9 +49,9 @@ def test_values_remembered_inside_an_array_are_found_again():
             slow = safe_pickle.loads(changed, "test")
         except safe_pickle.FormatError:
             with pytest.raises(safe_pickle.FormatError):
-                safe_pickle.loads(changed, "test", compact=True)
+                safe_pickle.loads(changed, "test", arrays=True)
             continue
-        quick = safe_pickle.loads(changed, "test", compact=True)
+        quick = safe_pickle.loads(changed, "test", arrays=True)
         assert str(slow) == str(quick)
 
 
@@ -63,14 +61,14 @@ def test_wrong_lengths_are_refused(damage):
     data = safe_pickle.dumps(arrays)
     place = data.rindex(b"M\x90\x01") if b"M\x90\x01" in data else data.rindex(b"J\x90\x01\x00\x00")
     stored = 3 if data[place : place + 1] == b"M" else 5
-    for compact in (False, True):
+    for arrays in (False, True):
         with pytest.raises(safe_pickle.FormatError, match="test: "):
-            safe_pickle.loads(data[:place] + damage + data[place + stored :], "test", compact=compact)
+            safe_pickle.loads(data[:place] + damage + data[place + stored :], "test", arrays=arrays)
 
 
 @pytest.mark.parametrize("writer", [safe_pickle.dumps, lambda value: pickle.dumps(value, 4)])
 def test_vectors_of_changing_kinds(writer):
-    """The form of the last array is tried first; it must not be taken for another type, shape or length."""
+    """No array may be taken for another type, shape or length."""
     rng = np.random.default_rng(0)
     kinds = [("u1", 300), ("u1", 301), ("i1", 300), ("u1", (300, 1)), ("u1", (301, 1)), ("<u2", 150), (">u2", 150)]
     kinds += [("u1", 20), ("u1", 21), ("u1", 0), ("u1", 22), ("f8", 40), ("f8", 41)]
@@ -79,7 +77,7 @@ def test_vectors_of_changing_kinds(writer):
     expected = [array.astype(array.dtype.newbyteorder("=")) for array in arrays]
     data = writer(arrays)
     for form in (data, memoryview(data)):
-        assert same(safe_pickle.loads(form, "test", compact=True), expected)
+        assert same(safe_pickle.loads(form, "test", arrays=True), expected)
 
 
 def test_damaged_vectors_give_the_same_both_ways():
@@ -93,9 +91,9 @@ def test_damaged_vectors_give_the_same_both_ways():
             (rng.choice(list(b"\x94hjKMBC\x85\x89tb\x00\x1e\x1f\x20\xff")),)
         )
         read = []
-        for compact in (False, True):
+        for arrays in (False, True):
             try:
-                read.append(repr(safe_pickle.loads(bytes(data), "test", compact=compact)))
+                read.append(repr(safe_pickle.loads(bytes(data), "test", arrays=arrays)))
             except safe_pickle.FormatError:
                 read.append("refused")
         assert read[0] == read[1], seed
