@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.errors import FormatError
 from core.pickles.checks import check_values
 from core.pickles.emitter import dump_list, dumps

@@ -21,6 +21,7 @@ from core.records.file_value import describe, short
 from core.records.json_file import LARGE_FILE, json_bytes, read_json
 from core.records.yaml_file import read_yaml
 from mainscripts.jobs.step_table import PlaceholderError, fill, folders, load_steps
+from samplelib.faces.pack_names import is_index
 
 STATE_NAME = ".dfl_job_state.json"
 RECORD_NAME = ".dfl_step_record.json"
@@ -204,7 +205,7 @@ def step_record() -> Path | None:
 
 
 def watched_files(pattern: str) -> list[str]:
-    """Files that a path, a folder or a pattern with ``*`` stands for, sorted; hidden ones are left out."""
+    """Files that a path, a folder or a pattern with ``*`` stands for, sorted; hidden ones and indexes are left out."""
     if os.path.isdir(pattern):
         try:
             found = [entry.path for entry in os.scandir(pattern) if entry.name[0] != "." and why_no_file(entry) is None]
@@ -212,7 +213,7 @@ def watched_files(pattern: str) -> list[str]:
             raise UserError(f"{pattern}: cannot be listed ({error.strerror or error}).") from None
     else:
         found = [path for path in glob.glob(_escape(pattern)) if os.path.isfile(path)]
-    return sorted(found)
+    return sorted(path for path in found if not is_index(path))
 
 
 def overlap(first: str, second: str) -> bool:

@@ -303,8 +303,8 @@ def mask_bytes(stored: Any) -> bytes | None:
     raise _Unusable("xseg_mask is not a list of bytes")
 
 
-class _Unusable(Exception):
-    pass
+class _Unusable(ValueError):
+    """A value that no face has; the text says which."""
 
 
 def _read_segments(path):

@@ -16,8 +16,8 @@ from core.files.picture_limits import FACE_MEGAPIXELS
 from core.pickles.safe_pickle import printable
 from samplelib.faces import aligned_face
 from samplelib.faces.aligned_face import FaceMetadata
+from samplelib.faces.pack_names import PACK_NAME
 
-PACK_NAME = "faceset.pak"
 _MOST_NAMED = 10
 
 

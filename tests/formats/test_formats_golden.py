@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickletools
+import shutil
 import struct
 from pathlib import Path
 
@@ -164,20 +165,23 @@ def check_written_pickle(data):
 
 
 @pytest.mark.parametrize("name", PACKS)
-def test_pack(name):
+def test_pack(name, tmp_path):
     expected, path = EXPECTED["pak"][name], KIT / name
     data = path.read_bytes()
     version, config_bytes = struct.unpack_from("<QQ", data)
     assert (version, config_bytes) == (expected["version"], expected["config_bytes"])
-    entries, samples = read_pack(path), open_pack(path)
-    assert len(entries) == len(expected["samples"]) == len(samples)
-    for entry, sample, wanted in zip(entries, samples, expected["samples"]):
+    copy = shutil.copy(path, tmp_path)
+    entries, first, second = read_pack(path), open_pack(copy), open_pack(copy)
+    configs = safe_pickle.loads(data[16 : 16 + config_bytes], path, safe_pickle.PACK_CLASSES)
+    assert len(entries) == len(configs) == len(first) == len(second) == len(expected["samples"])
+    assert (tmp_path / "faceset.pak.idx").is_file()
+    for config, wanted in zip(configs, expected["samples"]):
+        assert (config["sample_type"], config["face_type"]) == (wanted["sample_type"], wanted["face_type"])
+    for entry, sample, wanted in zip(entries * 2, first + second, expected["samples"] * 2):
         assert (entry.filename, entry.person_name) == (wanted["filename"], wanted["person_name"])
         assert (sample.name, sample.person_name) == (wanted["filename"], wanted["person_name"])
         assert (entry.offset, entry.size) == (wanted["data_start"], wanted["size"])
         assert sha(sample.read_bytes()) == wanted["sha256"]
-        assert entry.config["sample_type"] == wanted["sample_type"]
-        assert entry.config["face_type"] == wanted["face_type"]
         assert list(sample.shape) == wanted["shape"]
         metadata = sample.training_metadata
         np.testing.assert_array_equal(metadata.landmarks[[0, 67]], [wanted["landmark_0"], wanted["landmark_67"]])
@@ -350,9 +354,12 @@ def test_variant_without_data(name, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", PACK_VARIANTS)
-def test_pack_variant(name):
+def test_pack_variant(name, tmp_path):
     expected = EXPECTED["variants"][name]
-    samples = open_pack(KIT / "variants" / name)
+    copy = shutil.copy(KIT / "variants" / name, tmp_path)
+    first, samples = open_pack(copy), open_pack(copy)
+    assert (tmp_path / "faceset.pak.idx").is_file()
+    assert [sample.training_metadata for sample in first] == [sample.training_metadata for sample in samples]
     assert len(samples) == expected["n"]
     assert len(samples[0].read_bytes()) == expected["blob_size"]
     assert sha(samples[0].read_bytes()) == expected["blob_sha256"]

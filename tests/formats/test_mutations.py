@@ -59,7 +59,7 @@ def unpack(path):
         assert copy.read_bytes() == before
         raise
     finally:
-        outside = {item.name for item in path.parent.iterdir()} - {path.name, "unpacked"}
+        outside = {item.name for item in path.parent.iterdir()} - {path.name, path.name + ".idx", "unpacked"}
         assert outside == set(), "nothing may be written outside of the folder"
 
 
