@@ -2,16 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from core.console import interact
-from core.errors import FormatError, UserError
-from core.files.paths import atomic_write, mode_for
-from core.files.temporary import temporary_file
+from core.errors import FormatError
+from core.files.paths import atomic_write
 from core.pickles import safe_pickle
 
 STATE_SUFFIX = "_data.dat"
@@ -86,7 +84,7 @@ def model_data_to_bytes(data: ModelData) -> bytes:
 
 
 def write_model_data(path: Any, data: ModelData) -> None:
-    """Write the state of a model in one step. To save it together with weights use :func:`commit_files`."""
+    """Write the state of a model in one step. With weights it is saved by :mod:`models.saved.transaction`."""
     atomic_write(path, model_data_to_bytes(data))
 
 
@@ -151,48 +149,6 @@ def summary_text(
     if not devices:
         lines.append(row("Using device", "CPU"))
     return "\n".join([*lines, blank, title("", "=")])
-
-
-def commit_files(files: Mapping[Any, Any]) -> None:
-    """Write several files that belong together.
-
-    All of them are first written to temporary files and flushed; only then is each renamed over its old version, the
-    state of the model (``*_data.dat``) last. So an error or a crash before the renames leaves all old files, and the
-    state never counts iterations that the weights have not seen.
-
-    Parameters
-    ----------
-    files : mapping of path to bytes
-        A value may also be a function without arguments that returns the bytes; it is called when its turn comes, so
-        that not all of them are in memory at once.
-
-    Raises
-    ------
-    UserError
-        When a file cannot be written (full disk, no permission).
-    """
-    ordered = sorted(files, key=lambda path: str(path).endswith(STATE_SUFFIX))
-    path = None
-    try:
-        with ExitStack() as cleanup:
-            temporaries = []
-            for path in ordered:
-                content = files[path]
-                temporary = cleanup.enter_context(temporary_file(path))
-                os.chmod(temporary, mode_for(path))
-                _write_flushed(temporary, content() if callable(content) else content)
-                temporaries.append(temporary)
-            for path, temporary in zip(ordered, temporaries):
-                os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}). The model was not saved.") from error
-
-
-def _write_flushed(path, content):
-    with open(path, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _whole_number(path, value):

@@ -12,9 +12,9 @@ import mmap
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -57,6 +57,8 @@ class PackFaces(NamedTuple):
     persons: list[str | None]
     face: Callable[[int], dict]
     """Takes a number; returns the face data in the words of a picture's own dictionary, unchecked."""
+    configs: Iterable[dict | None] = repeat(None)
+    """All that the pickles say of each face."""
 
 
 class PackState(NamedTuple):

@@ -172,11 +172,11 @@ def test_pack(name, tmp_path):
     assert (version, config_bytes) == (expected["version"], expected["config_bytes"])
     copy = shutil.copy(path, tmp_path)
     entries, first, second = read_pack(path), open_pack(copy), open_pack(copy)
-    configs = safe_pickle.loads(data[16 : 16 + config_bytes], path, safe_pickle.PACK_CLASSES)
-    assert len(entries) == len(configs) == len(first) == len(second) == len(expected["samples"])
+    assert len(entries) == len(first) == len(second) == len(expected["samples"])
     assert (tmp_path / "faceset.pak.idx").is_file()
-    for config, wanted in zip(configs, expected["samples"]):
-        assert (config["sample_type"], config["face_type"]) == (wanted["sample_type"], wanted["face_type"])
+    for entry, wanted in zip(entries, expected["samples"]):
+        assert entry.config["sample_type"] == wanted["sample_type"]
+        assert entry.config["face_type"] == wanted["face_type"]
     for entry, sample, wanted in zip(entries * 2, first + second, expected["samples"] * 2):
         assert (entry.filename, entry.person_name) == (wanted["filename"], wanted["person_name"])
         assert (sample.name, sample.person_name) == (wanted["filename"], wanted["person_name"])

@@ -1,6 +1,5 @@
 """State, weights and sessions of models: unusual but valid forms are read, anything else names file and entry."""
 
-import os
 import pickle
 import struct
 import time
@@ -17,7 +16,6 @@ from core.pickles import safe_pickle
 from merger.interactive.session_import import read_session, session_path
 from models.saved.model_files import (
     ModelData,
-    commit_files,
     model_data_to_bytes,
     read_default_options,
     read_model_data,
@@ -201,19 +199,6 @@ def test_summary_with_graphics_cards():
     assert len({len(line) for line in lines}) == 1 and not text.endswith("\n")
     assert all(line.startswith("==") and line.endswith("==") for line in lines)
     assert "            Device index: 0" in text and "VRAM: 78.50GB" in text and lines[-1] == "=" * len(lines[0])
-
-
-def test_committed_files_keep_their_rights_and_order(tmp_path, monkeypatch):
-    path = tmp_path / "m_SAEHD_encoder.npy"
-    path.write_bytes(b"old")
-    path.chmod(0o640)
-    renamed = []
-    real = os.replace
-    monkeypatch.setattr(os, "replace", lambda old, new: (renamed.append(os.path.basename(new)), real(old, new)))
-    commit_files({tmp_path / "m_SAEHD_data.dat": b"d", path: b"new", tmp_path / "m_SAEHD_summary.txt": lambda: b"s"})
-    assert renamed == ["m_SAEHD_encoder.npy", "m_SAEHD_summary.txt", "m_SAEHD_data.dat"]
-    assert path.read_bytes() == b"new" and path.stat().st_mode & 0o777 == 0o640
-    assert sorted(item.name for item in tmp_path.iterdir()) == sorted(renamed)
 
 
 def session_bytes(protocol_3=False, **changes):

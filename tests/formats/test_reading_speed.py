@@ -41,11 +41,10 @@ def test_header_is_read_without_decoding(tmp_path):
 
 def make_pack(path, faces, picture_size=2000):
     """A pack of ``faces`` entries with random landmarks, each picture padded to ``picture_size`` bytes."""
-    data = (KIT / "release_env" / "faceset.pak").read_bytes()
-    template = packed_faceset.safe_pickle.loads(data[16:], "kit", packed_faceset.safe_pickle.PACK_CLASSES)[1]
+    template = packed_faceset.read_pack(KIT / "release_env" / "faceset.pak", keep_open=False)[1]
     picture = (KIT / "release_env" / "00001_0.jpg").read_bytes().ljust(picture_size, b"\0")
     points = np.random.default_rng(0).random((68, 2)) * 256
-    config = {**template, "landmarks": points.tolist(), "seg_ie_polys": {"polys": []}}
+    config = {**template.config, "landmarks": points.tolist(), "seg_ie_polys": {"polys": []}}
 
     def configs():
         for number in range(faces):
