@@ -1,7 +1,8 @@
-"""Measures how quickly face data, packed facesets and loss histories are read. Run: python benchmarks/formats.py"""
+"""Measures how quickly face data, packs, loss histories and sessions are read. Run: python benchmarks/formats.py"""
 
-import resource
+import os
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,15 +14,19 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core.files.imageio import read_image
 from core.pickles import safe_pickle
+from merger.interactive.session_import import read_session
 from samplelib.faces import aligned_face
-from samplelib.faces.aligned_face import FaceMetadata
 from samplelib.packs import packed_faceset
+from samplelib.faces.aligned_face import FaceMetadata
 
-FACES = 50_000
+FACES, FRAMES, ITERATIONS = 50_000, 20_000, 1_000_000
 
 
 def main():
-    """Print one line per measurement."""
+    """Print one line per measurement; with the path of a pack open only that."""
+    if len(sys.argv) > 1:
+        open_pack(sys.argv[1])
+        return
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "face.jpg"
@@ -41,15 +46,13 @@ def main():
         report("  replace its face data", best(lambda: alternate(path, metadata), 20))
         for mask in (None, path.read_bytes()[:3000]):
             measure_pack(Path(folder) / "faceset.pak", path.read_bytes()[:5000], mask, rng)
-    losses = rng.random((1_000_000, 2)).tolist()
-    start = time.process_time()
-    data = safe_pickle.dumps(losses)
-    written = time.process_time()
-    safe_pickle.loads(data, "losses")
-    print(f"one million losses: written in {written - start:.2f} s, read in {time.process_time() - written:.2f} s")
+        measure_session(Path(folder) / "m_SAEHD_merger_session.dat", rng)
+    for width in (2, 1):
+        measure_losses(rng.random((ITERATIONS, width)).tolist(), width)
 
 
 def measure_pack(path, blob, mask, rng):
+    """Open a pack in new processes, at first without an index beside it."""
     config = [
         {
             "sample_type": 1,
@@ -69,28 +72,76 @@ def measure_pack(path, blob, mask, rng):
     index = safe_pickle.dumps(config)
     del config
     offsets = np.arange(FACES + 1, dtype="<u8") * len(blob)
+    offsets[-1] += 16 + len(index) + offsets.nbytes
     with open(path, "wb") as stream:
         stream.write(struct.pack("<QQ", 1, len(index)) + index + offsets.tobytes())
         for _ in range(FACES):
             stream.write(blob)
-    index_size = len(index) // 2**20
-    del index, offsets
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    samples, times = None, []
+    masks = "without masks" if mask is None else "with masks"
+    print(f"pack of {FACES} faces {masks}, {path.stat().st_size >> 20} MiB, pickles {len(index) >> 20} MiB", flush=True)
+    Path(f"{path}.idx").unlink(missing_ok=True)
     for _ in range(3):
-        samples = None
-        start, clock = time.process_time(), time.perf_counter()
-        samples = packed_faceset.open_pack(path)
-        times.append((time.process_time() - start, time.perf_counter() - clock))
+        subprocess.run([sys.executable, __file__, str(path)], check=True)
+
+
+def open_pack(path):
+    """Open a pack once, and say what that took."""
+    had_index = os.path.exists(f"{path}.idx")
+    before = memory("RssAnon")
+    start, clock = time.process_time(), time.perf_counter()
+    samples = packed_faceset.open_pack(path)
+    taken = time.process_time() - start, time.perf_counter() - clock
+    kept, peak = memory("RssAnon") - before, memory("VmHWM")
     print(
-        f"pack of {len(samples)} faces {'without' if mask is None else 'with'} masks, {path.stat().st_size // 2**20} MiB, "
-        f"index {index_size} MiB"
+        f"  open {'by' if had_index else 'without'} index: {taken[0]:.2f} s processor time, {taken[1]:.2f} s by the clock, "
+        f"keeps {kept} MiB, peak of the process with mapped files {peak} MiB"
     )
-    print(f"  open: {min(times)[0]:.2f} s processor time, {min(clock for _, clock in times):.2f} s by the clock")
-    print(
-        f"  peak memory before {before // 1024} MiB, after {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"
-    )
-    report("  face data of one, from the index", best(lambda: samples[FACES // 2].load_training_metadata()))
+    report("    face data of one", best(lambda: samples[FACES // 2].load_training_metadata()))
+
+
+def memory(kind):
+    """Memory of this process in MiB: ``RssAnon`` now without mapped files, ``VmHWM`` the peak; 0 where nobody tells."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) >> 10 for line in lines if line.startswith(kind))
+
+
+def measure_losses(losses, width):
+    start = time.process_time()
+    data = safe_pickle.dumps(losses)
+    written = time.process_time()
+    safe_pickle.loads(data, "losses")
+    read = time.process_time() - written
+    print(f"{ITERATIONS} iterations of {width} losses: written in {written - start:.2f} s, read in {read:.2f} s")
+
+
+def measure_session(path, rng):
+    """A session as DeepFaceLab writes it, with a face in each frame."""
+
+    def text(value):
+        return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+    def made(module, name, **attributes):
+        state = b"".join(text(key) + value for key, value in attributes.items())
+        return f"c{module}\n{name}\n".encode() + b")\x81}(" + state + b"ub"
+
+    def frame(number, points):
+        file = b"cpathlib\nWindowsPath\n(" + text("C:\\") + text(f"{number:05d}.png") + b"tR"
+        faces = safe_pickle.dumps([points])[2:-1]
+        info = made("merger.FrameInfo", "FrameInfo", filepath=file, landmarks_list=faces, motion_deg=b"K\x02")
+        owner = "merger.InteractiveMergerSubprocessor", "InteractiveMergerSubprocessor.Frame"
+        return made(*owner, frame_info=info, cfg=b"N", is_done=b"\x88")
+
+    frames = b"".join(map(frame, range(FRAMES), (rng.random((FRAMES, 68, 2)) * 1920).tolist()))
+    indexes = safe_pickle.dumps(list(range(FRAMES)))[2:-1]
+    parts = {"frames": b"](" + frames + b"e", "frames_idxs": indexes, "frames_done_idxs": b"]", "model_iter": b"K\x05"}
+    path.write_bytes(b"\x80\x04}(" + b"".join(text(key) + value for key, value in parts.items()) + b"u.")
+    start = time.process_time()
+    read_session(path)
+    taken = time.process_time() - start
+    print(f"session of {FRAMES} frames, {path.stat().st_size >> 20} MiB: read in {taken:.2f} s", flush=True)
 
 
 def alternate(path, metadata):
@@ -112,7 +163,7 @@ def best(function, repeats=300):
 
 
 def report(what, seconds):
-    print(f"{what}: {seconds[0] * 1e3:.3f} ms processor time, {seconds[1] * 1e3:.3f} ms by the clock")
+    print(f"{what}: {seconds[0] * 1e3:.3f} ms processor time, {seconds[1] * 1e3:.3f} ms by the clock", flush=True)
 
 
 if __name__ == "__main__":
