@@ -179,11 +179,12 @@ def absolute_path(text):
 
 
 @contextmanager
-def replacing(path):
+def replacing(path, flush=True):
     """Yield a temporary path in the same folder; on success it replaces ``path``, on any error it is removed.
 
-    The content is flushed to disk before the rename, so ``path`` holds either its old bytes or all the new ones. What
-    killed runs have left in the folder is removed; see :mod:`core.files.temporary`.
+    The content is flushed to disk before the rename, so ``path`` holds either its old bytes or all the new ones. Without
+    ``flush`` that is so unless the machine itself goes down, which is enough for what can be made again. What killed runs
+    have left in the folder is removed; see :mod:`core.files.temporary`.
     """
     path = Path(path)
     if path.is_dir():
@@ -192,7 +193,8 @@ def replacing(path):
         with temporary_file(path) as temporary:
             os.chmod(temporary, mode_for(path))
             yield temporary
-            _flush(temporary)
+            if flush:
+                _flush(temporary)
             os.replace(temporary, path)
     except OSError as error:
         if error.filename is None or is_temporary(error.filename):

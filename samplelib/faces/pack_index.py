@@ -112,7 +112,7 @@ def write_index(pack: Path, state: PackState, faces: PackFaces) -> bool:
         return False
     total, counts = 0, [len(blocks[name]) for name in _COUNTED[:-1]]
     try:
-        with replacing(index_path(pack)) as temporary, open(temporary, "wb") as stream:
+        with replacing(index_path(pack), flush=False) as temporary, open(temporary, "wb") as stream:
             os.chmod(temporary, pack.stat().st_mode & 0o777 | 0o600)  # landmarks are as private as the pack
             stream.seek(_HEAD.size)
             for part in chain(map(np.ndarray.tobytes, blocks.values()), map(aligned_face.mask_bytes, masks)):

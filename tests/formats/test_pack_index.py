@@ -166,10 +166,10 @@ def test_a_version_that_is_not_known_is_replaced(pack):
     "error", [OSError(errno.ENOSPC, "No space left on device"), PermissionError(errno.EACCES, "denied")]
 )
 def test_no_space_and_no_permission_are_said_once(error, pack, monkeypatch, capsys):
-    def refuse(handle):
+    def refuse(old, new):
         raise error
 
-    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     first = said(packed_faceset.open_pack(pack))
     assert said(packed_faceset.open_pack(pack)) == first and len(first) == 6
     printed = capsys.readouterr()
