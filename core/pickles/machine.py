@@ -7,7 +7,7 @@ becomes a stand-in of :mod:`core.pickles.objects`; any other name ends the readi
 Memory and time stay in proportion to the bytes read, through these limits:
 
 - operations: one for every 4 bytes, containers (lists, tuples, dictionaries, objects): one for every 24 bytes, both
-  with 100,000 more for small files;
+  with 100,000 more for small files; rows in long runs are neither, as each takes 11 bytes or more;
 - text, bytes and arrays lie in the file as they are; those that are made from it again and again may together take 3
   times its size, and 32 MiB more;
 - integers have at most 16 bytes, keys of dictionaries are text, bytes or small integers, marks are at most 48 deep;
@@ -53,7 +53,7 @@ _f64 = struct.Struct(">d").unpack_from
 
 
 class LostRow(Exception):
-    """One row of an array is used a second time; the pickle has to be read again without arrays of rows."""
+    """What is used a second time may be a row of an array; the pickle has to be read again without arrays of rows."""
 
 
 class Machine:
@@ -118,7 +118,7 @@ class Machine:
         try:
             return self.memo[index]
         except KeyError:
-            if self.arrays and index < self.memo_size:
+            if self.arrays:
                 raise LostRow from None
             raise Damaged("is damaged (it refers to a value that it does not hold)") from None
 
@@ -248,19 +248,23 @@ def _empty_list(machine):
 
 
 def _list_of_rows(machine):
-    """Read a list that is nothing but rows of floats as an array; False when it is another."""
-    data = machine.data
+    """Read a list that is nothing but rows of floats as an array; False, with nothing changed, when it is another.
+
+    The rows are not remembered, as DeepFaceLab never refers to one again; see :class:`LostRow`.
+    """
+    data, memo = machine.data, machine.memo
     opened = _OPEN_LIST.match(data, machine.at - 1)
     run = run_at(data, opened.end()) if opened else None
     if run is None or data[run.end] != _APPENDS or data[run.end + 1] == _MARK:
         return False
     remember, byte, word = opened.groups()
+    first_row = machine.memo_size + bool(remember)
+    indexes = run.indexes_from(first_row)
+    if not memo.keys().isdisjoint(indexes):
+        return False
     if remember:
-        index = byte[0] if byte else _u32(word)[0] if word else machine.memo_size
-        machine.memo[index] = run.rows
-        machine.memo_size += 1
-    if run.remembered:  # not each of them, as DeepFaceLab never refers to one again; see LostRow
-        machine.memo_size += len(run.rows)
+        memo[byte[0] if byte else _u32(word)[0] if word else machine.memo_size] = run.rows
+    machine.memo_size = first_row + len(indexes)
     machine.stack.append(run.rows)
     machine.at = run.end + 1
     return True
@@ -271,11 +275,9 @@ def _run_of_rows(machine):
     run = run_at(machine.data, machine.at - 1)
     if run is None:
         return False
-    rows = run.rows.tolist()
-    if run.remembered:
-        first = machine.memo_size
-        machine.memo_size += len(rows)
-        machine.memo.update(zip(run.indexes or range(first, machine.memo_size), rows))
+    rows, indexes = run.rows.tolist(), run.indexes_from(machine.memo_size)
+    machine.memo.update(zip(indexes, rows))
+    machine.memo_size += len(indexes)
     machine.stack.extend(rows)
     machine.at = run.end
     return True

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_SHORTEST_RUN = 8
+_SHORTEST_RUN, _LONGEST_RUN = 8, 1000  # pickles are written in batches of 1000; a longer run is read as several
 _FLOAT_SIZE = 9  # its opcode and eight bytes
 # ] opens a list, the second operation remembers it, ( G G e puts two floats in; DOTALL, as any byte may be a number's
 _REMEMBERS = {b"": (0, None), rb"\x94": (1, None), rb"q.": (2, np.dtype("u1")), rb"r.{4}": (5, np.dtype("<u4"))}
@@ -36,7 +36,7 @@ def _forms():
             first = 1 + remember_size + before + 1
             size = first - 1 + width * _FLOAT_SIZE + after
             yield (
-                rb"((?:\]%b%b){%d,})" % (remember, floats, _SHORTEST_RUN),
+                rb"((?:\]%b%b){%d,%d})" % (remember, floats, _SHORTEST_RUN, _LONGEST_RUN),
                 _Form(width, first, size, remember_size > 0, index),
             )
 
@@ -58,6 +58,12 @@ class Run(NamedTuple):
     remembered: bool
     indexes: list[int] | None
     """Under which numbers the rows are remembered, where the pickle says so itself."""
+
+    def indexes_from(self, first: int) -> list[int] | range:
+        """Under which numbers the rows are remembered, of which the next free one is ``first``."""
+        if not self.remembered:
+            return range(0)
+        return range(first, first + len(self.rows)) if self.indexes is None else self.indexes
 
 
 def run_at(data: Any, start: int) -> Run | None:

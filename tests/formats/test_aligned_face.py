@@ -1,6 +1,7 @@
 """Face pictures: what goes in comes out, nothing else in the file changes, and no save ever leaves half a file."""
 
 import os
+import pickle
 import struct
 
 import cv2
@@ -96,6 +97,18 @@ def test_lists_and_arrays_are_read(key):
         if isinstance(form, np.ndarray) and form.dtype == object:
             form = tuple(np.asarray(values[key]).tolist())
         assert aligned_face.metadata_from_dict({**values, key: form}, "face") == metadata
+
+
+def test_points_under_unknown_keys_stay_lists(tmp_path):
+    """Programs that know the key expect what they wrote, not an array."""
+    known = [[float(number), number / 3] for number in range(30)]
+    path = tmp_path / "face.jpg"
+    aligned_face.save_face(path, noise(16), plain_metadata(extra={"fork": {"points": known}, "more": known}), 90)
+    aligned_face.write_metadata(path, aligned_face.read_metadata(path).replace(face_type="head"))
+    data = path.read_bytes()
+    (ours,) = [part for part in jpeg_segments.scan_header(data) if part.marker == jpeg_segments.APP15]
+    stored = pickle.loads(data[ours.body : ours.end])
+    assert stored["face_type"] == "head" and stored["more"] == stored["fork"]["points"] == known
 
 
 def test_face_type_is_lower_cased_and_may_be_missing():

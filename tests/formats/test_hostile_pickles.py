@@ -91,7 +91,21 @@ def test_the_line_names_what_was_asked_for(wanted, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "unit", [b"]", b"}", b"N", b"M\x00\x01", b")\x85", b"G" + b"\x40" * 8, b"](K\x01e", b"X\0\0\0\0"]
+    "unit",
+    [
+        b"]",
+        b"}",
+        b"N",
+        b"M\x00\x01",
+        b")\x85",
+        b"G" + b"\x40" * 8,
+        b"](K\x01e",
+        b"X\0\0\0\0",
+        b"]G" + b"\x40" * 8 + b"a",
+        b"]\x94G" + b"\x40" * 8 + b"a",
+        b"](G" + b"\x40" * 8 + b"G" + b"\x40" * 8 + b"e",
+        b"]q\x05(G" + b"\x40" * 8 + b"e",
+    ],
 )
 def test_large_files_of_small_parts_stay_in_proportion(unit, tmp_path, capsys):
     path = tmp_path / "meta.dat"

@@ -122,6 +122,15 @@ def test_a_long_history_is_read_in_runs(writer, width, monkeypatch):
     assert sum(len(run.rows) for run in found if run) > 299_900
 
 
+def test_a_run_longer_than_any_writer_makes():
+    value = np.random.default_rng(0).random((5003, 2)).tolist()
+    data = b"\x80\x04](" + b"".join(safe_pickle.dumps(row)[2:-1] for row in value) + b"e."
+    data = data.replace(b"](G", b"]\x94(G")
+    for arrays in (True, False):
+        assert safe_pickle.loads(data, "rows", arrays=arrays) == value
+        assert safe_pickle.loads(data[:-2] + b"h\x07e.", "rows", arrays=arrays) == [*value, value[7]]
+
+
 def test_rows_of_three_are_read_one_by_one():
     value = np.random.default_rng(0).random((50, 3)).tolist()
     for write in WRITERS.values():
@@ -135,6 +144,19 @@ def test_rows_used_again():
         for protocol in (2, 3, 4, 5):
             data = pickle.dumps(value, protocol)
             assert plain(safe_pickle.loads(data, "face", arrays=True)) == value == safe_pickle.loads(data, "face")
+
+
+@pytest.mark.parametrize("put", [b"q\x05", b"q\x21", b"q\x43", b"r\x05\x00\x00\x00"])
+@pytest.mark.parametrize("row", [b"]\x94(", b"]q\x05(", b"]q\x44("])
+def test_numbers_that_are_given_twice(put, row, monkeypatch):
+    """A value is remembered under a number that a row takes later, or no row takes; whoever asks gets the last."""
+    rows_of_two = b"".join(
+        row + b"G" + bytes([63, 240, *[number] * 6]) + b"G" + bytes(8) + b"e" for number in range(68)
+    )
+    for number in (5, 0x21, 0x43, 0x44, 0x50):
+        data = b"\x80\x04](\x8c\x01x" + put + b"](" + rows_of_two + b"e" + b"h" + bytes((number,)) + b"e."
+        found = every_way(data, monkeypatch)
+        assert len(set(found)) == 1, number
 
 
 def remembered(data, word):
