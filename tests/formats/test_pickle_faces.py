@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pickle_forms import HOSTILE_NAME, WRITERS, damage, outcome, packed_face, picture_face, plain
+from pickle_forms import HOSTILE_NAME, WRITERS, damage, outcome, packed_face, picture_face, plain, shown
 
 from core.errors import FormatError
 from core.pickles import machine as pickle_machine
@@ -46,11 +46,11 @@ def every_way(data, monkeypatch):
 
 
 @given(st.lists(packed_faces, max_size=5) | picture_faces, st.sampled_from(list(WRITERS)))
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_way_agrees_with_python(value, writer):
     data = WRITERS[writer](value)
-    with pytest.MonkeyPatch.context() as patch, np.printoptions(threshold=10**9):
-        assert set(every_way(data, patch)) == {repr(pickle.loads(data))}
+    with pytest.MonkeyPatch.context() as patch:
+        assert set(every_way(data, patch)) == {shown(pickle.loads(data))}
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -115,11 +115,11 @@ def test_rows_under_two_keys():
 @pytest.mark.parametrize("writer", [*WRITERS.values(), lambda value: pickle.dumps(value, 2)])
 def test_a_long_history_is_read_in_runs(writer, width, monkeypatch):
     """Also one of a single loss, of which each iteration takes only 12 bytes."""
-    losses = np.random.default_rng(0).random((300_000, width)).tolist()
+    losses = np.random.default_rng(0).random((220_000, width)).tolist()
     data, found = writer({"loss_history": losses}), []
     monkeypatch.setattr(pickle_machine, "run_at", lambda *given: found.append(rows.run_at(*given)) or found[-1])
     assert safe_pickle.loads(data, "history") == {"loss_history": losses}
-    assert sum(len(run.rows) for run in found if run) > 299_900
+    assert sum(len(run.rows) for run in found if run) > 219_900
 
 
 def test_a_run_longer_than_any_writer_makes():
