@@ -16,8 +16,8 @@ from core.files.imageio import read_image
 from core.pickles import safe_pickle
 from merger.interactive.session_import import read_session
 from samplelib.faces import aligned_face
-from samplelib.packs import packed_faceset
 from samplelib.faces.aligned_face import FaceMetadata
+from samplelib.packs import reading
 
 FACES, FRAMES, ITERATIONS = 50_000, 20_000, 1_000_000
 
@@ -89,7 +89,7 @@ def open_pack(path):
     had_index = os.path.exists(f"{path}.idx")
     before = memory("RssAnon")
     start, clock = time.process_time(), time.perf_counter()
-    samples = packed_faceset.open_pack(path)
+    samples = reading.open_pack(path)
     taken = time.process_time() - start, time.perf_counter() - clock
     kept, peak = memory("RssAnon") - before, memory("VmHWM")
     print(

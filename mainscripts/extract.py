@@ -105,7 +105,7 @@ def _input_frames(options):
 
 
 def _warn_of_pack(folder):
-    from samplelib.faces.faceset import PACK_NAME
+    from samplelib.packs.names import PACK_NAME
 
     if (folder / PACK_NAME).is_file():
         interact.warning(

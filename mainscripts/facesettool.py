@@ -109,7 +109,7 @@ def _remove_if_empty(folder):
 
 def _require_loose(folder):
     from core.files.paths import list_images
-    from samplelib.faces.faceset import PACK_NAME
+    from samplelib.packs.names import PACK_NAME
 
     list_images(folder)
     if (folder / PACK_NAME).is_file() and not list_images(folder):

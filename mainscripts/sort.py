@@ -70,7 +70,7 @@ def run(options):
 
 def _undo(folder, options):
     """Bring back the first names."""
-    from samplelib.sorting import rename
+    from samplelib.faces import rename
 
     if options.by or options.identity:
         raise UsageError("--undo stands alone: it brings the names back and sorts by nothing.")

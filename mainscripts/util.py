@@ -57,7 +57,7 @@ def run(options):
 def _loose_folder(options):
     """The folder, when its pictures are not inside a pack."""
     from samplelib.faces.aligned_face import read_metadata
-    from samplelib.faces.faceset import PACK_NAME
+    from samplelib.packs.names import PACK_NAME
 
     folder = options.input_dir
     images = list_images(folder)
@@ -149,7 +149,7 @@ def _tell_what_is_packed(packed):
 
 def _choose_of_same_name(options, files, only_packed):
     """What becomes of loose pictures that have the name of another picture of the pack."""
-    from samplelib.faces.faceset import PACK_NAME
+    from samplelib.packs.names import PACK_NAME
 
     if options.same_name is not None:
         return options.same_name
@@ -186,7 +186,7 @@ def _process_as_persons(options, folders):
 
 def _unpack(options):
     from core.files.trash import move_to_trash, trash_folder_of
-    from samplelib.faces.faceset import PACK_NAME
+    from samplelib.packs.names import PACK_NAME
     from samplelib.packs.packed_faceset import unpack_faceset
 
     path = options.input_dir / PACK_NAME

@@ -21,7 +21,7 @@ from core.records.file_value import describe, short
 from core.records.json_file import LARGE_FILE, json_bytes, read_json
 from core.records.yaml_file import read_yaml
 from mainscripts.jobs.step_table import PlaceholderError, fill, folders, load_steps
-from samplelib.faces.pack_names import is_index
+from samplelib.packs.names import is_index
 
 STATE_NAME = ".dfl_job_state.json"
 RECORD_NAME = ".dfl_step_record.json"

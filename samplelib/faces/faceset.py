@@ -16,7 +16,7 @@ from core.files.picture_limits import FACE_MEGAPIXELS
 from core.pickles.safe_pickle import printable
 from samplelib.faces import aligned_face
 from samplelib.faces.aligned_face import FaceMetadata
-from samplelib.faces.pack_names import PACK_NAME
+from samplelib.packs.names import PACK_NAME
 
 _MOST_NAMED = 10
 
@@ -89,7 +89,7 @@ def load_faceset(folder: Any, allow_empty: bool = False, pack_name: str = PACK_N
     folder = Path(folder)
     pack = folder / pack_name
     if pack.is_file():
-        from samplelib.packs.packed_faceset import open_pack
+        from samplelib.packs.reading import open_pack
 
         samples = open_pack(pack)
         beside = len(list_files(folder, aligned_face.FACE_SUFFIXES))

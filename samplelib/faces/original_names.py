@@ -9,7 +9,7 @@ from typing import Any
 from core.console import interact
 from core.pickles.safe_pickle import printable
 from samplelib.faces.faceset import loose_faces
-from samplelib.sorting.rename import RenamePlan, finish_renaming, rename_files
+from samplelib.faces.rename import RenamePlan, finish_renaming, rename_files
 
 _LONGEST_STEM = 240  # bytes; names have 255 on all usual disks
 
@@ -64,7 +64,7 @@ def plan_original_names(faces: list[tuple[Path, str | None]], present: set[str])
 
 
 def apply_renamings(plan: list[Renaming]) -> None:
-    """Rename files of one folder, also when names swap; see :func:`samplelib.sorting.rename.rename_files`.
+    """Rename files of one folder, also when names swap; see :func:`samplelib.faces.rename.rename_files`.
 
     Raises
     ------

@@ -1,12 +1,9 @@
-"""The packed faceset, one file that holds all face pictures of a folder: reading, packing and unpacking it."""
+"""Packing the face pictures of a folder into one file, and unpacking it; nothing gets lost in between."""
 
-import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from core.console import interact
 from core.errors import FormatError, UserError
@@ -14,131 +11,16 @@ from core.files.paths import atomic_write, list_folders, list_images, remove_if_
 from core.files.temporary import remove_dead
 from core.files.trash import keep_bytes, trash_folder_of
 from core.pickles import safe_pickle
-from samplelib.faces import aligned_face, mask_codec
-from samplelib.faces.aligned_face import FaceMetadata
-from samplelib.faces.faceset import PACK_NAME, Sample, report_without_face_data
+from samplelib.faces import aligned_face
+from samplelib.faces.faceset import report_without_face_data
 from samplelib.faces.jpeg_segments import is_complete
+from samplelib.packs import index
 from samplelib.packs import plan as pack_plan
-from samplelib.packs.writer import FACE_TYPE_NUMBERS, HEAD, VERSION, is_packable, write_pack
+from samplelib.packs.names import PACK_NAME
+from samplelib.packs.reading import CURE, read_pack
+from samplelib.packs.writer import is_packable, write_pack
 
 _LONGEST_NAME = 255
-_GREATEST_OFFSET = 1 << 60
-_CURE = (
-    "Copy the file here again, or take the whole pictures out of it with util --unpack-faceset --allow-damaged, which keeps "
-    "the pack"
-)
-_FACE_TYPE_NAMES = {number: name for name, number in FACE_TYPE_NUMBERS.items()}
-
-
-@dataclass(slots=True)
-class PackEntry:
-    """One picture in a packed faceset: what the index says of it, and where its bytes are."""
-
-    pack: Path
-    config: dict
-    offset: int
-    size: int
-
-    @property
-    def filename(self) -> str:
-        return self.config["filename"]
-
-    @property
-    def person_name(self) -> str | None:
-        return self.config.get("person_name") or None
-
-    @property
-    def place(self) -> str:
-        """Pack and picture, for messages."""
-        return f"{self.pack} ({safe_pickle.printable(self.filename)})"
-
-    def read_bytes(self) -> bytes:
-        """The JPEG, read from the pack."""
-        try:
-            with open(self.pack, "rb") as stream:
-                stream.seek(self.offset)
-                data = stream.read(self.size)
-        except OSError as error:
-            raise FormatError(self.place, f"cannot be read ({error.strerror or error})") from None
-        if len(data) != self.size:
-            raise FormatError(self.place, "is cut off")
-        return data
-
-    def index_metadata(self) -> FaceMetadata:
-        """Face type, landmarks, labels and mask, as the index of the pack holds them."""
-        return aligned_face.metadata_from_dict(_stored_form(self.config, self.pack), self.place)
-
-    def metadata(self) -> FaceMetadata:
-        """As :meth:`index_metadata`, with the fields that only the picture itself holds."""
-        index = self.index_metadata()
-        stored = aligned_face.metadata_from_jpeg(self.read_bytes(), self.place)
-        if stored is None:
-            return index
-        return stored.replace(
-            face_type=index.face_type,
-            landmarks=index.landmarks,
-            polygons=index.polygons,
-            xseg_mask=index.xseg_mask,
-            eyebrows_expand_mod=index.eyebrows_expand_mod,
-            source_filename=index.source_filename or stored.source_filename,
-        )
-
-
-def read_pack(path: Any, keep_open: bool = True, cut_off: bool = False) -> list[PackEntry]:
-    """Index of a packed faceset; no picture is read.
-
-    Parameters
-    ----------
-    path
-        The file.
-    keep_open : bool
-        Leave masks in the file and look at them there, which saves memory but keeps the file in use.
-    cut_off : bool
-        Take a file of which the end is missing, too; reading a picture that is not there raises.
-
-    Raises
-    ------
-    FormatError
-        When it is damaged, of another version, or unsafe.
-    """
-    path = Path(path)
-    try:
-        with open(path, "rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            head = stream.read(HEAD.size)
-            if len(head) < HEAD.size:
-                raise FormatError(path, "is cut off, or no packed faceset")
-            version, config_size = HEAD.unpack(head)
-            if version != VERSION:
-                raise FormatError(path, f"is no packed faceset of a known version ({version}, expected {VERSION})")
-            if config_size > size - HEAD.size - 8:
-                raise FormatError(path, "is cut off inside its index")
-            config = _read_config(stream, path, config_size, keep_open)
-            stream.seek(HEAD.size + config_size)
-            table = stream.read(8 * (len(config) + 1))
-    except OSError as error:
-        raise FormatError(path, f"cannot be read ({error.strerror or error})") from None
-    if len(table) != 8 * (len(config) + 1):
-        raise FormatError(path, "is cut off inside its table of offsets")
-    start = HEAD.size + config_size + len(table)
-    return _entries(path, config, np.frombuffer(table, "<u8"), size, start, cut_off)
-
-
-def open_pack(path: Any) -> list[Sample]:
-    """Samples of a packed faceset, in its order."""
-    with safe_pickle.uncollected(lasting=True):
-        return [
-            Sample(
-                name=entry.filename,
-                shape=tuple(entry.config["shape"]),
-                path=entry.pack,
-                read_bytes=entry.read_bytes,
-                load_metadata=entry.metadata,
-                load_training_metadata=entry.index_metadata,
-                person_name=entry.person_name,
-            )
-            for entry in read_pack(path)
-        ]
 
 
 @dataclass(frozen=True)
@@ -216,6 +98,8 @@ def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME,
         packed = write_pack(path, plan, _compare_with_old) if plan.is_new else plan.pictures
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}). Nothing was deleted.") from error
+    if plan.is_new:
+        index.remove_index(path)
     report_without_face_data([file for file in plan.left_out if file.is_file() and _has_no_face_data(file)])
     loose = [picture for picture in packed if picture.file is not None]
     return Packed(
@@ -340,6 +224,7 @@ def unpack_faceset(
             f"{path}: stays, because {len(damaged)} of its pictures are damaged. Move it away to work without them."
         )
     else:
+        index.remove_index(path)
         remove_if_present(path)
     return len(entries)
 
@@ -377,7 +262,7 @@ def _damaged_pictures(path, damaged, count):
     first = safe_pickle.printable(damaged[0].filename)
     return FormatError(
         path,
-        f"{len(damaged)} of its {count} pictures are cut off or damaged, first {first}. Nothing was changed. {_CURE}",
+        f"{len(damaged)} of its {count} pictures are cut off or damaged, first {first}. Nothing was changed. {CURE}",
     )
 
 
@@ -401,70 +286,6 @@ def _to_trash(folder, entries):
     trash = trash_folder_of(folder)
     for entry in entries:
         yield keep_bytes(entry.read_bytes(), trash / _place(folder, entry).name)
-
-
-def _read_config(stream, path, size, keep_open):
-    if keep_open:
-        view = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[HEAD.size : HEAD.size + size]
-    else:
-        view = stream.read(size)
-    config = safe_pickle.loads(view, path, safe_pickle.PACK_CLASSES, arrays=True)
-    if not isinstance(config, list):
-        raise FormatError(path, "its index is not a list")
-    for item in config:
-        _check_config(path, item)
-    return config
-
-
-def _check_config(path, item):
-    if not isinstance(item, dict) or not isinstance(item.get("filename"), str):
-        raise FormatError(path, "its index names a picture without a file name")
-    shape = item.get("shape")
-    if not isinstance(shape, (tuple, list)) or len(shape) != 3 or not all(isinstance(side, int) for side in shape):
-        raise FormatError(path, f"its index has no shape for {item['filename'][:80]!r}")
-    if not isinstance(item.get("person_name"), (str, type(None))):
-        raise FormatError(path, f"its index has no usable person for {item['filename'][:80]!r}")
-
-
-def _entries(path, config, table, size, start, cut_off):
-    """Entries with their places. The last offset is the size of the whole file; that of some packs counts as the others."""
-    offsets = table.astype(np.int64)
-    begins = offsets[:-1] + start
-    end = offsets[-1] if offsets[-1] >= begins.max(initial=start) else offsets[-1] + start
-    if offsets[-1] + start == size:
-        end = size
-    ends = np.append(begins[1:], end)[: len(begins)]
-    if (
-        (offsets < 0).any()
-        or (offsets > _GREATEST_OFFSET).any()
-        or (ends < begins).any()
-        or (end != size and not cut_off)
-    ):
-        expected = f" ({size} bytes, {end} expected)" if end > size else ""
-        raise FormatError(path, f"is damaged or cut off: its table of offsets does not fit its size{expected}. {_CURE}")
-    pairs = zip(config, begins.tolist(), (ends - begins).tolist())
-    return [PackEntry(path, item, begin, length) for item, begin, length in pairs]
-
-
-def _stored_form(config, path):
-    """The index entry in the words of a picture's own dictionary."""
-    face_type = config.get("face_type")
-    if isinstance(face_type, (int, np.integer)):
-        if int(face_type) not in _FACE_TYPE_NAMES:
-            raise FormatError(path, f"its index has the unknown face type {face_type} for {config['filename'][:80]!r}")
-        face_type = _FACE_TYPE_NAMES[int(face_type)]
-    mask = config.get("xseg_mask_compressed")
-    raw = config.get("xseg_mask")
-    if mask is None and isinstance(raw, np.ndarray) and raw.ndim in (2, 3) and raw.size:
-        mask = mask_codec.encode_mask(raw)
-    return {
-        "face_type": face_type,
-        "landmarks": config.get("landmarks"),
-        "source_filename": config.get("source_filename"),
-        "seg_ie_polys": config.get("seg_ie_polys"),
-        "xseg_mask": mask,
-        "eyebrows_expand_mod": config.get("eyebrows_expand_mod"),
-    }
 
 
 def _compare_with_old(path, pictures):

@@ -22,7 +22,7 @@ class PlannedPicture:
     person : str or None
     file : Path or None
         The loose picture with these bytes; None for one that only the old pack holds.
-    entry : packed_faceset.PackEntry or None
+    entry : reading.PackEntry or None
         Its place in the old pack; None for one that is new.
     """
 
@@ -42,7 +42,7 @@ class PackPlan:
         In the order of the new pack.
     left_out : list of Path
         Loose pictures that are not packed.
-    replaced : list of packed_faceset.PackEntry
+    replaced : list of reading.PackEntry
         Pictures of the old pack whose names loose ones take; they have to be kept elsewhere.
     is_new : bool
         Whether the pack has to be written; False when the old one holds all of this under these names.

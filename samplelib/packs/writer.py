@@ -93,8 +93,8 @@ def _config_of(picture):
 def _config_of_entry(picture):
     """Entry of a picture that the old pack holds, with all that its index said, also what this program does not use."""
     old = picture.entry
-    config = _config(picture, tuple(old.config["shape"]), old.index_metadata())
-    rest = {key: safe_pickle.expanded(value) for key, value in old.config.items() if key not in config}
+    config = _config(picture, old.shape, old.index_metadata())
+    rest = {key: value for key, value in old.config.items() if key not in config}
     return config | {key: value for key, value in rest.items() if _can_be_written(value)}
 
 

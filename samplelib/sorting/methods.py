@@ -17,11 +17,11 @@ from core.imagelib.histograms import channel_histograms, dissimilarities, grey_h
 from core.imagelib.sharpness import sharpness
 from core.parallel import cpu_count
 from samplelib.faces.aligned_face import read_metadata
+from samplelib.faces.rename import numbered_plan, rename_files
 from samplelib.sorting import face_scores
 from samplelib.sorting.best_faces import YAW_BINS, best_faces
 from samplelib.sorting.face_scores import measure
 from samplelib.sorting.method_names import find_method
-from samplelib.sorting.rename import numbered_plan, rename_files
 
 _HISTOGRAM_CHUNK = 20_000
 _MOST_CHUNKS = 12

@@ -6,17 +6,17 @@ import pytest
 from hostile_json import HOSTILE
 
 from core.errors import FormatError
-from core.provenance.manifest import RECORD_NAME, read_record
 from mainscripts.jobs.job import STATE_NAME, Job, JobState, JobStep
 from merger import journal as merge_journal
 from merger.interactive.session import read_session, write_session
 from merger.interactive.state import FrameState
+from merger.merge_record import RECORD_NAME, read_record
 from merger.settings.config import MergeConfig
 from models.saved import lock, transaction
 from samplelib.extraction import journal as extraction_journal
 from samplelib.faces.consent import read_consent
-from samplelib.sorting.rename import JOURNAL_NAME as RENAMING
-from samplelib.sorting.rename import finish_renaming
+from samplelib.faces.rename import JOURNAL_NAME as RENAMING
+from samplelib.faces.rename import finish_renaming
 from xseglib.apply import ApplyJournal
 from xseglib.queue import read_queue
 

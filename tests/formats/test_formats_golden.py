@@ -25,7 +25,8 @@ from models.saved.model_files import (
 )
 from samplelib.faces import aligned_face, jpeg_segments
 from samplelib.faces.metadata import metadata_file_bytes, read_metadata_file
-from samplelib.packs.packed_faceset import open_pack, pack_faceset, read_pack, unpack_faceset
+from samplelib.packs.packed_faceset import pack_faceset, unpack_faceset
+from samplelib.packs.reading import open_pack, read_pack
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 EXPECTED = json.loads((KIT / "expected.json").read_text(encoding="utf-8"))

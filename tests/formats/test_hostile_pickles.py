@@ -17,7 +17,7 @@ from merger.interactive.session_import import read_session
 from models.saved.model_files import read_default_options, read_model_data
 from samplelib.faces import aligned_face
 from samplelib.faces.metadata import read_metadata_file
-from samplelib.packs import packed_faceset
+from samplelib.packs import reading
 
 MARKER = COMMAND.split()[-1]
 MEBIBYTE = 1 << 20
@@ -35,7 +35,7 @@ def pack_with(body):
 
 CONTAINERS = {
     "face.jpg": (jpeg_with, aligned_face.read_header),
-    "faceset.pak": (pack_with, packed_faceset.open_pack),
+    "faceset.pak": (pack_with, reading.open_pack),
     "meta.dat": (bytes, read_metadata_file),
     "x_SAEHD_data.dat": (bytes, read_model_data),
     "SAEHD_default_options.dat": (bytes, read_default_options),

@@ -17,7 +17,7 @@ from samplelib.faces.metadata import restore_faceset_metadata, save_faceset_meta
 from samplelib.faces.original_names import recover_original_names
 from samplelib.faces.originals_exchange import offer_merge, prepare_output_folder
 from samplelib.faces.resize_faceset import resize_faceset
-from samplelib.packs import packed_faceset
+from samplelib.packs import packed_faceset, reading
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 FACES = {name: (KIT / "aligned" / name).read_bytes() for name in ("00001_0.jpg", "00002_0.jpg", "00003_0.jpg")}
@@ -41,7 +41,7 @@ def loose_contents(folder):
 
 def pack_contents(folder):
     path = folder / "faceset.pak"
-    return [entry.read_bytes() for entry in packed_faceset.read_pack(path)] if path.exists() else []
+    return [entry.read_bytes() for entry in reading.read_pack(path)] if path.exists() else []
 
 
 def test_the_fault_injection_itself(tmp_path):

@@ -15,7 +15,7 @@ from merger.interactive.session_import import read_session
 from models.saved.model_files import read_default_options, read_model_data
 from samplelib.faces import aligned_face
 from samplelib.faces.metadata import read_metadata_file
-from samplelib.packs import packed_faceset
+from samplelib.packs import packed_faceset, reading
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 QUICK, SLOW = 300, 10_000
@@ -40,7 +40,7 @@ def use_face(path):
 
 
 def use_pack(path):
-    for sample in packed_faceset.open_pack(path):
+    for sample in reading.open_pack(path):
         sample.training_metadata.polygon_mask(16, 16)
         sample.metadata.replace(face_type="head")
         sample.read_bgr()

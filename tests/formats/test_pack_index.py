@@ -23,9 +23,10 @@ from core.errors import FormatError
 from core.files.imageio import encode_image
 from core.pickles import safe_pickle
 from mainscripts.jobs.job import watched_files
-from samplelib.faces import pack_index, packed_faceset
 from samplelib.faces.aligned_face import FaceMetadata, with_metadata
 from samplelib.faces.faceset import load_faceset
+from samplelib.packs import index as pack_index
+from samplelib.packs import packed_faceset, reading
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 PACKS = sorted(path for path in KIT.rglob("faceset.pak") if "traversal" not in str(path))
@@ -80,9 +81,9 @@ def machine_runs(monkeypatch):
 @pytest.mark.parametrize("source", PACKS, ids=lambda path: path.parent.name)
 def test_a_pack_is_unpickled_once(source, tmp_path, machine_runs):
     pack = Path(shutil.copy(source, tmp_path))
-    first = said(packed_faceset.open_pack(pack))
+    first = said(reading.open_pack(pack))
     assert machine_runs.count(pack) == 1
-    assert said(packed_faceset.open_pack(pack)) == first and machine_runs.count(pack) == 1
+    assert said(reading.open_pack(pack)) == first and machine_runs.count(pack) == 1
 
 
 texts = st.text(max_size=20) | st.sampled_from(["\ud800", "\udc80\ud800", "名前.jpg", ""])
@@ -120,9 +121,9 @@ stored_faces = st.builds(
 def test_the_index_says_what_the_pack_says(configs):
     with tempfile.TemporaryDirectory() as folder:
         pack = write_pack(Path(folder) / "faceset.pak", configs)
-        first = said(packed_faceset.open_pack(pack))
-        assert said(packed_faceset.open_pack(pack)) == first
-        entries = packed_faceset.read_pack(pack)
+        first = said(reading.open_pack(pack))
+        assert said(reading.open_pack(pack)) == first
+        entries = reading.read_pack(pack)
         assert [(entry.filename, entry.person_name, entry.shape) for entry in entries] == [face[:3] for face in first]
         for entry, face in zip(entries, first):
             try:
@@ -134,32 +135,32 @@ def test_the_index_says_what_the_pack_says(configs):
 @pytest.mark.parametrize("change", [{"landmarks": [[1.0, 2.0]] * 67}, {"shape": (2**40, 1, 3)}, {"face_type": 77}])
 def test_an_unusual_pack_has_no_index(change, tmp_path):
     pack = write_pack(tmp_path / "faceset.pak", [packed_face(), {**packed_face(1), **change}])
-    assert said(packed_faceset.open_pack(pack)) == said(packed_faceset.open_pack(pack))
+    assert said(reading.open_pack(pack)) == said(reading.open_pack(pack))
     assert not index_of(pack).exists()
 
 
 def test_other_content_of_the_same_size_and_time_is_seen(pack, machine_runs):
     """As a backup may put it back."""
     times = pack.stat()
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     pack.write_bytes(pack.read_bytes().replace(b"00001_0.jpg", b"10001_0.jpg"))
     os.utime(pack, ns=(times.st_atime_ns, times.st_mtime_ns))
     for _ in range(2):
-        assert packed_faceset.open_pack(pack)[1].name == "10001_0.jpg"
+        assert reading.open_pack(pack)[1].name == "10001_0.jpg"
     assert machine_runs.count(pack) == 2
 
 
 def test_a_copied_folder_keeps_its_index(pack, machine_runs):
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     folder = shutil.copytree(pack.parent, pack.parent.parent / "copy", copy_function=shutil.copyfile)
     assert len(load_faceset(folder)) == 6 and folder / "faceset.pak" not in machine_runs
 
 
 def test_a_version_that_is_not_known_is_replaced(pack):
-    first = said(packed_faceset.open_pack(pack))
+    first = said(reading.open_pack(pack))
     old = index_of(pack).read_bytes()
     index_of(pack).write_bytes(old.replace(b"index 1\n", b"index 0\n", 1))
-    assert said(packed_faceset.open_pack(pack)) == first and index_of(pack).read_bytes() == old
+    assert said(reading.open_pack(pack)) == first and index_of(pack).read_bytes() == old
 
 
 @pytest.mark.parametrize(
@@ -170,8 +171,8 @@ def test_no_space_and_no_permission_are_said_once(error, pack, monkeypatch, caps
         raise error
 
     monkeypatch.setattr(os, "replace", refuse)
-    first = said(packed_faceset.open_pack(pack))
-    assert said(packed_faceset.open_pack(pack)) == first and len(first) == 6
+    first = said(reading.open_pack(pack))
+    assert said(reading.open_pack(pack)) == first and len(first) == 6
     printed = capsys.readouterr()
     assert (printed.out + printed.err).splitlines() == [
         f"{index_of(pack)}: cannot be written ({error.strerror}), so the packed faceset is read anew each time."
@@ -183,7 +184,7 @@ def test_no_space_and_no_permission_are_said_once(error, pack, monkeypatch, caps
 def test_a_write_protected_folder(pack, capsys):
     os.chmod(pack.parent, 0o500)
     try:
-        assert len(packed_faceset.open_pack(pack)) == 6
+        assert len(reading.open_pack(pack)) == 6
     finally:
         os.chmod(pack.parent, 0o700)
     assert capsys.readouterr().out.count("\n") == 1
@@ -193,29 +194,29 @@ def test_a_write_protected_folder(pack, capsys):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink(path, path)])
 def test_what_is_no_file_is_left_alone(make, pack):
     make(index_of(pack))
-    assert len(packed_faceset.open_pack(pack)) == 6
+    assert len(reading.open_pack(pack)) == 6
 
 
 @pytest.mark.skipif(os.name == "nt", reason="rights are kept otherwise there")
 def test_the_index_is_as_private_as_the_pack(pack):
     os.chmod(pack, 0o640)
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     assert index_of(pack).stat().st_mode & 0o777 == 0o640
 
 
 def test_killed_at_any_moment(tmp_path, pack):
-    whole = said(packed_faceset.open_pack(pack))
+    whole = said(reading.open_pack(pack))
     data = index_of(pack).read_bytes()
 
     def check(folder, finished):
         index = index_of(folder / "faceset.pak")
         assert index.exists() == finished and (not finished or index.read_bytes() == data)
-        assert said(packed_faceset.open_pack(folder / "faceset.pak")) == whole
+        assert said(reading.open_pack(folder / "faceset.pak")) == whole
 
     def prepare(folder):
         shutil.copy(pack, folder / "faceset.pak")
 
-    moments = at_every_moment(prepare, lambda folder: packed_faceset.open_pack(folder / "faceset.pak"), check, tmp_path)
+    moments = at_every_moment(prepare, lambda folder: reading.open_pack(folder / "faceset.pak"), check, tmp_path)
     assert moments > 5
 
 
@@ -276,10 +277,10 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_index_is_replaced(wrong, pack, machine_runs):
-    first = said(packed_faceset.open_pack(pack))
+    first = said(reading.open_pack(pack))
     body = index_of(pack).read_bytes()
     index_of(pack).write_bytes(WRONG[wrong](body))
-    assert said(packed_faceset.open_pack(pack)) == first
+    assert said(reading.open_pack(pack)) == first
     assert index_of(pack).read_bytes() == body and machine_runs.count(pack) == 2
 
 
@@ -288,40 +289,40 @@ def with_index_of(pack, count):
     state = HEAD.unpack(index_of(pack).read_bytes()[: HEAD.size])[1]
     with tempfile.TemporaryDirectory() as folder:
         other = write_pack(Path(folder) / "faceset.pak", [packed_face(number) for number in range(count)])
-        packed_faceset.open_pack(other)
+        reading.open_pack(other)
         index_of(pack).write_bytes(sealed(index_of(other).read_bytes(), state=state))
 
 
 def test_an_index_of_more_faces_is_replaced(pack):
     """It says that it was made of this pack, but the table in the pack does not fit it."""
-    first = said(packed_faceset.open_pack(pack))
+    first = said(reading.open_pack(pack))
     with_index_of(pack, 9)
-    assert said(packed_faceset.open_pack(pack)) == first
-    assert [sample.name for sample in packed_faceset.open_pack(pack)][-1] == "00005_0.jpg"
+    assert said(reading.open_pack(pack)) == first
+    assert [sample.name for sample in reading.open_pack(pack)][-1] == "00005_0.jpg"
 
 
 def test_an_index_of_fewer_faces_harms_no_more_than_a_pack(pack):
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     with_index_of(pack, 1)
-    ((name, _, _, metadata, picture),) = said(packed_faceset.open_pack(pack))
+    ((name, _, _, metadata, picture),) = said(reading.open_pack(pack))
     assert name == "00000_0.jpg" and metadata.landmarks.shape == (68, 2) and len(picture) <= pack.stat().st_size
 
 
 def test_an_index_larger_than_its_pack_can_need_is_not_read(pack):
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     body = index_of(pack).read_bytes()
     with open(index_of(pack), "r+b") as stream:  # with holes, so it takes no space
         stream.write(sealed(body, masks=1 << 40))
         stream.truncate(len(body) + (1 << 40))
     tracemalloc.start()
-    assert len(packed_faceset.open_pack(pack)) == 6
+    assert len(reading.open_pack(pack)) == 6
     assert tracemalloc.get_traced_memory()[1] < 1 << 22
     tracemalloc.stop()
     assert index_of(pack).read_bytes() == body
 
 
 def damaged_indexes(count, pack, repair):
-    first = said(packed_faceset.open_pack(pack))
+    first = said(reading.open_pack(pack))
     body = index_of(pack).read_bytes()
     outcomes = {"replaced": 0, "used": 0}
     for seed in range(count):
@@ -329,7 +330,7 @@ def damaged_indexes(count, pack, repair):
         if repair and len(damaged) >= HEAD.size:
             damaged = sealed(damaged)
         index_of(pack).write_bytes(damaged)
-        found = said(packed_faceset.open_pack(pack))
+        found = said(reading.open_pack(pack))
         left = index_of(pack).read_bytes()
         assert left in (body, damaged), seed
         if left == body:
@@ -365,11 +366,11 @@ def test_many_damaged_indexes(pack):
 
 def renamed_by_index(pack):
     """Gives a pack a sound index that names one picture otherwise."""
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     body = index_of(pack).read_bytes()
     at = body.index(b"00001_0.jpg")
     index_of(pack).write_bytes(sealed(body[:at] + b"other_0.jpg" + body[at + 11 :]))
-    assert packed_faceset.open_pack(pack)[0].name == "other_0.jpg"
+    assert reading.open_pack(pack)[0].name == "other_0.jpg"
 
 
 def test_unpacking_looks_only_at_the_pack(tmp_path):
@@ -388,7 +389,7 @@ def test_checking_a_pack_looks_only_at_the_pack(tmp_path):
 
 
 def test_packing_again_removes_the_index(tmp_path, pack):
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     (tmp_path / ".faceset.pak.idx.abcdefgh.tmp.idx").write_bytes(b"never finished")
     shutil.copy(KIT / "aligned" / "00001_0.jpg", tmp_path)
     packed_faceset.pack_faceset(tmp_path)
@@ -398,12 +399,12 @@ def test_packing_again_removes_the_index(tmp_path, pack):
 
 def test_jobs_do_not_see_the_index(pack):
     before = watched_files(str(pack.parent))
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     assert index_of(pack).exists() and watched_files(str(pack.parent)) == before == [str(pack)]
     assert watched_files(str(pack.parent / "faceset*")) == before
 
 
 def test_nobody_is_asked_or_told_when_all_is_well(pack, capsys):
     interact.configure()
-    packed_faceset.open_pack(pack)
+    reading.open_pack(pack)
     assert capsys.readouterr() == ("", "")

@@ -17,7 +17,7 @@ from core.pickles import safe_pickle
 from samplelib.faces.aligned_face import FaceMetadata, SegPolygon, read_metadata, save_face, write_metadata
 from samplelib.faces.faceset import load_faceset
 from samplelib.faces.jpeg_segments import is_complete
-from samplelib.packs import packed_faceset
+from samplelib.packs import packed_faceset, reading
 
 ROOT = Path(__file__).parents[2]
 KIT = ROOT / "tests" / "golden" / "formats"
@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 def packed(folder):
     """Person, name and bytes of every picture in the pack."""
-    entries = packed_faceset.read_pack(folder / "faceset.pak")
+    entries = reading.read_pack(folder / "faceset.pak")
     return {(entry.person_name, entry.filename): entry.read_bytes() for entry in entries}
 
 
@@ -204,7 +204,7 @@ def test_a_pack_of_deepfacelab_is_added_to(tmp_path):
     (tmp_path / "faceset.pak").write_bytes(source.read_bytes())
     put_face(tmp_path / "Яна" / "1.jpg", 1)
     main("util", "--input-dir", tmp_path, "--pack-faceset", "--person-faceset", "--delete-originals")
-    old, new = packed_faceset.read_pack(source), packed_faceset.read_pack(tmp_path / "faceset.pak")
+    old, new = reading.read_pack(source), reading.read_pack(tmp_path / "faceset.pak")
     assert [entry.person_name for entry in new] == [entry.person_name for entry in old] + ["Яна"]
     for before, after in zip(old, new):
         assert before.read_bytes() == after.read_bytes() and before.index_metadata() == after.index_metadata()
@@ -220,7 +220,7 @@ def test_packs_of_every_age_are_added_to(tmp_path, pack):
     (tmp_path / "faceset.pak").write_bytes(source.read_bytes())
     put_face(tmp_path / "zzz.jpg", 1)
     main("util", "--input-dir", tmp_path, "--pack-faceset", "--delete-originals")
-    old, new = packed_faceset.read_pack(source), packed_faceset.read_pack(tmp_path / "faceset.pak")
+    old, new = reading.read_pack(source), reading.read_pack(tmp_path / "faceset.pak")
     assert [entry.filename for entry in new] == [entry.filename for entry in old] + ["zzz.jpg"]
     for before, after in zip(old, new):
         assert before.read_bytes() == after.read_bytes() and before.index_metadata() == after.index_metadata()
@@ -240,7 +240,7 @@ def test_what_a_fork_notes_in_its_index_stays(folder):
     path.write_bytes(struct.pack("<QQ", 1, len(new)) + new + table.tobytes() + data[16 + size + 72 :])
     put_face(folder / "zzz.jpg", 9)
     packed_faceset.pack_faceset(folder)
-    after = [entry.config.get("fork") for entry in packed_faceset.read_pack(path)]
+    after = [entry.config.get("fork") for entry in reading.read_pack(path)]
     assert [value["score"] for value in after[:-1]] == [number / 3 for number in range(8)] and after[-1] is None
     assert np.array_equal(after[3]["points"], [[0, 1], [2, 3]]) and after[3]["names"] == ["a", "b"]
 
@@ -367,7 +367,7 @@ def cut_places(data, entries):
 def test_a_pack_cut_anywhere_stays_and_is_named(folder, absolute):
     packed_faceset.delete_originals(packed_faceset.pack_faceset(folder))
     path = folder / "faceset.pak"
-    entries, data = packed_faceset.read_pack(path, keep_open=False), bytearray(path.read_bytes())
+    entries, data = reading.read_pack(path, keep_open=False), bytearray(path.read_bytes())
     if not absolute:
         struct.pack_into("<Q", data, entries[0].offset - 8, len(data) - entries[0].offset)
         path.write_bytes(data)
@@ -385,7 +385,7 @@ def test_zeros_in_a_picture_keep_the_pack(folder, which):
     """As a power cut or a broken download leaves them: the size is right, the content is not."""
     packed_faceset.delete_originals(packed_faceset.pack_faceset(folder))
     path = folder / "faceset.pak"
-    entry = packed_faceset.read_pack(path, keep_open=False)[which]
+    entry = reading.read_pack(path, keep_open=False)[which]
     data = bytearray(path.read_bytes())
     data[entry.offset + entry.size // 2 : entry.offset + entry.size] = bytes(entry.size - entry.size // 2)
     path.write_bytes(data)
@@ -400,7 +400,7 @@ def test_the_whole_pictures_of_a_damaged_pack_can_be_taken_out(folder):
     before = loose(folder)
     packed_faceset.delete_originals(packed_faceset.pack_faceset(folder))
     path = folder / "faceset.pak"
-    entries = packed_faceset.read_pack(path, keep_open=False)
+    entries = reading.read_pack(path, keep_open=False)
     cut = path.read_bytes()[: entries[6].offset + 20]
     path.write_bytes(cut)
     output = main("util", "--input-dir", folder, "--unpack-faceset", "--allow-damaged", expect=1)

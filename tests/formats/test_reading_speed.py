@@ -11,7 +11,7 @@ import pytest
 from core.files.imageio import read_image
 from samplelib.faces import aligned_face
 from samplelib.faces.aligned_face import FaceMetadata
-from samplelib.packs import packed_faceset, writer
+from samplelib.packs import packed_faceset, reading, writer
 
 KIT = Path(__file__).parents[1] / "golden" / "formats"
 
@@ -41,7 +41,7 @@ def test_header_is_read_without_decoding(tmp_path):
 
 def make_pack(path, faces, picture_size=2000):
     """A pack of ``faces`` entries with random landmarks, each picture padded to ``picture_size`` bytes."""
-    template = packed_faceset.read_pack(KIT / "release_env" / "faceset.pak", keep_open=False)[1]
+    template = reading.read_pack(KIT / "release_env" / "faceset.pak", keep_open=False)[1]
     picture = (KIT / "release_env" / "00001_0.jpg").read_bytes().ljust(picture_size, b"\0")
     points = np.random.default_rng(0).random((68, 2)) * 256
     config = {**template.config, "landmarks": points.tolist(), "seg_ie_polys": {"polys": []}}
@@ -66,7 +66,7 @@ def test_open_pack_takes_no_memory_for_pictures(tmp_path):
     path = tmp_path / "faceset.pak"
     make_pack(path, 300, picture_size=100_000)
     tracemalloc.start()
-    samples = packed_faceset.open_pack(path)
+    samples = reading.open_pack(path)
     peak = tracemalloc.get_traced_memory()[1]
     total = 0
     for sample in samples:
@@ -79,8 +79,8 @@ def test_open_pack_takes_no_memory_for_pictures(tmp_path):
 def test_two_thousand_faces_open_at_once(tmp_path):
     path = tmp_path / "faceset.pak"
     make_pack(path, 2000, picture_size=6000)
-    assert seconds_of(lambda: packed_faceset.open_pack(path), 1) < 0.3
-    sample = packed_faceset.open_pack(path)[1321]
+    assert seconds_of(lambda: reading.open_pack(path), 1) < 0.3
+    sample = reading.open_pack(path)[1321]
     assert sample.name == "01321_0.jpg" and sample.training_metadata.source_filename == "01321.png"
     assert sample.training_metadata.xseg_mask is not None
 
@@ -93,7 +93,7 @@ def test_fifty_thousand_faces(tmp_path):
     data = path.read_bytes()
     index = data[16 : 16 + writer.HEAD.unpack(data[:16])[1]]
     opening, unpickling = (
-        seconds_of(lambda: packed_faceset.open_pack(path), 1),
+        seconds_of(lambda: reading.open_pack(path), 1),
         seconds_of(lambda: pickle.loads(index), 1),
     )
     print(f"open {opening:.2f} s, Python's unpickler {unpickling:.2f} s")

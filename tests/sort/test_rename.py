@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from core.errors import FormatError, UserError
-from samplelib.sorting import rename
-from samplelib.sorting.rename import JOURNAL_NAME, finish_renaming, numbered_plan, rename_files
+from samplelib.faces import rename
+from samplelib.faces.rename import JOURNAL_NAME, finish_renaming, numbered_plan, rename_files
 
 
 def _folder(tmp_path, names):
@@ -79,7 +79,7 @@ def test_finishes_after_a_kill(tmp_path):
     names = [f"{number:05d}.jpg" for number in range(40)]
     folder = _folder(tmp_path, names)
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom samplelib.sorting.rename import *\n"
+        "import os, sys\nfrom pathlib import Path\nfrom samplelib.faces.rename import *\n"
         "folder = Path(sys.argv[1])\norder = sorted(folder.iterdir())[::-1]\nleft = 55\n"
         "def advance(count):\n    global left\n    left -= 1\n    if not left: os.kill(os.getpid(), 9)\n"
         "rename_files(numbered_plan(folder, order), advance)\n"

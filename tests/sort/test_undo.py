@@ -18,9 +18,9 @@ import main
 from core.console import interact
 from core.errors import FormatError
 from core.records.name_record import RECORD_NAME, NameRecord, read_record
+from samplelib.faces import rename
 from samplelib.faces.aligned_face import FaceMetadata, save_face
-from samplelib.sorting import rename
-from samplelib.sorting.rename import RenamePlan, finish_renaming, numbered_plan, rename_files, undo_plan
+from samplelib.faces.rename import RenamePlan, finish_renaming, numbered_plan, rename_files, undo_plan
 
 
 @pytest.fixture(autouse=True)

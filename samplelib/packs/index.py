@@ -22,10 +22,10 @@ import numpy as np
 
 from core.console import interact
 from core.errors import FormatError
-from core.files.paths import remove_if_present, remove_torn, replacing
+from core.files.paths import remove_if_present, replacing
 from samplelib.faces import aligned_face
 from samplelib.faces.aligned_face import FACE_TYPES, LANDMARK_COUNT
-from samplelib.faces.pack_names import index_path
+from samplelib.packs.names import index_path
 
 _FORMAT = b"faceset index 1\n"
 _HEAD = struct.Struct("<16sII5Q")
@@ -130,7 +130,6 @@ def remove_index(pack: Path) -> None:
     """Remove the index of a pack that is there no more, also one that was never finished."""
     try:
         remove_if_present(index_path(pack))
-        remove_torn(index_path(pack))
     except OSError:  # it may stay: it fits no other pack
         pass
 
