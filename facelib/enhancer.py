@@ -8,6 +8,7 @@ import numpy as np
 
 from facelib.weights import require_weights
 
+WEIGHTS_NAME = "FaceEnhancer"
 PATCH_SIZE, STEP, SCALE = 192, 96, 4
 
 _PARAMETERS = (0.2, 1.0)
@@ -81,7 +82,7 @@ class FaceEnhancer:
     """
 
     def __init__(self, weights_path: Path | None = None, device: str | None = None):
-        path = weights_path or require_weights("FaceEnhancer")
+        path = weights_path or require_weights(WEIGHTS_NAME)
         import tensorflow as tf
 
         from core.nn.weight_files import read_weights

@@ -164,7 +164,7 @@ def _weights():
 
 
 def _display():
-    from samplelib.picture_window import display_problem
+    from core.window.display import display_problem
 
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return _report(True, "Display", "none: previews go to files; the mask editor and manual extraction need one")

@@ -383,7 +383,7 @@ def _by_hand(options, settings, finders, paths, journal, tally):
 
 def _fix_by_hand(options, settings, paths, state, journal, tally):
     """Let the user mark a face in the frames where none was found."""
-    from samplelib.picture_window import display_problem
+    from core.window.picture_window import window_problem
 
     done = [(path, state.results.get(path.name)) for path in paths]
     empty = [path for path, result in done if result is not None and not result.files and result.error is None]
@@ -391,7 +391,7 @@ def _fix_by_hand(options, settings, paths, state, journal, tally):
         interact.info("All faces are detected, manual fix not needed.")
         return
     interact.info(f"Performing manual fix for {len(empty)} images...")
-    problem = display_problem()
+    problem = window_problem()
     if problem:
         tally.fail(f"{len(empty)} frames without a face were not fixed by hand: {problem}.")
         return

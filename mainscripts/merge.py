@@ -192,16 +192,17 @@ def _check_folders(options):
 
 def _wants_window(options):
     """Whether to merge interactively; that needs a display, someone to ask, and frames in a folder."""
-    from merger.interactive.window import has_display
+    from core.window.picture_window import window_problem
 
     streamed = options.input_video is not None or options.output_video is not None
     if options.interactive:
         if streamed:
             raise UsageError("the interactive merger works on folders; extract the frames of the video first.")
-        if not has_display():
-            raise UserError("there is no display for the interactive merger. Leave out --interactive, or set DISPLAY.")
+        problem = window_problem()
+        if problem is not None:
+            raise UserError(f"the interactive merger opens no window here: {problem}. Leave out --interactive.")
         return True
-    if options.interactive is False or streamed or not interact.has_terminal() or not has_display():
+    if options.interactive is False or streamed or not interact.has_terminal() or window_problem() is not None:
         return False
     return interact.ask_bool("Use interactive merger?", True)
 

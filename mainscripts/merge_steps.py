@@ -111,6 +111,7 @@ def run_interactive(options, frames, settings, model, workers):
         model.iteration,
         workers,
         options.smooth_color,
+        lambda config: _missing_network(options, config),
     )
     run.run(MergerWindow())
     if options.export_settings:
@@ -200,6 +201,19 @@ def _networks_on(options, model, device):
         return FaceEnhancer(device=device)
 
     return LazyNetworks(model, make_xseg, make_enhancer, device, getattr(options, "full_range_enhancer", False))
+
+
+def _missing_network(options, config):
+    """Why these settings cannot be used here, or None: the network of the mask mode or of super resolution is missing."""
+    from facelib.enhancer import WEIGHTS_NAME
+    from facelib.weights import find_weights
+    from models.xseg.predictor import available
+
+    if config.uses_xseg and not available(options.model_dir):
+        return "XSeg masks need a trained XSeg model in the model folder; these mask modes are passed over."
+    if config.super_resolution_power and find_weights(WEIGHTS_NAME) is None:
+        return f"Super resolution needs the weights of {WEIGHTS_NAME}, which are missing."
+    return None
 
 
 def batch_size(options):

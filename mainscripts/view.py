@@ -8,6 +8,7 @@ import sys
 from core.console import interact
 from core.errors import UserError
 from core.files.paths import absolute_path
+from core.window.display import has_display
 
 
 def add_parser(subparsers):
@@ -24,7 +25,7 @@ def view(options):
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder. Run the step that makes it first.")
     interact.info(folder)
-    if options.built_in and _has_display():
+    if options.built_in and has_display():
         _show_contact_sheet(folder)
         return
     viewer = os.environ.get("DFL_VIEWER")
@@ -32,7 +33,7 @@ def view(options):
         os.startfile(folder)
         return
     command = _viewer_command(viewer)
-    if command is None and _has_display():
+    if command is None and has_display():
         _show_contact_sheet(folder)
         return
     if command is None:
@@ -49,12 +50,7 @@ def _viewer_command(viewer):
         return [viewer] if shutil.which(viewer) else shlex.split(viewer, posix=os.name != "nt")
     if sys.platform == "darwin":
         return ["open"]
-    return ["xdg-open"] if _has_display() and shutil.which("xdg-open") else None
-
-
-def _has_display():
-    is_graphical = sys.platform in ("win32", "darwin")
-    return is_graphical or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return ["xdg-open"] if has_display() and shutil.which("xdg-open") else None
 
 
 def _show_contact_sheet(folder):

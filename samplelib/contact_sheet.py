@@ -1,40 +1,198 @@
 """A window that shows the pictures of a folder page by page, where the system has no viewer."""
 
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from core.console import interact
-from core.errors import UserError
+from core.errors import NothingToDo, UserError
 from core.files.imageio import read_bgr
-from core.files.paths import list_images
-from core.keyboard import ESCAPE, translate_key
+from core.files.paths import free_name, list_images
 from core.parallel import ordered_map
+from core.window import keys
+from core.window.picture_window import LEFT_DOWN, RIGHT_DOWN, MouseEvent, open_window
+from samplelib.faces.faceset import PACK_NAME
 
-TILE, CAPTION = 144, 18
+TILE, CAPTION, FOOT = 144, 18, 24
 COLUMNS, ROWS = 8, 5
-TITLE = "View: [space] [.] next page, [,] previous, [click] enlarge, [q] close"
+PER_PAGE = COLUMNS * ROWS
+TITLE = "View"
 
-_GREY, _WHITE = (60, 60, 60), (220, 220, 220)
-_NEXT, _PREVIOUS, _CLOSE = (" ", "."), (",",), (ESCAPE, "q")
-# Arrow keys as X11 and Windows number them.
-_RIGHT, _LEFT = {0xFF53, 0x270000}, {0xFF51, 0x250000}
-_POLL_MILLISECONDS = 50
+_GREY, _WHITE, _MARK_COLOR = (60, 60, 60), (220, 220, 220), (60, 80, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_TICK_SECONDS = 0.1
+_NEXT, _PREVIOUS = (" ", ".", keys.RIGHT, keys.PAGE_DOWN), (",", keys.LEFT, keys.PAGE_UP)
 
 
-def contact_sheet(paths: list[Path]) -> np.ndarray:
-    """Up to 40 pictures with their names, (810, 1152, 3) uint8 BGR; what cannot be read stays grey."""
-    sheet = np.full((ROWS * (TILE + CAPTION), COLUMNS * TILE, 3), 30, np.uint8)
-    paths = paths[: ROWS * COLUMNS]
-    for number, outcome in enumerate(ordered_map(_tile, paths)):
+def contact_sheet(paths: list[Path], marked: frozenset = frozenset(), foot: str = "") -> np.ndarray:
+    """Up to 40 pictures with their names and a line below, (834, 1152, 3) uint8 BGR; what cannot be read stays grey.
+
+    Parameters
+    ----------
+    paths : list of Path
+    marked : set of Path
+        Drawn with a cross.
+    foot : str
+    """
+    sheet = np.full((ROWS * (TILE + CAPTION) + FOOT, COLUMNS * TILE, 3), 30, np.uint8)
+    for number, outcome in enumerate(ordered_map(_tile, paths[:PER_PAGE])):
         top, left = number // COLUMNS * (TILE + CAPTION), number % COLUMNS * TILE
         tile = np.full((TILE, TILE, 3), _GREY, np.uint8) if outcome.error else outcome.value
+        if outcome.item in marked:
+            cv2.rectangle(tile, (2, 2), (TILE - 3, TILE - 3), _MARK_COLOR, 3)
+            cv2.line(tile, (4, 4), (TILE - 5, TILE - 5), _MARK_COLOR, 2, cv2.LINE_AA)
+            cv2.line(tile, (4, TILE - 5), (TILE - 5, 4), _MARK_COLOR, 2, cv2.LINE_AA)
         sheet[top : top + TILE, left : left + TILE] = tile
-        name = outcome.item.name if len(outcome.item.name) <= 22 else f"…{outcome.item.name[-21:]}"
-        place = (left + 2, top + TILE + CAPTION - 6)
-        cv2.putText(sheet, name.replace("…", ".."), place, cv2.FONT_HERSHEY_SIMPLEX, 0.36, _WHITE, 1, cv2.LINE_AA)
+        name = outcome.item.name if len(outcome.item.name) <= 22 else f"..{outcome.item.name[-20:]}"
+        _write(sheet, name, (left + 2, top + TILE + CAPTION - 6), 0.36)
+    _write(sheet, foot, (6, sheet.shape[0] - 8), 0.45)
     return sheet
+
+
+class Viewer:
+    """What keys and mouse do to the sheet; no window here.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Attributes
+    ----------
+    paths : list of Path
+        The pictures whose names contain :attr:`filter`.
+    page : int
+    marked : set of Path
+    enlarged : Path or None
+        The picture that fills the window.
+    closing : bool
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.trash = folder, folder.with_name(f"{folder.name}_trash")
+        self._all = list_images(folder, required=True)
+        self.filter, self.page = "", 0
+        self.marked: set[Path] = set()
+        self.enlarged: Path | None = None
+        self.closing = False
+        self._moved: list[list[tuple[Path, Path]]] = []
+
+    @property
+    def paths(self) -> list[Path]:
+        return [path for path in self._all if self.filter in path.name.lower()]
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-len(self.paths) // PER_PAGE))
+
+    def visible(self) -> list[Path]:
+        """The pictures of this page."""
+        return self.paths[self.page * PER_PAGE : (self.page + 1) * PER_PAGE]
+
+    def key(self, key: keys.Key) -> None:
+        """Do what a key that is no text asks for."""
+        character = key.character
+        if self.enlarged is not None:
+            self.enlarged = None
+        elif character in _NEXT:
+            self.page = (self.page + 1) % self.pages
+        elif character in _PREVIOUS:
+            self.page = (self.page - 1) % self.pages
+        elif character == keys.HOME:
+            self.page = 0
+        elif character == keys.END:
+            self.page = self.pages - 1
+        elif character == keys.DELETE:
+            self.move_marked()
+        elif character == keys.UNDO:
+            self.undo()
+        elif character == keys.BACKSPACE:
+            self._set_filter(self.filter[:-1])
+        elif character == keys.ESCAPE and self.filter:
+            self._set_filter("")
+        elif character == keys.ESCAPE or (character == "q" and not self.filter):
+            self.closing = True
+
+    def type(self, text: str) -> None:
+        """Add typed characters to the name filter; those that turn the page, and the first ``q``, are none."""
+        for character in text.lower():
+            if character not in " .," and (character != "q" or self.filter):
+                self._set_filter(self.filter + character)
+
+    def mouse(self, event: MouseEvent) -> None:
+        """Left enlarges, right marks."""
+        if event.kind not in (LEFT_DOWN, RIGHT_DOWN):
+            return
+        if self.enlarged is not None:
+            self.enlarged = None
+            return
+        number = event.y // (TILE + CAPTION) * COLUMNS + event.x // TILE
+        path = self.visible()[number] if number < min(PER_PAGE, len(self.visible())) else None
+        if path is None:
+            return
+        if event.kind == LEFT_DOWN:
+            self.enlarged = path
+            interact.info(path.name)
+        else:
+            self.marked ^= {path}
+
+    def move_marked(self) -> None:
+        """Move the marked pictures to the folder ``<folder>_trash`` beside this one."""
+        if not self.marked:
+            return
+        self.trash.mkdir(exist_ok=True)
+        moved = []
+        for path in sorted(self.marked):
+            place = free_name(self.trash / path.name)
+            shutil.move(path, place)
+            moved.append((path, place))
+        self._moved.append(moved)
+        self._all = [path for path in self._all if path not in self.marked]
+        self.marked = set()
+        self.page = min(self.page, self.pages - 1)
+        interact.info(f"{len(moved)} pictures were moved to {self.trash}. Ctrl+Z brings them back.")
+
+    def undo(self) -> None:
+        """Bring back what was moved last."""
+        if not self._moved:
+            return
+        moved = self._moved.pop()
+        for path, place in moved:
+            if path.exists():
+                interact.warning(f"{path}: exists again; {place} was left where it is.")
+                continue
+            shutil.move(place, path)
+        self._all = list_images(self.folder)
+        interact.info(f"{len(moved)} pictures are back.")
+
+    def foot(self) -> str:
+        """The line below the sheet."""
+        parts = [f"page {self.page + 1} of {self.pages}, {len(self.paths)} pictures"]
+        if self.filter:
+            parts.append(f'names with "{self.filter}" (Esc: all)')
+        if self.marked:
+            parts.append(f"{len(self.marked)} marked (Del: to trash)")
+        keys_text = "[space] [,] pages  [click] enlarge  [right click] mark  [type] filter  [Ctrl+Z] undo  [q] close"
+        return "   ".join([*parts, keys_text])
+
+    def picture(self) -> np.ndarray:
+        """What the window shows, uint8 BGR."""
+        if self.enlarged is not None:
+            canvas = np.full((ROWS * (TILE + CAPTION) + FOOT, COLUMNS * TILE, 3), 30, np.uint8)
+            try:
+                return _centered(read_bgr(self.enlarged), canvas)
+            except UserError as error:
+                interact.warning(error)
+                self.enlarged = None
+        return contact_sheet(self.visible(), frozenset(self.marked), self.foot())
+
+    def state(self) -> tuple:
+        """Changes when the picture does."""
+        return tuple(self.visible()), frozenset(self.marked), self.enlarged, self.filter, self.page
+
+    def _set_filter(self, text):
+        self.filter, self.page = text, 0
 
 
 def show_folder(folder: Path) -> None:
@@ -45,56 +203,38 @@ def show_folder(folder: Path) -> None:
     NothingToDo
         When there are none.
     UserError
-        When OpenCV cannot open a window.
+        When the faces are packed, or no window can be opened.
     """
-    paths = list_images(folder, required=True)
-    pages = -(-len(paths) // (ROWS * COLUMNS))
-    page, clicked = 0, []
-
-    def click(event, x, y, *unused):
-        if event == cv2.EVENT_LBUTTONDOWN:
-            clicked.append((x, y))
-
-    try:
-        cv2.namedWindow(TITLE)
-        cv2.setMouseCallback(TITLE, click)
-    except cv2.error as error:
-        raise UserError(f"{folder}: cannot be shown, OpenCV opens no window here ({error.err}).") from None
-    interact.info(f"{len(paths)} pictures on {pages} pages. {TITLE}")
-    shown = None
-    while True:
-        if shown != page:
-            part = paths[page * ROWS * COLUMNS : (page + 1) * ROWS * COLUMNS]
-            cv2.imshow(TITLE, contact_sheet(part))
-            shown = page
-        code = cv2.waitKeyEx(_POLL_MILLISECONDS)
-        key, codes = translate_key(code)[0], {code, code & 0xFFFF}
-        if clicked:
-            _show_one(part, clicked.pop())
-            shown = None
-        if key in _CLOSE or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            break
-        if key in _NEXT or codes & _RIGHT:
-            page = (page + 1) % pages
-        elif key in _PREVIOUS or codes & _LEFT:
-            page = (page - 1) % pages
-    cv2.destroyWindow(TITLE)
+    if not list_images(folder) and (folder / PACK_NAME).is_file():
+        raise NothingToDo(f"{folder}: the faceset is packed. Unpack it first (util --unpack-faceset), then look at it.")
+    viewer, window = Viewer(folder), open_window(TITLE)
+    interact.info(f"{len(viewer.paths)} pictures on {viewer.pages} pages.")
+    drawn = None
+    while not (viewer.closing or window.closed):
+        if viewer.state() != drawn:
+            window.show(viewer.picture(), f"{TITLE}: {folder.name}, page {viewer.page + 1} of {viewer.pages}")
+            drawn = viewer.state()
+        window.wait(_TICK_SECONDS)
+        _handle_input(viewer, window)
+    window.close()
 
 
-def _show_one(part, place):
-    """Put the picture under the mouse into the whole window until a key is pressed or the mouse clicks again."""
-    number = place[1] // (TILE + CAPTION) * COLUMNS + place[0] // TILE
-    if number >= len(part):
-        return
-    try:
-        image = read_bgr(part[number])
-    except UserError as error:
-        interact.warning(error)
-        return
-    interact.info(part[number].name)
-    canvas = np.full((ROWS * (TILE + CAPTION), COLUMNS * TILE, 3), 30, np.uint8)
-    cv2.imshow(TITLE, _centered(image, canvas))
-    cv2.waitKey(0)
+def _handle_input(viewer, window):
+    pressed, typed, moved = list(window.keys), window.typed, list(window.mouse)
+    window.keys.clear()
+    window.mouse.clear()
+    window.typed = ""
+    if viewer.enlarged is None:
+        viewer.type(typed)
+    for event in moved:
+        viewer.mouse(event)
+    for key in pressed:
+        if len(key.character) > 1 or not key.character.isprintable() or key.character in " .,q" or viewer.enlarged:
+            viewer.key(key)
+
+
+def _write(picture, text, place, size):
+    cv2.putText(picture, text, place, _FONT, size, _WHITE, 1, cv2.LINE_AA)
 
 
 def _centered(image, canvas):

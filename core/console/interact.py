@@ -209,6 +209,11 @@ def discard_pending_input(seconds=0.5):
         pass
 
 
+def enter_pressed():
+    """Whether a line was entered at the terminal. Never waits, and leaves the input of a shell in front alone."""
+    return has_terminal() and _is_in_front() and _read_line(0.0) is not None
+
+
 class Progress:
     """A progress bar: :meth:`update` counts on (also backwards), :meth:`describe` changes the caption.
 
@@ -366,6 +371,16 @@ def _is_terminal(stream):
     try:
         return bool(stream) and stream.isatty()
     except ValueError:
+        return False
+
+
+def _is_in_front():
+    """Whether what is typed is meant for this program; reading in the background of a shell would stop it."""
+    if os.name != "posix":
+        return True
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):
         return False
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from core.console import interact
+from core.console import events, interact
 
 _WINDOWS_IDLE_CLASS = 0x40
 _MACOS_STEP, _LINUX_STEP = 10, 19
@@ -31,3 +31,12 @@ def lower_priority() -> None:
         done = 0
     if not done:
         interact.info("Unable to set lowest process priority")
+
+
+def end_with(code: int) -> None:
+    """End the program at once with this exit code, where an exception cannot reach the end of ``main``."""
+    events.emit("result", exit_code=code)
+    events.close_files()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -2,12 +2,14 @@
 
 import functools
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from core.console import interact
 from core.files.imageio import read_bgr
+from core.window.keys import ESCAPE, Key
 from merger.frames import Frame
 from merger.interactive.color_tracks import ColorTracks
 from merger.interactive.session import write_session
@@ -19,7 +21,7 @@ from merger.predictor import Networks, SharedNetworks
 from merger.settings.config import MergeConfig
 from merger.settings.settings_file import write_settings
 
-_TICK_MILLISECONDS = 10
+_TICK_SECONDS = 0.01
 _SAVE_SECONDS = 2.0
 _FAR_AHEAD = 4
 
@@ -62,9 +64,10 @@ class InteractiveRun:
         iteration: int,
         workers: int,
         steady_colors: bool = False,
+        lacks: Callable[[MergeConfig], str | None] = lambda config: None,
     ):
         self.merger = InteractiveMerger(
-            states, default, workers, position, interact.info, lambda index: output.load(frames[index])
+            states, default, workers, position, interact.info, lambda index: output.load(frames[index]), lacks
         )
         self.failed: list[Path] = []
         self._frames, self._output, self._workers = frames, output, workers
@@ -82,9 +85,10 @@ class InteractiveRun:
         Parameters
         ----------
         window
-            Has ``show(merger)``, ``poll(milliseconds)`` → (character, shift) or None, and ``close()``.
+            Has ``show(merger)``, ``poll(seconds)`` → list of :class:`core.window.keys.Key`, and ``close()``.
         """
         merger = self.merger
+        pressed: deque[Key] = deque()
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="merger")
         try:
             with interact.progress(len(self._frames), "Merging", merger.position) as bar:
@@ -95,14 +99,23 @@ class InteractiveRun:
                     window.show(merger)
                     if merger.quitting and not self._running:
                         break
-                    key = window.poll(_TICK_MILLISECONDS)
-                    if key is not None:
-                        merger.key(*key)
+                    pressed.extend(window.poll(_TICK_SECONDS))
+                    self._handle(pressed)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             self._save()
             window.close()
         interact.info(f"Session is saved to {self._session_path.parent.name}/{self._session_path.name}")
+
+    def _handle(self, pressed):
+        """Hand keys to the state in the order in which they were pressed; Esc does not wait for those before it."""
+        if any(key.character == ESCAPE for key in pressed):
+            pressed.clear()
+            self.merger.key(ESCAPE)
+        while pressed and self.merger.accepts(pressed[0].character):
+            self.merger.key(*pressed.popleft())
+            while self.merger.tick():
+                pass
 
     def _step(self, pool):
         for index in [index for index, future in self._running.items() if future.done()]:
@@ -162,7 +175,7 @@ class InteractiveRun:
             self._output.note(frame, config)
             if not frame.faces and config.mode != "raw-predict":
                 interact.info(f"no faces found for {frame.path.name}, copying without faces")
-        self.merger.finished(index, (image, mask))
+        self.merger.finished(index, (image, mask), None if error is None else _in_one_line(error))
 
     def export(self, linear: bool) -> None:
         """Write the settings of all frames; frames without settings have those of the frame before them."""
@@ -183,3 +196,8 @@ class InteractiveRun:
             return
         write_session(self._session_path, merger.frames, merger.position, self._iteration)
         self._saved = state
+
+
+def _in_one_line(error):
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

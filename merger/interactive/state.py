@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.keyboard import ESCAPE, TAB
-from merger.settings.config import RANGES, MergeConfig
+from core.window.keys import ESCAPE, TAB
+from merger.settings.config import CYCLE_KEYS, RANGES, MergeConfig
 
 HELP, MAIN = "help", "main"
 
@@ -64,6 +64,19 @@ class InteractiveMerger:
         Gets the settings text whenever it has to be printed.
     load_picture : callable
         Gets the index of a finished frame whose pictures are not in memory; returns (frame, mask) or None.
+    lacks : callable
+        Gets settings that a key would make; returns why they cannot be used here (a network that is missing), or None.
+
+    Attributes
+    ----------
+    displayed : tuple of numpy.ndarray or None
+        Merged frame and mask of the current frame, once it is ready.
+    last_picture : tuple of numpy.ndarray or None
+        The same of the frame that was ready last, to be shown until the current one is.
+    notice : str
+        What the last key could not do, and why; empty if nothing.
+    failures : dict of int to str
+        Frames that could not be merged, and why.
     """
 
     def __init__(
@@ -74,15 +87,19 @@ class InteractiveMerger:
         position: int = 0,
         on_text: Callable[[str], None] = print,
         load_picture: Callable[[int], tuple[np.ndarray, np.ndarray] | None] = lambda index: None,
+        lacks: Callable[[MergeConfig], str | None] = lambda config: None,
     ):
         self.frames = list(frames)
         self.window, self.position = max(1, window), position
         self.screen, self.scale, self.mask_view, self.show_settings = HELP, 1.0, False, False
         self.process_remaining = self.quitting = False
         self.displayed: tuple[np.ndarray, np.ndarray] | None = None
+        self.last_picture: tuple[np.ndarray, np.ndarray] | None = None
+        self.notice = ""
+        self.failures: dict[int, str] = {}
         self.changes = 0
         self.exports: list[bool] = []
-        self._on_text, self._load_picture = on_text, load_picture
+        self._on_text, self._load_picture, self._lacks = on_text, load_picture, lacks
         self._scale_known = False
         if self.frames and self.frames[0].config is None:
             self.frames[0].config = default
@@ -121,9 +138,16 @@ class InteractiveMerger:
         frame.in_work, frame.merged = frame.config, None
         return frame.in_work
 
-    def finished(self, index: int, picture: tuple[np.ndarray, np.ndarray] | None) -> None:
-        """Note that a frame is merged and written. It counts only if its settings are still the same."""
+    def finished(self, index: int, picture: tuple[np.ndarray, np.ndarray] | None, failure: str | None = None) -> None:
+        """Note that a frame is merged and written, or why it is only copied.
+
+        It counts only if its settings are still the same.
+        """
         frame = self.frames[index]
+        if failure is None:
+            self.failures.pop(index, None)
+        else:
+            self.failures[index] = failure
         frame.merged, frame.in_work = frame.in_work, None
         frame.picture = picture if frame.done and index in self._near() else None
         frame.shown = False
@@ -148,15 +172,21 @@ class InteractiveMerger:
             current.merged = None
             return True
         current.shown = True
-        self.displayed = current.picture
+        self.displayed = self.last_picture = current.picture
         self._set_first_scale(current.picture[0])
         self._on_text(current.config.text(current.name))
         return True
+
+    def accepts(self, character: str) -> bool:
+        """Whether a key can do its work now; one that moves on waits until the current frame is merged."""
+        is_ready = self.current is None or self.current.done or self.process_remaining
+        return is_ready or character not in _NAVIGATION or self.screen == HELP
 
     def key(self, character: str, shift: bool = False) -> None:
         """Handle a key. Letters come in lower case with ``shift``."""
         if self.quitting:
             return
+        self.notice = ""
         if character == ESCAPE:
             if self.process_remaining:
                 self.process_remaining = False
@@ -188,13 +218,22 @@ class InteractiveMerger:
         current = self.current
         if current is None or current.config is None:
             return
-        changed = current.config.after_key(character, shift)
+        changed, self.notice = self._usable(current.config, character, shift)
         if changed is current.config:
             return
         self.process_remaining = False
         current.config, current.shown = changed, False
         self.changes += 1
         self._on_text(changed.text(current.name))
+
+    def _usable(self, config, character, shift):
+        """Settings after a key, and why others were passed over: keys that go through a list skip what lacks a network."""
+        changed, notice = config.after_key(character, shift), ""
+        while changed is not config and (reason := self._lacks(changed)) and not self._lacks(config):
+            notice = reason
+            further = changed.after_key(character, shift) if character in CYCLE_KEYS else config
+            changed = config if further == config else further
+        return changed, notice
 
     def _next(self, shift):
         if self.current is not None and self.current.done:
@@ -275,6 +314,10 @@ class InteractiveMerger:
 
     def _forward(self):
         left = self.frames[self.position]
+        if self.position == len(self.frames) - 1:
+            self.last_picture = left.picture or self._load_picture(self.position) or self.last_picture
+        elif left.picture is not None:
+            self.last_picture = left.picture
         left.picture, left.shown = None, False
         self.position += 1
         self._fill_configs(left.config)
@@ -334,7 +377,8 @@ KEY_TABLE = (
         (", / .", "previous / next frame"),
         ("Shift + ,", "first frame"),
         ("Shift + .", "process the remaining frames"),
-        ("M / /", "give the settings to the previous / next frame"),
+        ("M", "give the settings to the previous frame"),
+        ("/", "give the settings to the next frame"),
         ("Shift + M", "give the settings to all frames back to the first"),
         ("Shift + /", "give the settings to all frames up to the last"),
         ("[ / ]", "jump back / on to a change of settings"),

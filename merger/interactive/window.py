@@ -1,41 +1,34 @@
 """The window of the interactive merger: pictures of its state, and keys."""
 
-import os
-import sys
-
 import cv2
 import numpy as np
 
-from core.keyboard import ESCAPE, KeyReader
+from core.window.keys import ESCAPE, Key
+from core.window.picture_window import open_window
 from merger.interactive.state import HELP, KEY_TABLE, InteractiveMerger
 
 TITLE = "Merger"
+KEYS_WITH_SHIFT = frozenset("`-,./0;")
+"""Signs that do something else with Shift."""
 
 _TILE, _TILE_LIGHT, _PICTURE_SHARE = 5, 64, 0.75
 _EMPTY_SHAPE = (480, 640, 3)
-_ICON_SIZE = 64
-_HELP_HEIGHT = 768
-_ASSUMED_SCREEN = (1366, 768)
+_ICON_SIZE, _SMALL_ICON = 64, 28
+_HELP_HEIGHT = 800
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _KEY_COLOR, _TEXT_COLOR, _HEADING_COLOR = (120, 220, 255), (225, 225, 225), (140, 230, 140)
-
-
-def has_display() -> bool:
-    """Whether a window can be opened."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+_ALERT_COLOR = (90, 170, 255)
+_ALL_DONE = "All frames are merged. Esc ends; , goes back to the last frame."
 
 
 def render(merger: InteractiveMerger) -> np.ndarray:
     """What the window shows at the moment, (H, W, 3) uint8."""
     if merger.screen == HELP:
-        picture = help_picture().copy()
-    else:
-        picture = _main_picture(merger)
+        return _with_lines(help_picture().copy(), [])
+    picture = _main_picture(merger)
     if merger.waiting:
-        _overlay(picture, _sand_clock())
-    return picture
+        _overlay(picture, _sand_clock(), _SMALL_ICON if merger.last_picture is not None else _ICON_SIZE)
+    return _with_lines(picture, _notes(merger))
 
 
 def mask_view(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -66,55 +59,41 @@ def error_picture(text: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 class MergerWindow:
-    """An OpenCV window; closing it counts as Esc."""
+    """A window on the merger's state; closing it counts as Esc."""
 
     def __init__(self):
-        cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-        self._placed, self._is_shown = None, False
+        self._window = open_window(TITLE, KEYS_WITH_SHIFT)
         self._drawn = None
-        self._keys = KeyReader()
 
     def show(self, merger: InteractiveMerger) -> None:
         """Redraw, but only when something has changed."""
         state = (
             merger.screen, merger.scale, merger.mask_view, merger.show_settings, merger.waiting, merger.position,
-            id(merger.displayed), merger.changes,
+            id(merger.displayed), id(merger.last_picture), merger.changes, merger.notice, len(merger.failures),
         )  # fmt: skip
         if state == self._drawn:
             return
         self._drawn = state
-        picture = render(merger)
-        cv2.imshow(TITLE, picture)
-        cv2.setWindowTitle(TITLE, _title(merger))
-        self._is_shown = True
-        if merger.screen != self._placed and (merger.screen == HELP or merger.displayed is not None):
-            self._placed = merger.screen
-            left = max(0, (_ASSUMED_SCREEN[0] - picture.shape[1]) // 2)
-            cv2.moveWindow(TITLE, left, max(0, (_ASSUMED_SCREEN[1] - picture.shape[0]) // 2))
+        self._window.show(render(merger), _title(merger))
 
-    def poll(self, milliseconds: int) -> tuple[str, bool] | None:
-        """The last key pressed within the time, or None."""
-        last = self._keys.poll(milliseconds)
-        if last is None and self._is_closed():
-            return ESCAPE, False
-        return last
+    def poll(self, seconds: float) -> list[Key]:
+        """The keys pressed within the time."""
+        self._window.wait(seconds)
+        pressed = list(self._window.keys)
+        self._window.keys.clear()
+        self._window.mouse.clear()
+        return [*pressed, Key(ESCAPE)] if self._window.closed else pressed
 
     def close(self) -> None:
-        cv2.destroyAllWindows()
-
-    def _is_closed(self):
-        if not self._is_shown:
-            return False
-        try:
-            return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
-        except cv2.error:
-            return True
+        """Take the window off the screen."""
+        self._window.close()
 
 
 def _main_picture(merger):
-    if merger.displayed is None:
+    shown = merger.displayed or merger.last_picture
+    if shown is None:
         return np.zeros(_EMPTY_SHAPE, np.uint8)
-    image, mask = merger.displayed
+    image, mask = shown
     picture = mask_view(image, mask) if merger.mask_view else image
     if merger.scale != 1.0:
         height, width = picture.shape[:2]
@@ -130,11 +109,39 @@ def _main_picture(merger):
 def _title(merger):
     total = len(merger.frames)
     current = merger.current
+    failed = f" - {len(merger.failures)} of {total} failed" if merger.failures else ""
     if current is None:
-        return f"{TITLE} - all {total} frames done"
+        return f"{TITLE} - all {total} frames done{failed}"
     changed = " - settings differ from the frame before" if merger.is_marked(merger.position) else ""
     rest = " - processing the remaining frames" if merger.process_remaining else ""
-    return f"{TITLE} - {current.name} ({merger.position + 1} of {total}){changed}{rest}"
+    return f"{TITLE} - {current.name} ({merger.position + 1} of {total}){changed}{rest}{failed}"
+
+
+def _notes(merger):
+    """Lines below the picture: what a key could not do, what went wrong with the frame, what to do at the end."""
+    lines = [merger.notice] if merger.notice else []
+    failure = merger.failures.get(merger.position)
+    if failure is not None:
+        lines.append(f"This frame could not be merged and is copied: {failure}")
+    if merger.current is None:
+        lines.append(_ALL_DONE)
+        if merger.failures:
+            names = [merger.frames[index].name for index in sorted(merger.failures)]
+            lines.append(f"Not merged: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}")
+    elif merger.process_remaining:
+        lines.append(f"Frame {merger.position + 1} of {len(merger.frames)}. Esc stops here.")
+    return lines
+
+
+def _with_lines(picture, lines):
+    """Lines of text on a dark strip at the bottom of the picture, in letters that fit."""
+    for number, line in enumerate(reversed(lines)):
+        size = min(0.5, 0.5 * (picture.shape[1] - 16) / max(1, cv2.getTextSize(line, _FONT, 0.5, 1)[0][0]))
+        bottom = picture.shape[0] - 22 * number
+        strip = picture[max(0, bottom - 22) : bottom]
+        strip[:] = strip // 5
+        cv2.putText(picture, line, (8, bottom - 7), _FONT, size, _ALERT_COLOR, 1, cv2.LINE_AA)
+    return picture
 
 
 def _draw_settings(picture, merger):
@@ -178,8 +185,9 @@ def _sand_clock():
     return icon
 
 
-def _overlay(picture, icon):
-    """Draw an icon with alpha at the top left, cut off at the border of a small picture."""
+def _overlay(picture, icon, size):
+    """Draw an icon with alpha at the top left, ``size`` pixels high, cut off at the border of a small picture."""
+    icon = icon if size == icon.shape[0] else cv2.resize(icon, (size, size), interpolation=cv2.INTER_AREA)
     height, width = min(icon.shape[0], picture.shape[0]), min(icon.shape[1], picture.shape[1])
     part, icon = picture[:height, :width], icon[:height, :width]
     alpha = icon[..., 3:].astype(np.float32) / 255

@@ -51,7 +51,7 @@ RANGES = {
 
 _LARGE_STEP = 5
 _MODE_KEYS = "`123456"
-_CYCLE_KEYS = {"x": "mask_mode", "c": "color_transfer_mode", "n": "sharpen_mode", "b": "two_pass_mode"}
+CYCLE_KEYS = {"x": "mask_mode", "c": "color_transfer_mode", "n": "sharpen_mode", "b": "two_pass_mode"}
 _STEP_KEYS = {
     "q": ("hist_match_threshold", 1),
     "a": ("hist_match_threshold", -1),
@@ -192,8 +192,8 @@ class MergeConfig:
             return self.replace(mode=MODES[_MODE_KEYS.index(character)])
         if character == "z":
             return self.replace(masked_hist_match=not self.masked_hist_match) if self.mode == "hist-match" else self
-        if character in _CYCLE_KEYS:
-            name = _CYCLE_KEYS[character]
+        if character in CYCLE_KEYS:
+            name = CYCLE_KEYS[character]
             return self.replace(**{name: (getattr(self, name) + 1) % len(CHOICES[name])})
         if character in _FIXED_STEP_KEYS:
             name, step = _FIXED_STEP_KEYS[character]

@@ -1,52 +1,19 @@
 """The window ``Training preview`` and its keys."""
 
-import os
-import sys
+from collections.abc import Callable
 
-import cv2
-
-from core.keyboard import ENTER, translate_key
+from core.console import interact
+from core.console.process import end_with
+from core.window.display import when_display_is_lost
+from core.window.keys import ENTER, Key
+from core.window.picture_window import PictureWindow, open_window
 from models.preview import pages
-from models.training.trainer import BACKUP, PREVIEW, SAVE, STOP, Trainer
+from models.training.trainer import BACKUP, PREVIEW, SAVE, Trainer
 
 TITLE = "Training preview"
-_PROBE_TITLE = "Looking for a display"
-TICK_MILLISECONDS = 100
+TICK_SECONDS = 0.1
 HISTORY_RANGES = (0, 5000, 10000, 50000, 100000)
-
-
-def can_open_window() -> bool:
-    """Whether there is a display and an OpenCV that can draw on it."""
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return False
-    try:
-        cv2.namedWindow(_PROBE_TITLE, cv2.WINDOW_AUTOSIZE)
-        cv2.destroyWindow(_PROBE_TITLE)
-        cv2.waitKey(1)  # Windows disappear only when events are handled.
-        return True
-    except cv2.error:
-        return False
-
-
-def open_window(title: str) -> None:
-    """Make a window without a tool bar; nothing happens when it is there."""
-    cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-
-
-class OpenWindow:
-    """Knows whether the user has closed a window; one that a slow display has not shown yet is not closed."""
-
-    def __init__(self, title: str):
-        self._title = title
-        self._was_seen = False
-
-    def was_closed(self) -> bool:
-        try:
-            is_visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
-        except cv2.error:
-            is_visible = False
-        self._was_seen = self._was_seen or is_visible
-        return self._was_seen and not is_visible
+_COMMANDS = {"s": SAVE, "b": BACKUP, "p": PREVIEW}
 
 
 class PreviewWindow:
@@ -61,43 +28,38 @@ class PreviewWindow:
         self.trainer = trainer
         self.page, self.history_range = 0, 0
         self._shown = None
-        self._window = OpenWindow(TITLE)
-        self._is_open = False
+        self._window: PictureWindow | None = None
         self._stopping = False
 
-    def run(self) -> None:
-        """Handle keys until the trainer has finished."""
-        while not self.trainer.finished.is_set():
-            self._draw_if_new()
-            if not self._is_open:
-                self.trainer.finished.wait(TICK_MILLISECONDS / 1000)
-                continue
-            key = cv2.waitKeyEx(TICK_MILLISECONDS)
-            last = key
-            while key != -1:
-                last, key = key, cv2.waitKeyEx(1)
-            if last != -1:
-                self.handle(last)
-            elif self._window.was_closed():
-                self._stop()
-        if self._is_open:
-            cv2.destroyAllWindows()
+    def run(self, tick: Callable[[], None] = lambda: None) -> None:
+        """Handle keys until the trainer has finished; ``tick`` is called now and then.
 
-    def handle(self, key: int) -> None:
+        A display that goes away does not end the training.
+        """
+        when_display_is_lost(self._go_on_without_display)
+        try:
+            while not self.trainer.finished.is_set():
+                tick()
+                self._draw_if_new()
+                if self._window is None:
+                    self.trainer.finished.wait(TICK_SECONDS)
+                else:
+                    self._handle_input()
+            if self._window is not None:
+                self._window.close()
+        finally:
+            when_display_is_lost(None)
+
+    def handle(self, key: Key) -> None:
         """Do what a key asks for; Shift makes no difference."""
-        character, _ = translate_key(key)
-        if character == ENTER:
+        if key.character == ENTER:
             self._stop()
-        elif character == "s":
-            self.trainer.send(SAVE)
-        elif character == "b":
-            self.trainer.send(BACKUP)
-        elif character == "p":
-            self.trainer.send(PREVIEW)
-        elif character == " ":
+        elif key.character in _COMMANDS:
+            self.trainer.send(_COMMANDS[key.character])
+        elif key.character == " ":
             self.page += 1
             self._shown = None
-        elif character == "l":
+        elif key.character == "l":
             self.history_range = (self.history_range + 1) % len(HISTORY_RANGES)
             self._shown = None
 
@@ -110,15 +72,38 @@ class PreviewWindow:
         history = state.history[-shown:] if shown else state.history
         return pages.window_picture(state.pages, self.page % len(state.pages), history, state.iteration)
 
+    def _handle_input(self):
+        self._window.wait(TICK_SECONDS)
+        pressed = list(self._window.keys)
+        self._window.keys.clear()
+        self._window.mouse.clear()
+        for key in pressed:
+            self.handle(key)
+        if self._window.closed:
+            self._stop()
+            self._window = None
+
     def _draw_if_new(self):
         state = self.trainer.previewer.state
-        if state is None or state is self._shown:
+        if self._stopping or state is None or state is self._shown:
             return
-        open_window(TITLE)
-        cv2.imshow(TITLE, self.picture())
-        self._shown, self._is_open = state, True
+        if self._window is None:
+            self._window = open_window(TITLE, zooms=True)
+        self._window.show(self.picture())
+        self._shown = state
 
     def _stop(self):
-        if not self._stopping:
-            self._stopping = True
-            self.trainer.send(STOP)
+        if self._stopping:
+            return
+        self._stopping = True
+        self.trainer.stop()
+        if self._window is not None and not self._window.closed and self._shown is not None:
+            self._window.show(self.picture(), f"{TITLE} - saving after this iteration")
+
+    def _go_on_without_display(self):
+        """Called by the window system, which ends the program afterwards: train to the end first."""
+        interact.warning("Training goes on without its window. Ctrl+C saves and ends it.")
+        self.trainer.finished.wait()
+        if self.trainer.failure is not None:
+            interact.error(str(self.trainer.failure))
+        end_with(0 if self.trainer.failure is None else 1)

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from core.console import interact
 from core.files.imageio import write_image
-from core.keyboard import ENTER, translate_key
+from core.window.keys import ENTER
+from core.window.picture_window import PictureWindow, open_window
 from models.preview import pages as preview
-from models.preview.preview_window import OpenWindow, open_window
 
 CHOICE_TITLE = "[p] - next. [space] - switch preview type. [enter] - confirm."
+DEBUG_TITLE = "Training preview"
 DEBUG_PAGE = "debug, press update for new"
-_TICK_MILLISECONDS = 100
+_TICK_SECONDS = 0.1
 
 
 def choose_sample(previewer) -> None:
@@ -26,8 +26,9 @@ def choose_sample(previewer) -> None:
     sample = previewer.draw_sample(number)
     pages = previewer.pages(sample, 0)
     interact.info("Choose the image for the preview history in the window.")
+    window = open_window(CHOICE_TITLE, zooms=True)
     while True:
-        key = _show(CHOICE_TITLE, preview.window_picture(pages, page % len(pages), [], 0, with_keys=False))
+        key = _key_in(window, preview.window_picture(pages, page % len(pages), [], 0, with_keys=False))
         if key == ENTER:
             break
         if key == " ":
@@ -36,7 +37,7 @@ def choose_sample(previewer) -> None:
             number += 1
             sample = previewer.draw_sample(number)
             pages = previewer.pages(sample, 0)
-    cv2.destroyAllWindows()
+    window.close()
     previewer.set_sample(sample)
 
 
@@ -51,18 +52,18 @@ def show_samples(make: Callable[[int], dict[str, np.ndarray]], path: Path, has_w
         Where the picture is written when there is no window.
     has_window : bool
     """
-    number = 0
+    number, window = 0, open_window(DEBUG_TITLE, zooms=True) if has_window else None
     while True:
         picture = preview.window_picture([(DEBUG_PAGE, all_outputs(make(number)))], 0, [], 0)
-        if not has_window:
+        if window is None:
             write_image(path, picture)
             interact.info(f"Samples written to {path}.")
             return
         key = ""
         while key not in (ENTER, "p"):
-            key = _show("Training preview", picture)
+            key = _key_in(window, picture)
         if key == ENTER:
-            cv2.destroyAllWindows()
+            window.close()
             return
         number += 1
 
@@ -74,14 +75,10 @@ def all_outputs(batch: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate(rows, axis=0).astype(np.float32) / np.float32(255.0)
 
 
-def _show(title, picture):
-    """Show a picture until a key is pressed; returns ``ENTER`` (also when the window is closed) or the character."""
-    open_window(title)
-    cv2.imshow(title, picture)
-    window = OpenWindow(title)
-    while True:
-        key = cv2.waitKeyEx(_TICK_MILLISECONDS)
-        if key != -1:
-            return translate_key(key)[0]
-        if window.was_closed():
-            return ENTER
+def _key_in(window: PictureWindow, picture: np.ndarray) -> str:
+    """Show a picture until a key is pressed; returns its character, ``ENTER`` also when the window is closed."""
+    window.show(picture)
+    while not window.keys and not window.closed:
+        window.wait(_TICK_SECONDS)
+        window.mouse.clear()
+    return ENTER if window.closed else window.keys.pop(0).character

@@ -89,6 +89,7 @@ class Trainer:
         self._commands: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._line = ConsoleLine()
         self._skipped_steps = 0
+        self._stop_announced = False
         self._preview_number = 0
         self._event_at = 0.0
         self._training_seconds, self._waited_at_first = 0.0, None
@@ -96,6 +97,14 @@ class Trainer:
     def send(self, command: str) -> None:
         """Ask for ``SAVE``, ``BACKUP``, ``PREVIEW`` or ``STOP`` from any thread."""
         self._commands.put(command)
+
+    def stop(self) -> None:
+        """Ask to save and end after the present iteration, and say at once that this is going to be done."""
+        if self._stop_announced:
+            return
+        self._stop_announced = True
+        interact.info("\nEnding." if self.reached_target else "\nSaving after this iteration, then ending...")
+        self.send(STOP)
 
     def run(self) -> None:
         """Train until the target, a stop command or an error; the error is kept in ``failure``.
@@ -207,7 +216,12 @@ class Trainer:
                 return
 
     def _announce(self, target):
-        stop = "Press Ctrl+C" if not self.previewer.has_window else 'Press "Enter"'
+        places = ["Ctrl+C here"]
+        if interact.has_terminal():
+            places.insert(0, "Enter here")
+        if self.previewer.has_window:
+            places.insert(0, "Enter in the preview window")
+        stop = f"Press {' or '.join(places)}"
         goal = f" Target iteration: {target}." if target else ""
         if target and self.saved.iteration >= target:
             interact.info("Model already trained to target iteration. You can use preview.")
@@ -291,7 +305,6 @@ class Trainer:
                 return True
             if command == STOP:
                 if not self.reached_target:
-                    interact.info("\nSaving and ending.")
                     self.save()
                 return False
             self._carry_out(command)

@@ -20,7 +20,7 @@ from models.saved.lock import ModelLock
 from models.saved.restore import DamagedModel, find_copy, newer_copy, restore
 from models.saved.saved_models import choose_model, file_prefix
 from models.training.side_work import SideWork
-from models.training.trainer import STOP, Trainer, TrainerSettings
+from models.training.trainer import Trainer, TrainerSettings
 from models.training.training_data import DataSettings
 from samplelib.faces.consent import report_consent
 
@@ -263,8 +263,8 @@ class TrainingSession:
         finally:
             if trainer is None:
                 data.close()
-        with stop_signals(trainer), advice_on_memory(saved):
-            self._attend(trainer)
+        with stop_signals() as asked, advice_on_memory(saved):
+            self._run_beside_window(trainer, asked)
             if trainer.failure is not None:
                 raise trainer.failure
         return 0
@@ -342,24 +342,29 @@ class TrainingSession:
         )
 
     def _opens_window(self):
-        from models.preview.preview_window import can_open_window
+        from core.window.picture_window import window_problem
 
         if self.flags.no_preview or self.notebook:
             return False
-        if can_open_window():
-            return True
-        interact.info("There is no display: no preview window; previews are written to the model folder.")
-        return False
+        problem = window_problem()
+        if problem is not None:
+            interact.info(f"No preview window: {problem}. Previews are written to the model folder.")
+        return problem is None
 
-    def _attend(self, trainer):
-        """Run the trainer beside the window (or beside nothing) on the main thread."""
+    def _run_beside_window(self, trainer, asked):
+        """Run the trainer beside the window (or beside nothing) on the main thread; ``asked``: a signal asks to end."""
         trainer.start()
+
+        def tick():
+            if asked.is_set() or interact.enter_pressed():
+                trainer.stop()
+
         if trainer.previewer.has_window:
             from models.preview.preview_window import PreviewWindow
 
-            PreviewWindow(trainer).run()
+            PreviewWindow(trainer).run(tick)
         while not trainer.finished.wait(0.2):
-            pass
+            tick()
 
 
 def make_folder(folder: Path) -> None:
@@ -382,22 +387,21 @@ def make_data(saved: SavedModel, settings: DataSettings):
 
 
 @contextmanager
-def stop_signals(trainer: Trainer):
-    """Ctrl+C, SIGTERM and a closed terminal ask the trainer to save and end; a second one ends at once."""
+def stop_signals():
+    """Yield an event that Ctrl+C, SIGTERM or a closed terminal sets, for a clean end; a second one ends at once."""
+    asked = threading.Event()
 
     def handle(number, frame):
-        if handle.asked:
+        if asked.is_set():
             raise KeyboardInterrupt
-        handle.asked = True
-        trainer.send(STOP)
+        asked.set()
 
-    handle.asked = False
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield asked
         return
     before = {number: signal.signal(number, handle) for number in process.stop_signals()}
     try:
-        yield
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.window.keys import ENTER
+from core.window.picture_window import LEFT_DOWN, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP
 from facelib.face_finder import FoundFace
 from facelib.landmarks import landmarks_of_rectangle
-from samplelib.picture_window import LEFT_DOWN, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP
 
 LEAST_HALF_SIZE = 5
 # Up to this half side the rectangle changes by single pixels, and the window shows the place enlarged.
@@ -89,14 +90,14 @@ class ManualMarking:
         """A key, as its lower-case character; Enter is ``"\\r"`` or ``"\\n"``."""
         if self.finished:
             return
-        if character in ("\r", "\n"):
+        if character == ENTER:
             self._leave(keep=True, target=self.index + 1)
         elif character == " ":
             self._leave(keep=False, target=self.index + 1)
-        elif character in (",", "<"):
+        elif character == ",":
             if self.index > 0:
                 self._leave(keep=self.locked, target=self.index - 1, take_back=True)
-        elif character in (".", ">"):
+        elif character == ".":
             self._leave(keep=self.locked, target=self.index + 1, take_back=True)
         elif character == "q":
             self._leave(keep=self.locked, target=self.frame_count)

@@ -11,12 +11,12 @@ import numpy as np
 from core.console import interact
 from core.errors import UserError
 from core.files.imageio import read_bgr
+from core.window.picture_window import open_window, window_problem
 from facelib.alignment import affine_from_points, transform_points
 from facelib.drawing import BLUE, CYAN, GREEN, draw_rect_landmarks
 from facelib.face_finder import FaceFinder, FoundFace
 from samplelib.extraction.manual_marking import SMALL_HALF_SIZE, ManualMarking
 from samplelib.extraction.pipeline import ExtractSettings, even_sized
-from samplelib.picture_window import PictureWindow, display_problem
 
 TITLE = "Manual pass"
 TICK_SECONDS = 0.015
@@ -64,7 +64,7 @@ def mark_faces(
     UserError
         When no window can be opened.
     """
-    problem = display_problem()
+    problem = window_problem()
     if problem:
         raise UserError(f"Faces cannot be marked by hand: {problem}. Use --detector s3fd, or run it with a screen.")
     return _Window(paths, finder, settings, window_size, save).run()
@@ -77,7 +77,7 @@ class _Window:
         self._paths, self._finder, self._settings = paths, finder, settings
         self._window_size, self._save = window_size, save
         self._marking = ManualMarking(len(paths))
-        self._window = PictureWindow(TITLE)
+        self._window = open_window(TITLE)
         self._frames = OrderedDict()
         self._pending, self._drawn = None, None
         self._saved = set()
@@ -122,10 +122,10 @@ class _Window:
             x = min(max(x, 0), width * scale - 1) / scale
             y = min(max(y, 0), height * scale - 1) / scale
             self._marking.mouse(kind, x, y)
-        character = "q" if self._window.closed else "".join(self._window.keys)[-1:]
+        pressed = ["q"] if self._window.closed else [key.character for key in self._window.keys]
         self._window.mouse.clear()
         self._window.keys.clear()
-        if character:
+        for character in pressed[-1:]:
             self._marking.key(character)
 
     def _save_left_frames(self):

@@ -234,7 +234,7 @@ def test_manual_fix_shows_the_frames_without_a_face(asked, monkeypatch, tmp_path
     monkeypatch.setattr(
         "samplelib.extraction.manual_window.mark_faces", lambda paths, *rest: shown.append([p.name for p in paths])
     )
-    monkeypatch.setattr("samplelib.picture_window.display_problem", lambda: None)
+    monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
     monkeypatch.setattr("facelib.finder_factory.make_finders", lambda *arguments: ([None], 1))
     monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: False)
     assert main.main(load_steps()["extract-dst-manual-fix"].arguments(folders(tmp_path))) == 0
@@ -493,7 +493,7 @@ def test_merging_asks_for_devices_and_shows_the_model(monkeypatch, tmp_path, cap
 @pytest.mark.parametrize(("answer", "window"), [(None, True), ("n", False)])
 def test_interactive_merger_is_asked_for(asked, monkeypatch, answer, window):
     monkeypatch.setattr(interact, "has_terminal", lambda: True)
-    monkeypatch.setattr("merger.interactive.window.has_display", lambda: True)
+    monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
     if answer:
         asked.answers["interactive"] = answer
     folders = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
@@ -506,7 +506,7 @@ def test_interactive_merger_is_asked_for(asked, monkeypatch, answer, window):
 def test_a_flag_decides_whether_there_is_a_window(asked, monkeypatch, flag, window):
     """Where there are a terminal and a display, so that nothing else decides."""
     monkeypatch.setattr(interact, "has_terminal", lambda: True)
-    monkeypatch.setattr("merger.interactive.window.has_display", lambda: True)
+    monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
     places = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
     options = main.build_parser().parse_args(["merge", *places, "--model", "SAEHD", flag])
     assert merge._wants_window(options) is window and asked.prompts == []

@@ -131,7 +131,7 @@ def stand_ins(monkeypatch, tmp_path):
         return DeepfakeAutoencoder(resolution, archi, 16, 8, 8, 4)
 
     monkeypatch.setattr("samplelib.extraction.manual_window.mark_faces", mark)
-    monkeypatch.setattr("samplelib.picture_window.display_problem", lambda: None)
+    monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
     monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: False)
     monkeypatch.setattr("mainscripts.facesettool._load_enhancer", lambda options: lambda image: image)
     monkeypatch.setattr("mainscripts.workspace.CPU_ONLY_MARK", tmp_path / ".cpu_only")

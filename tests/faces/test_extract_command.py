@@ -389,7 +389,6 @@ def test_re_extracting_needs_debug_pictures(frames, tmp_path, capsys):
 def test_marking_by_hand_in_the_command(frames, tmp_path, portrait, monkeypatch, capsys):
     """Manual fix marks the frames without a face; re-extracting replaces face 0 where the debug picture was deleted."""
     from facelib.face_finder import FoundFace
-    from samplelib import picture_window
     from samplelib.extraction import manual_window
 
     seen = []
@@ -401,7 +400,7 @@ def test_marking_by_hand_in_the_command(frames, tmp_path, portrait, monkeypatch,
             save(path, read_bgr(path), FoundFace(rect, finder.align_rect(read_bgr(path), rect)), None)
 
     monkeypatch.setattr(manual_window, "mark_faces", mark)
-    monkeypatch.setattr(picture_window, "display_problem", lambda: None)
+    monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
     output, debug = tmp_path / "out", tmp_path / "out_debug"
     assert extract(frames, output, "--output-debug", "--manual-fix", "--manual-window-size", "900") == 0
     assert seen == [(["clip_2_a.png"], "full_face", 900)]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.window.keys import Key
 from merger.compose import Motion, compose_frame, prepare_face
 from merger.predictor import predict_faces
 from merger.settings.config import MergeConfig
@@ -87,3 +88,11 @@ def config_of(case):
 
 def generator_of(case):
     return None if case["seed"] is None else lambda: np.random.RandomState(case["seed"])
+
+
+def key_of(character):
+    """The key that types this character on a US keyboard."""
+    shifted = {"?": "/", "<": ",", ">": ".", "+": "=", "_": "-", "~": "`", ":": ";"}
+    if character in shifted:
+        return Key(shifted[character], True)
+    return Key(character.lower(), character.isupper())

@@ -28,8 +28,8 @@ class TellingWindow(MergerWindow):
             }
             print("STATE " + json.dumps(state), flush=True)
 
-    def poll(self, milliseconds):
-        key = super().poll(milliseconds)
-        if key is not None:
-            self.pressed = (self.pressed[0] + 1, "".join(key[:1]) + (" shift" if key[1] else ""))
-        return key
+    def poll(self, seconds):
+        pressed = super().poll(seconds)
+        for key in (key for key in pressed if len(key.character) == 1):
+            self.pressed = (self.pressed[0] + 1, key.character + (" shift" if key.shift else ""))
+        return pressed

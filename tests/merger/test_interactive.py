@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from merge_stubs import read_json
+from merge_stubs import key_of, read_json
 
-from core.keyboard import ESCAPE, TAB, translate_key
+from core.window.keys import ESCAPE, TAB
 from merger.interactive.state import MAIN, FrameState, InteractiveMerger
 from merger.settings.config import MergeConfig
 
@@ -39,7 +39,7 @@ class Driver:
 
     def press(self, text):
         key = {"Tab": TAB, "Esc": ESCAPE}.get(text) or text
-        self.merger.key(*translate_key(ord(key)))
+        self.merger.key(*key_of(key))
 
     def snapshot(self):
         merger = self.merger

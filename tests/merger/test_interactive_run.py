@@ -7,10 +7,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from merge_stubs import first_set_networks, load
+from merge_stubs import first_set_networks, key_of, load
 
 from core.errors import FormatError
-from core.keyboard import ESCAPE, TAB, translate_key
+from core.window.keys import ESCAPE, TAB
 from merger.compose import Motion
 from merger.frames import Frame
 from merger.interactive.run import InteractiveRun
@@ -33,12 +33,9 @@ class ScriptedWindow:
     def show(self, merger):
         self.ready = not merger.waiting or merger.quitting
 
-    def poll(self, milliseconds):
+    def poll(self, seconds):
         time.sleep(0.001)
-        if self.ready and self.keys:
-            key = self.keys.pop(0)
-            return translate_key(ord(key))
-        return None
+        return [key_of(self.keys.pop(0))] if self.ready and self.keys else []
 
     def close(self):
         self.closed = True

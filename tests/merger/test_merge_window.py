@@ -247,7 +247,7 @@ def test_the_command_opens_the_window_and_goes_on_with_its_session(display, tmp_
 
 def test_pictures_of_the_window():
     page = help_picture()
-    assert page.shape[0] == 768 and (page > 100).sum() > 20_000
+    assert page.shape[0] == 800 and (page > 100).sum() > 20_000
     image, mask = np.full((20, 20, 3), 100, np.uint8), np.zeros((20, 20), np.uint8)
     mask[10:] = 255
     view = mask_view(image, mask)

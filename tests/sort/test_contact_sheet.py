@@ -10,7 +10,10 @@ import pytest
 from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
 from core.errors import NothingToDo
-from samplelib.contact_sheet import CAPTION, COLUMNS, ROWS, TILE, contact_sheet, show_folder
+from core.window import keys
+from core.window.keys import Key
+from core.window.picture_window import LEFT_DOWN, RIGHT_DOWN, MouseEvent
+from samplelib.contact_sheet import CAPTION, COLUMNS, FOOT, ROWS, TILE, Viewer, contact_sheet, show_folder
 
 ROOT = Path(__file__).parents[2]
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
@@ -28,7 +31,7 @@ def test_sheet_shows_each_picture_in_its_place(tmp_path):
     folder = _pictures(tmp_path / "aligned", 11)
     (folder / "00002_0.png").write_bytes(b"broken")
     sheet = contact_sheet(sorted(folder.iterdir()))
-    assert sheet.shape == (ROWS * (TILE + CAPTION), COLUMNS * TILE, 3)
+    assert sheet.shape == (ROWS * (TILE + CAPTION) + FOOT, COLUMNS * TILE, 3)
     for number in range(11):
         row, column = divmod(number, COLUMNS)
         middle = sheet[row * (TILE + CAPTION) + TILE // 2, column * TILE + TILE // 2]
@@ -41,11 +44,65 @@ def test_an_empty_folder_is_said(tmp_path):
         show_folder(tmp_path)
 
 
+def test_a_packed_faceset_is_said(tmp_path):
+    (tmp_path / "faceset.pak").write_bytes(b"")
+    with pytest.raises(NothingToDo, match="Unpack it first"):
+        show_folder(tmp_path)
+
+
+def at(number, kind):
+    """A press of the mouse on the picture with this number on the page."""
+    return MouseEvent(kind, number % COLUMNS * TILE + 20, number // COLUMNS * (TILE + CAPTION) + 20)
+
+
+def test_names_are_filtered_as_one_types(tmp_path):
+    folder = _pictures(tmp_path / "aligned", 60)
+    for number in (3, 50):
+        (folder / f"{number:05d}_0.png").rename(folder / f"{number:05d}_1.png")
+    viewer = Viewer(folder)
+    assert viewer.pages == 2
+    viewer.key(Key(" "))
+    viewer.type("_1")
+    assert [path.name for path in viewer.visible()] == ["00003_1.png", "00050_1.png"] and viewer.page == 0
+    viewer.key(Key(keys.BACKSPACE)), viewer.key(Key(keys.BACKSPACE))
+    assert len(viewer.paths) == 60
+    viewer.type("zz")
+    assert viewer.visible() == [] and "page 1 of 1, 0 pictures" in viewer.foot()
+    viewer.key(Key(keys.ESCAPE))
+    assert viewer.filter == "" and not viewer.closing
+    viewer.key(Key(keys.ESCAPE))
+    assert viewer.closing
+
+
+def test_marked_pictures_go_to_the_trash_and_come_back(tmp_path):
+    folder = _pictures(tmp_path / "aligned", 5)
+    viewer, contents = Viewer(folder), {path.name: path.read_bytes() for path in folder.iterdir()}
+    (tmp_path / "aligned_trash").mkdir()
+    (tmp_path / "aligned_trash" / "00001_0.png").write_bytes(b"of an earlier day")
+    for number in (1, 3, 4, 4, 9):
+        viewer.mouse(at(number, RIGHT_DOWN))
+    assert sorted(path.name for path in viewer.marked) == ["00001_0.png", "00003_0.png"]
+    viewer.key(Key(keys.DELETE))
+    assert [path.name for path in viewer.paths] == ["00000_0.png", "00002_0.png", "00004_0.png"]
+    assert sorted(path.name for path in (tmp_path / "aligned_trash").iterdir()) == [
+        "00001_0.png", "00001_0_1.png", "00003_0.png",
+    ]  # fmt: skip
+    viewer.key(Key(keys.UNDO))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == contents and len(viewer.paths) == 5
+    assert [path.read_bytes() for path in (tmp_path / "aligned_trash").iterdir()] == [b"of an earlier day"]
+    viewer.mouse(at(2, LEFT_DOWN))
+    assert viewer.enlarged.name == "00002_0.png"
+    viewer.mouse(at(0, LEFT_DOWN))
+    assert viewer.enlarged is None
+
+
 @pytest.mark.skipif(not HAS_DISPLAY, reason="needs Xvfb, xdotool and ImageMagick")
 def test_window_pages_enlarges_and_closes(tmp_path):
     folder = _pictures(tmp_path / "aligned", 60)
-    paths, screen = sorted(folder.iterdir()), tmp_path / "screen.png"
-    first_page, second_page = contact_sheet(paths[:40]), contact_sheet(paths[40:])
+    screen = tmp_path / "screen.png"
+    pages = Viewer(folder), Viewer(folder)
+    pages[1].key(Key(" "))
+    first_page, second_page = (viewer.picture() for viewer in pages)
     command = [sys.executable, "main.py", "view", "--input-dir", folder, "--built-in"]
     with virtual_display("1280x1024x24") as display, open(tmp_path / "out", "w") as out:
         desktop = Desktop(display)
@@ -63,8 +120,11 @@ def test_window_pages_enlarges_and_closes(tmp_path):
             wait_until(lambda: desktop.shows(second_page, screen))
             desktop.do("key", "--window", window, "Left")
             wait_until(lambda: desktop.shows(first_page, screen))
-            desktop.do("key", "--window", window, "shift+s", "Right")
-            wait_until(lambda: desktop.shows(second_page, screen))
+            desktop.do("key", "--window", window, "5", "9", "underscore")
+            pages[0].type("59_")
+            wait_until(lambda: desktop.shows(pages[0].picture(), screen))
+            desktop.do("key", "--window", window, "Escape")
+            wait_until(lambda: desktop.shows(first_page, screen))
             desktop.do("key", "--window", window, "q")
             assert viewer.wait(60) == 0
         finally:

@@ -13,7 +13,7 @@ from mainscripts.jobs.step_table import folders, load_steps
 from models.base import SavedModel
 from models.option_values import ask_options
 from models.options import Context
-from models.preview import preview_window, previewer
+from models.preview import previewer
 from models.preview.previewer import Previewer
 from models.saved.model_files import ModelData, read_model_data
 from models.training import training_session
@@ -88,7 +88,7 @@ def test_a_run_without_a_window_trains_and_writes_its_previews(
 
 
 def test_flags_and_colab_keep_the_window_shut(monkeypatch):
-    monkeypatch.setattr(preview_window, "can_open_window", lambda: True)
+    monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
     assert session()._opens_window() and not session().notebook
     assert not session("--no-preview")._opens_window() and not session("--no-preview").notebook
     assert not session("--notebook")._opens_window() and session("--notebook").notebook

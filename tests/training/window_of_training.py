@@ -9,7 +9,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from core.keyboard import translate_key
 from models.preview.preview_window import HISTORY_RANGES, PreviewWindow
 from models.preview.previewer import PreviewState
 from models.preview.sample_chooser import choose_sample
@@ -34,13 +33,15 @@ def show_preview():
             finished.set()
 
     state = PreviewState(pages(), history, len(history), 0.0)
-    window = PreviewWindow(SimpleNamespace(previewer=SimpleNamespace(state=state), send=send, finished=finished))
+    trainer = SimpleNamespace(
+        previewer=SimpleNamespace(state=state), send=send, finished=finished, stop=lambda: send(STOP)
+    )
+    window = PreviewWindow(trainer)
     handle = window.handle
 
     def tell(key):
         handle(key)
-        if translate_key(key)[0]:
-            print(f"page {window.page % 2} range {HISTORY_RANGES[window.history_range]}", flush=True)
+        print(f"page {window.page % 2} range {HISTORY_RANGES[window.history_range]}", flush=True)
 
     window.handle = tell
     window.run()

@@ -10,7 +10,7 @@ from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication
 
 from core.files.paths import list_images
-from xseglib.editor import qt_environment
+from core.window.display import display_problem
 from xseglib.editor.session import Session
 from xseglib.editor.settings import Settings
 from xseglib.editor.texts import set_language
@@ -26,7 +26,7 @@ def application():
     if QApplication.instance() is None:
         before = dict(os.environ)
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-        qt_environment.prepare()
+        assert display_problem() is None
         application.kept = QApplication(["XSegEditor"])
         os.environ.clear()
         os.environ.update(before)

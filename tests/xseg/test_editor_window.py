@@ -464,5 +464,3 @@ def test_keys_of_other_layouts():
     assert keys.key_name(event(Qt.Key_E, 40)) is None
     assert keys.key_name(event(Qt.Key_A, 24)) == "A"
     assert keys.key_name(event(Qt.Key_F5, 71)) is None
-    assert keys.name_of_place(0x1E, 0, "win32") == "A"
-    assert keys.name_of_place(1, 0x02, "darwin") == "D"

@@ -4,8 +4,8 @@ import signal
 from pathlib import Path
 
 from core.console import interact
-from core.errors import NothingToDo
-from xseglib.editor import qt_environment
+from core.errors import NothingToDo, UserError
+from core.window.display import display_problem
 
 
 def run_editor(folder: Path, files: list[Path], title: str) -> None:
@@ -25,21 +25,21 @@ def run_editor(folder: Path, files: list[Path], title: str) -> None:
     UserError
         When no window can be opened, or none of the files is an aligned face.
     """
-    qt_environment.prepare()
-    from PyQt5.QtCore import QLocale, Qt, QTimer
-    from PyQt5.QtWidgets import QApplication
+    problem = display_problem()
+    if problem is not None:
+        raise UserError(f"The mask editor opens no window here: {problem}.")
+    from PyQt5.QtCore import QLocale, QTimer
 
+    from core.window.qt_window import application
     from xseglib.editor.session import Session
     from xseglib.editor.settings import load_settings, save_settings
     from xseglib.editor.texts import set_language
     from xseglib.editor.window import EditorWindow
 
-    QApplication.setAttribute(Qt.AA_EnableHighDpiScaling)
-    QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps)
-    application = QApplication.instance() or QApplication(["XSegEditor"])
-    application.setApplicationName("XSegEditor")
-    application.setStyle("Fusion")
-    application.setPalette(_dark_palette())
+    program = application()
+    program.setApplicationName("XSegEditor")
+    program.setStyle("Fusion")
+    program.setPalette(_dark_palette())
     set_language(QLocale.system().name())
     settings = load_settings()
     window = EditorWindow(Session(files), settings, title)
@@ -49,7 +49,7 @@ def run_editor(folder: Path, files: list[Path], title: str) -> None:
     heartbeat.start(200)
     before = signal.signal(signal.SIGINT, lambda number, frame: window.close())
     try:
-        application.exec_()
+        program.exec_()
     finally:
         signal.signal(signal.SIGINT, before)
     save_settings(settings)
