@@ -16,6 +16,7 @@ import main
 from core.console import interact
 from core.nn import device_choice
 from core.version import VERSION
+from core.window.keys import Key
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
 from mainscripts.jobs.step_table import folders, load_steps
 from merger.settings.config import MASK_MODES, MODES, SHARPEN_MODES, MergeConfig
@@ -434,24 +435,35 @@ def test_hint_at_gpu_scheduling_on_windows(monkeypatch, capsys, system):
     assert ("hardware-accelerated GPU scheduling" in shown) == (system == "nt")
 
 
+class ScriptedWindow:
+    """A window in which somebody presses one key at each picture."""
+
+    mouse, typed, closed = [], "", False
+
+    def __init__(self, pressed):
+        self.pressed, self.keys, self.shown = iter(pressed), [], []
+
+    def show(self, picture, title=None):
+        self.shown.append(picture)
+
+    def wait(self, seconds):
+        self.keys.append(Key(next(self.pressed)))
+
+    def close(self):
+        pass
+
+
 def test_choosing_the_picture_of_the_history(monkeypatch):
-    keys = iter(["p", " ", "p", "\r"])
-    shown, drawn, taken = [], [], []
-
-    def show(title, picture):
-        shown.append((title, picture))
-        return next(keys)
-
-    monkeypatch.setattr(sample_chooser, "_show", show)
-    monkeypatch.setattr(sample_chooser.cv2, "destroyAllWindows", lambda: None)
+    window, titles, drawn, taken = ScriptedWindow(["p", " ", "p", "\r"]), [], [], []
+    monkeypatch.setattr(sample_chooser, "open_window", lambda title, zooms: titles.append(title) or window)
     pages = [(name, np.full((32, 64, 3), value, np.float32)) for name, value in (("a", 0.2), ("b", 0.7))]
     sample_chooser.choose_sample(SimpleNamespace(
         draw_sample=lambda number: drawn.append(number) or {"number": number},
         pages=lambda sample, row: pages, set_sample=taken.append,
     ))  # fmt: skip
     assert drawn == [0, 1, 2] and taken == [{"number": 2}]
-    assert [round(picture[-1, 0, 0] / 255, 1) for _, picture in shown] == [0.2, 0.2, 0.7, 0.7]
-    assert {title for title, _ in shown} == {"[p] - next. [space] - switch preview type. [enter] - confirm."}
+    assert [round(picture[-1, 0, 0] / 255, 1) for picture in window.shown] == [0.2, 0.2, 0.7, 0.7]
+    assert titles == ["[p] - next. [space] - switch preview type. [enter] - confirm."]
 
 
 @pytest.mark.parametrize(("answer", "half"), [(None, False), ("y", True)])
