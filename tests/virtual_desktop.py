@@ -13,6 +13,12 @@ import numpy as np
 HAS_DISPLAY = all(shutil.which(name) for name in ("Xvfb", "xdotool", "import"))
 
 
+class DisplayName(str):
+    """Name of a display, with the process of its server, so that a test can end that."""
+
+    server: subprocess.Popen
+
+
 @contextmanager
 def virtual_display(size="1400x1024x24", memory=None):
     """Start Xvfb on a free display number, which it chooses itself, and yield its name, for example ``":7"``.
@@ -35,7 +41,9 @@ def virtual_display(size="1400x1024x24", memory=None):
         with os.fdopen(reading) as stream:
             number = stream.readline().strip()
         assert number, "Xvfb did not start"
-        yield f":{number}"
+        name = DisplayName(f":{number}")
+        name.server = server
+        yield name
     finally:
         server.terminate()
         server.wait(60)

@@ -98,7 +98,8 @@ class _View(QtWidgets.QWidget):
         self._window, self._with_shift, self._zooms = window, with_shift, zooms
         self._pixels, self._image = None, None
         self._notches, self._zoom, self._centre, self._drag = 0, 1.0, QtCore.QPointF(0.5, 0.5), None
-        self._own_size = None
+        self._own_size = None  # that it gave itself
+        self._geometry = None  # before it filled the screen
         self.setMouseTracking(True)
         self.setFocusPolicy(QtCore.Qt.StrongFocus)
         self.setAttribute(QtCore.Qt.WA_OpaquePaintEvent)
@@ -113,7 +114,7 @@ class _View(QtWidgets.QWidget):
 
     def fit_window(self):
         """Give the window the size of the picture, or what the screen has room for, unless the user has chosen one."""
-        if self.isMaximized() or self.isFullScreen() or (self._own_size not in (None, self.size())):
+        if self.isMaximized() or self._geometry is not None or (self._own_size not in (None, self.size())):
             return
         screen = QtWidgets.QApplication.primaryScreen() if self.windowHandle() is None else self.windowHandle().screen()
         room = screen.availableGeometry()
@@ -210,10 +211,18 @@ class _View(QtWidgets.QWidget):
         self.update()
 
     def _toggle_full_screen(self):
-        if self.isFullScreen():
-            self.showNormal()
-        else:
-            self.showFullScreen()
+        if self._geometry is not None:
+            self._leave_full_screen()
+            return
+        self._geometry = self.geometry()
+        self.showFullScreen()
+        # Without a window manager nobody else gives the window its size.
+        self.setGeometry(self.windowHandle().screen().geometry())
+
+    def _leave_full_screen(self):
+        self.showNormal()
+        self.setGeometry(self._geometry)
+        self._geometry = None
 
     def event(self, event):
         # Tab would move the focus instead of being a key.
@@ -226,8 +235,8 @@ class _View(QtWidgets.QWidget):
         key = self._key(event)
         if event.key() == QtCore.Qt.Key_F11 or (self._zooms and key is not None and key.character == "f"):
             self._toggle_full_screen()
-        elif key == (keys.ESCAPE, False) and self.isFullScreen():
-            self.showNormal()
+        elif key == (keys.ESCAPE, False) and self._geometry is not None:
+            self._leave_full_screen()
         else:
             self._window.typed += event.text() if event.text().isprintable() else ""
             self._window.keys += [] if key is None else [key]

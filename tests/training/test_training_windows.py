@@ -27,8 +27,9 @@ def display():
 def running(display, what):
     """The program, and a function that waits for the next line it tells."""
     process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), what], env=display_environment(display), stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, str(PROGRAM), what], env=display_environment(display), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     lines = queue.Queue()
     reader = threading.Thread(target=read_lines, args=(process.stdout, lines))
     reader.start()
@@ -109,4 +110,15 @@ def test_every_key_of_the_choice_of_the_history_picture(display, tmp_path):
         shade_on_screen(process, desktop, tmp_path / "2.png", 178)
         desktop.do("key", "Return")
         assert told() == "took 1"
+        assert process.wait(60) == 0
+
+
+def test_training_goes_on_when_the_display_goes_away(tmp_path):
+    with virtual_display("900x700x24") as name, running(name, "preview") as (process, told):
+        shade_on_screen(process, Desktop(name), tmp_path / "one.png", 51)
+        name.server.kill()
+        assert "The window system failed: the connection to the display broke." in told()
+        assert told() == "Warning: Training goes on without its window. Ctrl+C saves and ends it."
+        process.stdin.write("the target is reached\n")
+        process.stdin.flush()
         assert process.wait(60) == 0

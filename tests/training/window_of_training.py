@@ -32,9 +32,14 @@ def show_preview():
         if command == STOP:
             finished.set()
 
+    def finish_when_told():
+        sys.stdin.readline()
+        finished.set()
+
+    threading.Thread(target=finish_when_told, daemon=True).start()
     state = PreviewState(pages(), history, len(history), 0.0)
     trainer = SimpleNamespace(
-        previewer=SimpleNamespace(state=state), send=send, finished=finished, stop=lambda: send(STOP)
+        previewer=SimpleNamespace(state=state), send=send, finished=finished, stop=lambda: send(STOP), failure=None
     )
     window = PreviewWindow(trainer)
     handle = window.handle
