@@ -43,7 +43,8 @@ def add_parser(subparsers):
 
 def run(options):
     """Sort a folder."""
-    from samplelib.sorting import methods, rename
+    from samplelib.faces import rename
+    from samplelib.sorting import methods
 
     folder = options.input_dir
     _check_folder(folder)

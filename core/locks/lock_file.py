@@ -8,9 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from core.errors import FormatError
 from core.locks.system_lock import try_lock, unlock
+from core.records.json_file import read_json
 
 _UNKNOWN = "(unknown)"
+_FORM = {"pid?": (int, str), "since?": str, "command?": str}
 
 
 class Owner(NamedTuple):
@@ -71,9 +74,9 @@ class LockFile:
     def owner(self) -> Owner:
         """Who holds the lock, as far as the file tells."""
         try:
-            known = json.loads(self.path.read_text(encoding="utf-8"))
+            known = read_json(self.path, _FORM)
             return Owner(*(str(known.get(name, _UNKNOWN))[:200] for name in Owner._fields))
-        except (OSError, ValueError, AttributeError):
+        except (OSError, FormatError):
             return Owner(_UNKNOWN, _UNKNOWN, _UNKNOWN)
 
     def _write(self, content):

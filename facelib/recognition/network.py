@@ -12,7 +12,7 @@ from core.errors import FormatError, UserError
 
 SIZE = 112
 MOST_BYTES = 1_000_000_000
-_TRIAL = Path(__file__).with_name("recognition_trial.py")
+_TRIAL = Path(__file__).with_name("trial.py")
 _TRIAL_SECONDS = 60
 _BATCH_SIZE = 16
 

@@ -1,6 +1,6 @@
 """Tries a recognition network out: a program of its own, which can fail or run out of memory alone.
 
-Usage: ``recognition_trial.py FILE.onnx``. Prints one JSON object: ``problem``, or ``input``, ``channels_first`` and
+Usage: ``trial.py FILE.onnx``. Prints one JSON object: ``problem``, or ``input``, ``channels_first`` and
 ``batch`` (pictures at a time, 0 for any number).
 """
 

@@ -79,7 +79,14 @@ def test_a_frame_of_two_faces_stops_all_motion(tmp_path, capsys, second_face):
         workspace.add_face(INPUTS["frame_u8"], path.name, INPUTS["lm_A"] + [6 * index, 0])
     if second_face:
         shutil.copy(workspace.frames / "aligned" / "1_0.jpg", workspace.frames / "aligned" / "1_1.jpg")
-    options = SimpleNamespace(aligned_dir=workspace.frames / "aligned", smooth_landmarks=None, subpixel_motion=False)
+    options = SimpleNamespace(
+        aligned_dir=workspace.frames / "aligned",
+        smooth_landmarks=None,
+        subpixel_motion=False,
+        input_video=None,
+        input_dir=workspace.frames,
+        force=False,
+    )
     frames = collect_frames(options, paths)
     assert [len(frame.faces) for frame in frames] == [1, 2 if second_face else 1, 1, 1]
     powers = [frame.motion.power for frame in frames]

@@ -183,7 +183,7 @@ def test_errors_name_the_cure(tmp_path):
 def test_interrupted_in_the_middle_of_renaming_and_finished_by_the_next_run(copy_of, kill):
     before = _bytes(copy_of)
     slow = (
-        "import os, sys, time\nfrom samplelib.sorting import rename\nmove = rename._move\n"
+        "import os, sys, time\nfrom samplelib.faces import rename\nmove = rename._move\n"
         "def slow(a, b):\n    time.sleep(0.004)\n    move(a, b)\n"
         "rename._move = slow\nimport main\nsys.exit(main.main(sys.argv[1:]))"
     )

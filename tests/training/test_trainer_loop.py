@@ -228,7 +228,7 @@ def test_backups_come_every_so_many_hours_with_a_save(tmp_path, monkeypatch, hou
             clock["now"] += 900.0
 
         def after_save(self, trainer):
-            trainer.saver.wait()
+            trainer._saver.wait()
 
     running.settings.hooks.append(Note())
     running.run()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.console import interact
 from core.errors import UserError
+from core.files.temporary import temporary_folder
 from core.video import ffmpeg
 from core.video.reading.probe import AudioTrack, open_media
 
@@ -205,7 +206,7 @@ def _first_times(sound):
 
 def _works(sound, options, suffix):
     """Whether ffmpeg can write the beginning of the sound into such a container."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder(tempfile.gettempdir(), "sound") as folder:
         command = [ffmpeg.ffmpeg_program(), "-v", "error", "-nostdin", "-t", _TRIAL_SECONDS, "-i", str(sound.path)]
         command += ["-map", f"0:a:{sound.track.number}"]
         for name, value in options.items():
