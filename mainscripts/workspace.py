@@ -45,9 +45,9 @@ def add_parser(subparsers):
 def run_clear(options):
     """Remove frames, faces and models after a yes, and make the empty folders; everything else stays."""
     workspace = options.workspace
+    doomed = _doomed(workspace)
     for name in _PARTS:
         refuse_if_in_use(workspace / name)
-    doomed = _doomed(workspace)
     counts = [f"{name} ({_count_files(paths)} files)" for name, paths in doomed.items() if _count_files(paths)]
     for path in (path for paths in doomed.values() for path in paths if path.is_symlink() and not path.is_file()):
         interact.info(f"{path} is a link to {os.readlink(path)}; only the link is removed, what it leads to stays.")

@@ -5,16 +5,17 @@ they are put in place one by one. A run that is killed before the rename has cha
 is finished by the next, which does not make the results a second time.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import FormatError, UserError
 from core.files.paths import atomic_write
+from core.records.json_file import LARGE_FILE, json_bytes, read_json
 
 _SOURCES = ".sources.json"
+_FORM = {"stamps": {str: object}, "note": {str: object}}
 
 
 def results_folder(folder: Path, purpose: str) -> Path:
@@ -40,7 +41,7 @@ def commit(made: Mapping[Path, Path], folder: Path, purpose: str, note: Mapping 
         _flush(result)
         os.replace(result, place / picture.name)
     stamps = {picture.name: _stamp(picture) for picture in made}
-    atomic_write(place / _SOURCES, json.dumps({"stamps": stamps, "note": dict(note or {})}).encode())
+    atomic_write(place / _SOURCES, json_bytes({"stamps": stamps, "note": dict(note or {})}))
     try:
         os.rename(place, results_folder(folder, purpose))
     except OSError as error:
@@ -75,11 +76,11 @@ def finish(folder: Path, purpose: str, record: Path | None = None) -> tuple[int,
     if not place.is_dir():
         return None
     try:
-        sources = json.loads((place / _SOURCES).read_text(encoding="utf-8"))
-        stamps, note = dict(sources["stamps"]), dict(sources["note"])
+        sources = read_json(place / _SOURCES, _FORM, LARGE_FILE)
+        stamps, note = sources["stamps"], sources["note"]
         if any(os.path.basename(name) != name for name in stamps):
             raise ValueError("a name in it is a path")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, FormatError):
         shutil.rmtree(place, ignore_errors=True)
         return None
     left = []
@@ -98,7 +99,7 @@ def finish(folder: Path, purpose: str, record: Path | None = None) -> tuple[int,
             "note": note,
             "stamps": {name: _stamp(Path(folder) / name) for name in stamps},
         }
-        atomic_write(record, json.dumps(content).encode())
+        atomic_write(record, json_bytes(content))
     done = place.with_name(f"{place.name}.done")
     os.rename(place, done)  # At this moment the work is finished; what follows only tidies up.
     shutil.rmtree(done, ignore_errors=True)
@@ -108,12 +109,12 @@ def finish(folder: Path, purpose: str, record: Path | None = None) -> tuple[int,
 def is_finished(record: Path, folder: Path, note: Mapping) -> int:
     """How many pictures of the folder are just as :func:`finish` left them, when all are; otherwise 0."""
     try:
-        content = json.loads(Path(record).read_text(encoding="utf-8"))
+        content = read_json(Path(record), {"folder": str, **_FORM}, LARGE_FILE)
         if content["folder"] != str(folder) or content["note"] != dict(note):
             return 0
         stamps = content["stamps"]
         same = all(_stamp(Path(folder) / os.path.basename(name)) == stamp for name, stamp in stamps.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, FormatError):
         return 0
     return len(stamps) if same else 0
 

@@ -1,6 +1,5 @@
 """Which pictures a video needs, and which of them a folder lacks."""
 
-import json
 import math
 import re
 from collections import Counter
@@ -8,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import FormatError, UserError
 from core.files.paths import IMAGE_EXTENSIONS, atomic_write, list_files, list_images
+from core.records.json_file import LARGE_FILE, json_bytes, read_json
 
 LIST_NAME = "merge_frames.json"
 MASK_ENDING = "_mask"
@@ -192,11 +192,10 @@ def _pictures_of_masks(folder):
 
 def _read_note(folder) -> dict:
     try:
-        note = json.loads((Path(folder) / LIST_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json(Path(folder) / LIST_NAME, {str: object}, LARGE_FILE)
+    except (OSError, FormatError):
         return {}
-    return note if isinstance(note, dict) else {}
 
 
 def _write_note(folder, note):
-    atomic_write(Path(folder) / LIST_NAME, json.dumps(note, ensure_ascii=False).encode())
+    atomic_write(Path(folder) / LIST_NAME, json_bytes(note))

@@ -133,7 +133,8 @@ def _positive(value, whole=False):
     is_number = isinstance(data, (int, float)) and not isinstance(data, bool)
     if not is_number or not 0 < data < LARGEST_RULE or whole and data != int(data):
         kind = "positive number without a fraction" if whole else "positive number"
-        raise value.error(f"must be a {kind} below {LARGEST_RULE:g}, not {describe(data)}")
+        limit = f" below {LARGEST_RULE:g}" if is_number and data >= LARGEST_RULE else ""
+        raise value.error(f"must be a {kind}{limit}, not {describe(data)}")
     return data
 
 

@@ -13,6 +13,7 @@ from core.errors import UserError
 from core.locks import folder_lock
 from core.locks.folder_lock import LOCK_NAME, FolderLock
 from core.locks.lock_file import LockFile, is_free
+from core.records.name_record import RECORD_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = ROOT / "tests" / "golden" / "formats" / "aligned"
@@ -61,7 +62,7 @@ def run_main(*arguments):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != RECORD_NAME)
 
 
 def test_a_second_sort_is_told_who_holds_the_folder_and_changes_nothing(folder, first_sort):

@@ -80,4 +80,4 @@ def test_a_job_finds_a_number_out_of_range_before_it_runs(tmp_path, capsys):
     job.write_text("steps: [extract-src: {image-size: 0}]\n")
     assert main.main(["run", str(job)]) == 2
     told = capsys.readouterr().err
-    assert "step extract-src" in told and "from 256 to 2048" in told
+    assert "step 1, extract-src" in told and "from 256 to 2048" in told

@@ -16,6 +16,7 @@ from core.errors import DiskError, UserError
 from core.files.paths import atomic_write, list_files, list_folders, replacing
 from core.files.system_errors import as_user_error
 from core.parallel import ordered_map
+from core.records.name_record import RECORD_NAME
 from samplelib.faces import aligned_face
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +49,7 @@ def put_faces(folder, count=3):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != RECORD_NAME)
 
 
 @pytest.fixture
@@ -136,13 +137,13 @@ def test_a_link_to_a_real_picture_is_one(tmp_path):
         ("videoed video-from-sequence --input-dir {folder} --output-file {dir}.mp4 --fps 25 --bitrate 4 --no-provenance",
          "is a folder, but a file is needed"),
         ("sort --input-dir {folder} --by identity --identity {folder}", "no such file|is a folder"),
-        ("sort --input-dir {folder} --by blur --answers {folder}", "Is a directory|is a folder"),
+        ("sort --input-dir {folder} --by blur --answers {folder}", "is no file .a folder"),
         ("sort --input-dir {folder} --by blur --log-file {folder}", "Is a directory|is a folder"),
-        ("run {folder}", "Is a directory|is a folder"),
+        ("run {folder}", "is no file .a folder"),
         ("util --input-dir {file} --pack-faceset", "Not a directory|no such folder"),
         ("xseg apply --input-dir {folder} --model-dir {file}", "."),
         ("train --model SAEHD --model-dir {file} --training-data-src-dir {folder} --training-data-dst-dir {folder} "
-         "--force-model-name a --no-preview --silent-start", "a folder is needed|is there already|Not a directory"),
+         "--force-model-name a --no-preview --silent-start", "a folder is needed|is there already|Not a directory|cannot be made"),
         ("exportdfm --model-dir {file} --model SAEHD", "."),
         ("workspace clear --workspace {file} --yes", "a folder is needed|is there already|Not a directory|no such"),
         ("sort --input-dir {long} --by blur", "too long"),

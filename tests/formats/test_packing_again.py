@@ -377,7 +377,9 @@ def test_a_pack_cut_anywhere_stays_and_is_named(folder, absolute):
         for use in (load_faceset, packed_faceset.unpack_faceset, packed_faceset.pack_faceset):
             with pytest.raises(FormatError, match=r"faceset.pak: is (damaged or )?cut off"):
                 use(folder)
-        assert contents(folder) == {"faceset.pak": data[:size]}, size
+        left = contents(folder)
+        left.pop("faceset.pak.idx", None)
+        assert left == {"faceset.pak": data[:size]}, size
 
 
 @pytest.mark.parametrize("which", [0, 3, -1])

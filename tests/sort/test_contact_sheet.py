@@ -125,7 +125,7 @@ def test_window_pages_enlarges_and_closes(tmp_path):
             wait_until(lambda: desktop.shows(pages[0].picture(), screen))
             desktop.do("key", "--window", window, "Escape")
             wait_until(lambda: desktop.shows(first_page, screen))
-            desktop.do("key", "--window", window, "q")
+            desktop.do("key", "q")
             assert viewer.wait(60) == 0
         finally:
             viewer.kill()

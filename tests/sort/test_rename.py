@@ -4,11 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from core.errors import FormatError, UserError
-from samplelib.faces import rename
 from samplelib.faces.rename import JOURNAL_NAME, finish_renaming, numbered_plan, rename_files
 
 
@@ -84,7 +84,7 @@ def test_finishes_after_a_kill(tmp_path):
         "def advance(count):\n    global left\n    left -= 1\n    if not left: os.kill(os.getpid(), 9)\n"
         "rename_files(numbered_plan(folder, order), advance)\n"
     )
-    root = os.path.dirname(os.path.dirname(rename.__file__))
+    root = Path(__file__).parents[2]
     result = subprocess.run([sys.executable, "-c", code, str(folder)], cwd=root, check=False)
     assert result.returncode == -9
     assert finish_renaming(folder)
