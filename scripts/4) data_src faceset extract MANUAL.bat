@@ -1,9 +1,14 @@
 @echo off
+setlocal EnableExtensions DisableDelayedExpansion
 rem 4) data_src faceset extract MANUAL (written by make_launchers.py)
-call "%~dp0env.bat"
-if errorlevel 1 exit /b 1
+set "ERRORLEVEL="
+set DFL_EXIT=1
+set "DFL_SCRIPTS=%~dp0"
+set "DFL_CALL=%%DFL_SCRIPTS%%env.bat"
+call "%DFL_CALL%"
+if errorlevel 1 goto end
 "%DFL_PYTHON_EXE%" "%DFL_ROOT%\main.py" extract --input-dir "%DFL_WORKSPACE%\data_src" --output-dir "%DFL_WORKSPACE%\data_src\aligned" --detector manual %*
-set DFL_EXIT=%errorlevel%
+set DFL_EXIT=%ERRORLEVEL%
 :end
 if not defined DFL_NO_PAUSE pause
 exit /b %DFL_EXIT%

@@ -1,12 +1,17 @@
 @echo off
+setlocal EnableExtensions DisableDelayedExpansion
 rem 8) merged to mov lossless (written by make_launchers.py)
-call "%~dp0env.bat"
-if errorlevel 1 exit /b 1
+set "ERRORLEVEL="
+set DFL_EXIT=1
+set "DFL_SCRIPTS=%~dp0"
+set "DFL_CALL=%%DFL_SCRIPTS%%env.bat"
+call "%DFL_CALL%"
+if errorlevel 1 goto end
 "%DFL_PYTHON_EXE%" "%DFL_ROOT%\main.py" videoed video-from-sequence --input-dir "%DFL_WORKSPACE%\data_dst\merged" --output-file "%DFL_WORKSPACE%\result.mov" --reference-file "%DFL_WORKSPACE%\data_dst.*" --include-audio --lossless %*
-set DFL_EXIT=%errorlevel%
+set DFL_EXIT=%ERRORLEVEL%
 if not %DFL_EXIT%==0 goto end
-"%DFL_PYTHON_EXE%" "%DFL_ROOT%\main.py" videoed video-from-sequence --input-dir "%DFL_WORKSPACE%\data_dst\merged_mask" --output-file "%DFL_WORKSPACE%\result_mask.mov" --reference-file "%DFL_WORKSPACE%\data_dst.*" --lossless
-if errorlevel 1 set DFL_EXIT=%errorlevel%
+"%DFL_PYTHON_EXE%" "%DFL_ROOT%\main.py" videoed video-from-sequence --reference-file "%DFL_WORKSPACE%\data_dst.*" %* --input-dir "%DFL_WORKSPACE%\data_dst\merged_mask" --output-file "%DFL_WORKSPACE%\result_mask.mov" --lossless
+set DFL_EXIT=%ERRORLEVEL%
 :end
 if not defined DFL_NO_PAUSE pause
 exit /b %DFL_EXIT%

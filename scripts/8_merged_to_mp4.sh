@@ -3,4 +3,4 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 dfl videoed video-from-sequence --input-dir "$DFL_WORKSPACE/data_dst/merged" --output-file "$DFL_WORKSPACE/result.mp4" --reference-file "$DFL_WORKSPACE/data_dst.*" --include-audio "$@"
-dfl videoed video-from-sequence --input-dir "$DFL_WORKSPACE/data_dst/merged_mask" --output-file "$DFL_WORKSPACE/result_mask.mp4" --reference-file "$DFL_WORKSPACE/data_dst.*" --lossless
+dfl videoed video-from-sequence --reference-file "$DFL_WORKSPACE/data_dst.*" "$@" --input-dir "$DFL_WORKSPACE/data_dst/merged_mask" --output-file "$DFL_WORKSPACE/result_mask.mp4" --lossless

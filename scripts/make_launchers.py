@@ -21,25 +21,39 @@ SHELL_PLACES = {
 }
 
 
-def words(command, places, quote):
-    """The words of one command with placeholders filled in; paths are quoted."""
+# "call" reads a path once more, where a caret doubles and %NAME% is filled in; in a variable's name both stay as they are.
+CALL_ENV = """\
+set "DFL_SCRIPTS=%~dp0"
+set "DFL_CALL=%%DFL_SCRIPTS%%env.bat"
+call "%DFL_CALL%"
+if errorlevel 1 goto end"""
+# An exit code can be negative (a crash), which "if errorlevel 1" does not see; and a variable called ERRORLEVEL hides it.
+FORGET_ERRORLEVEL = 'set "ERRORLEVEL="'
+PAUSES = {
+    "pause": "if not defined DFL_NO_PAUSE pause",
+    "pause-on-error": "if not %DFL_EXIT%==0 if not defined DFL_NO_PAUSE pause",
+}
+
+
+def words(command, places, quote, handed_on):
+    """The words of one command with placeholders filled in; paths are quoted, ``handed_on`` are the launcher's arguments."""
     filled = []
-    for word in shlex.split(command):
-        if word == "{FILE}":
-            continue
-        filled.append(quote(word.format(**places)) if "{" in word else word)
+    given = shlex.split(command)
+    for word in given if "{FLAGS}" in given else [*given, "{FLAGS}"]:
+        if word == "{FLAGS}":
+            filled.append(handed_on)
+        elif word != "{FILE}":
+            filled.append(quote(word.format(**places)) if "{" in word else word)
     return " ".join(filled)
 
 
 def shell_text(step):
     """Content of the ``.sh`` launcher."""
-    lines = ["#!/usr/bin/env bash", f"# {step.windows} (written by make_launchers.py)", "set -euo pipefail",
-             '. "$(dirname "${BASH_SOURCE[0]}")/env.sh"']  # fmt: skip
-    for index, command in enumerate(step.commands):
-        handed_on = ' "$@"' if index == 0 else ""
-        if "{FILE}" in command:
-            lines.append('[ $# -gt 0 ] || { echo "Usage: $0 VIDEO [flags]" >&2; exit 2; }')
-        lines.append("dfl " + words(command, SHELL_PLACES, lambda text: '"' + text + '"') + handed_on)
+    lines = ["#!/usr/bin/env bash", f"# {step.windows} (written by make_launchers.py)", "set -euo pipefail"]
+    if any("{FILE}" in command for command in step.commands):
+        lines.append('[ $# -gt 0 ] || { echo "Usage: $0 VIDEO [flags]" >&2; exit 2; }')
+    lines.append('. "$(dirname "${BASH_SOURCE[0]}")/env.sh"')
+    lines += ["dfl " + words(command, SHELL_PLACES, lambda text: f'"{text}"', '"$@"') for command in step.commands]
     return "\n".join(lines) + "\n"
 
 
@@ -47,23 +61,24 @@ def batch_text(step):
     """Content of the ``.bat`` launcher."""
     places = {name: "%" + value[1:].replace("/", "%\\", 1) + ("" if "/" in value else "%")
               for name, value in SHELL_PLACES.items()}  # fmt: skip
-    lines = ["@echo off", f"rem {step.windows} (written by make_launchers.py)", 'call "%~dp0env.bat"',
-             "if errorlevel 1 exit /b 1"]  # fmt: skip
+    lines = ["@echo off", "setlocal EnableExtensions DisableDelayedExpansion",
+             f"rem {step.windows} (written by make_launchers.py)", FORGET_ERRORLEVEL]  # fmt: skip
+    if any("{FILE}" in command for command in step.commands):
+        lines += [
+            "set DFL_EXIT=2",
+            'if "%~1"=="" echo Drop a video on this file.',
+            'if "%~1"=="" goto end',
+            'if not exist "%~1" echo "%~1" is not there. Windows hands on a name with "&" but no blank in part only: rename it.',
+            'if not exist "%~1" goto end',
+        ]
+    lines += ["set DFL_EXIT=1", *CALL_ENV.splitlines()]
     for index, command in enumerate(step.commands):
-        handed_on = " %*" if index == 0 else ""
-        if "{FILE}" in command:
-            lines += ['if "%~1"=="" (', "    echo Drop a video on this file.", "    pause", "    exit /b 2", ")"]
-        arguments = words(command, places, lambda text: '"' + text.replace("/", "\\") + '"')
-        lines.append(f'"%DFL_PYTHON_EXE%" "%DFL_ROOT%\\main.py" {arguments}{handed_on}')
-        lines.append("set DFL_EXIT=%errorlevel%" if index == 0 else "if errorlevel 1 set DFL_EXIT=%errorlevel%")
-        if index + 1 < len(step.commands):
+        if index:
             lines.append("if not %DFL_EXIT%==0 goto end")
-    lines.append(":end")
-    if step.end == "pause":
-        lines.append("if not defined DFL_NO_PAUSE pause")
-    elif step.end == "pause-on-error":
-        lines.append("if not %DFL_EXIT%==0 if not defined DFL_NO_PAUSE pause")
-    lines.append("exit /b %DFL_EXIT%")
+        arguments = words(command, places, lambda text: '"' + text.replace("/", "\\") + '"', "%*")
+        lines.append(f'"%DFL_PYTHON_EXE%" "%DFL_ROOT%\\main.py" {arguments}')
+        lines.append("set DFL_EXIT=%ERRORLEVEL%")
+    lines += [":end", PAUSES[step.end], "exit /b %DFL_EXIT%"]
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -80,9 +95,10 @@ def reference_page():
     """Content of ``docs/launchers.md``: every launcher with the command that it runs."""
     lines = [
         "# Launchers", "",
-        "Written by `scripts/make_launchers.py` from `scripts/steps.yaml`. All are in `scripts/`; extra arguments are handed",
-        "on to the (first) command. `{W}` is the workspace, `{S}` its `data_src`, `{D}` its `data_dst`, `{M}` its `model`,",
-        "`{P}` the pretraining faces, `{Q}` start weights of Quick96, `{G}` a generic XSeg model.", "",
+        "Written by `scripts/make_launchers.py` from `scripts/steps.yaml`. All are in `scripts/`. Extra arguments are handed on to",
+        "every command, at its end or where `{FLAGS}` stands; the last of two equal flags counts. `{W}` is the workspace, `{S}`",
+        "its `data_src`, `{D}` its `data_dst`, `{M}` its `model`, `{P}` the pretraining faces, `{Q}` start weights of Quick96,",
+        "`{G}` a generic XSeg model.", "",
         "| Windows (`.bat`) | Linux (`.sh`) | in a job | `main.py` … |", "|---|---|---|---|",
     ]  # fmt: skip
     for step in load_steps().values():

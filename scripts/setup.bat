@@ -1,29 +1,88 @@
 @echo off
+setlocal EnableExtensions DisableDelayedExpansion
 rem Makes the environment that all launchers use: .venv with everything in requirements.txt.
-rem   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12); the "py" launcher finds one when not set
+rem Does nothing when it is already there. Waits for a key at the end, unless DFL_NO_PAUSE is set or a launcher calls it.
+rem   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12, 64 bit): the path of its python.exe, a name in PATH, or "py -3.11";
+rem                found by itself when not set
+rem   DFL_VENV     where the environment goes (default: .venv beside main.py)
+set "ERRORLEVEL="
+set DFL_EXIT=1
 for %%I in ("%~dp0..") do set "DFL_ROOT=%%~fI"
+if defined DFL_VENV set "DFL_VENV=%DFL_VENV:"=%"
 if not defined DFL_VENV set "DFL_VENV=%DFL_ROOT%\.venv"
+if "%DFL_VENV:~-1%"=="\" set "DFL_VENV=%DFL_VENV%."
+set "DFL_VENV_PYTHON=%DFL_VENV%\Scripts\python.exe"
+set "DFL_CHECK=import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) or sys.maxsize < 2**32)"
+
 rem TensorFlow has no CUDA libraries for Windows, so there is no such choice to keep here.
-if "%DFL_CUDA%"=="1" (
-    echo DFL_CUDA=1: TensorFlow uses NVIDIA cards on Linux only. In Windows run scripts/setup.sh inside WSL 2 for that;
-    echo this environment uses the processor.
-)
-if exist "%DFL_VENV%\.installed-run" (
-    fc /b "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul 2>nul && exit /b 0
-)
-if not defined DFL_PYTHON (
-    for %%V in (3.11 3.12 3.10) do (
-        if not defined DFL_PYTHON py -%%V -c "import venv" >nul 2>nul && set "DFL_PYTHON=py -%%V"
-    )
-)
-if not defined DFL_PYTHON (
-    echo No Python 3.10, 3.11 or 3.12 found. Install one from python.org, or set DFL_PYTHON to its path.
-    exit /b 1
-)
-echo Making the environment in %DFL_VENV%. The first time this takes some minutes.
-if not exist "%DFL_VENV%\Scripts\python.exe" %DFL_PYTHON% -m venv "%DFL_VENV%"
-if errorlevel 1 exit /b 1
-"%DFL_VENV%\Scripts\python.exe" -m pip install --quiet --disable-pip-version-check -r "%DFL_ROOT%\requirements.txt"
-if errorlevel 1 exit /b 1
+if "%DFL_CUDA%"=="1" call :say_processor_only
+if not exist "%DFL_VENV_PYTHON%" goto make
+if not exist "%DFL_VENV%\.installed-run" goto make
+fc /b "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul 2>nul
+if "%ERRORLEVEL%"=="0" goto ready
+
+:make
+rem An environment that was begun is gone on with; one without a working pip is made anew in its place.
+if not exist "%DFL_VENV_PYTHON%" goto find
+"%DFL_VENV_PYTHON%" -c "import pip; %DFL_CHECK%" >nul 2>nul
+if "%ERRORLEVEL%"=="0" goto install
+
+:find
+set "DFL_PROGRAM="
+set "DFL_VERSION="
+if defined DFL_PYTHON goto given
+for %%V in (3.11 3.12 3.10) do if not defined DFL_PROGRAM call :try py -%%V
+for %%N in (python python3) do if not defined DFL_PROGRAM call :try %%N
+if defined DFL_PROGRAM goto found
+echo No 64-bit Python 3.10, 3.11 or 3.12 found. Install one from python.org, or set DFL_PYTHON to the path of its python.exe.
+goto end
+:given
+set "DFL_PYTHON=%DFL_PYTHON:"=%"
+if /i "%DFL_PYTHON:~0,3%"=="py " call :try %DFL_PYTHON%
+if not defined DFL_PROGRAM call :try_given
+if defined DFL_PROGRAM goto found
+echo DFL_PYTHON="%DFL_PYTHON%" is not a working 64-bit Python 3.10, 3.11 or 3.12 with the venv module.
+goto end
+
+:found
+echo Making the environment in "%DFL_VENV%". The first time this takes some minutes.
+if not "%DFL_CUDA%"=="1" call :say_processor_only
+rem "call", as the program may be a batch file itself; the names are filled in by it, which leaves a caret in them alone.
+set "DFL_CALL="%%DFL_PROGRAM%%" %DFL_VERSION% -m venv "%%DFL_VENV%%""
+call %DFL_CALL%
+if not "%ERRORLEVEL%"=="0" goto failed
+:install
+"%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_ROOT%\requirements.txt"
+if not "%ERRORLEVEL%"=="0" goto failed
 copy /y "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul
+if not "%ERRORLEVEL%"=="0" goto failed
+:ready
+set DFL_EXIT=0
+if not "%~1"=="--for-launcher" echo The environment in "%DFL_VENV%" is ready.
+goto end
+
+:failed
+echo Making the environment failed; the lines above say why. Check the connection and the free disk space and run this again,
+echo or delete "%DFL_VENV%" to begin anew.
+:end
+if not "%~1"=="--for-launcher" if not defined DFL_NO_PAUSE pause
+exit /b %DFL_EXIT%
+
+:say_processor_only
+echo In Windows, TensorFlow uses the processor only. To train on an NVIDIA card, install WSL 2 (wsl --install) and run there:
+echo DFL_CUDA=1 bash scripts/setup.sh
+exit /b 0
+
+rem Takes a program (and a version for py) if it is a fit Python.
+:try
+call %1 %2 -c "%DFL_CHECK%" >nul 2>nul
+if not "%ERRORLEVEL%"=="0" exit /b 0
+set "DFL_PROGRAM=%~1"
+set "DFL_VERSION=%~2"
+exit /b 0
+
+:try_given
+set "DFL_CALL="%%DFL_PYTHON%%" -c "%%DFL_CHECK%%""
+call %DFL_CALL% >nul 2>nul
+if "%ERRORLEVEL%"=="0" set "DFL_PROGRAM=%DFL_PYTHON%"
 exit /b 0

@@ -10,7 +10,6 @@ import fnmatch
 import glob
 import hashlib
 import os
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -285,10 +284,10 @@ def _read_step(row, table, places, extra):
         raise row.error(f"no step is called {short(name, quoted=True)}{hint}")
     row, step = row.called(f"{row.place}, {name}"), table[name]
     flags = _flags(row, values)
-    commands = tuple(
-        (*(_filled(row, word, places) for word in shlex.split(command)), *(flags if number == 0 else ()), *extra)
-        for number, command in enumerate(step.commands)
-    )
+    try:
+        commands = tuple((*step.arguments(places, number, flags), *extra) for number in range(len(step.commands)))
+    except PlaceholderError as error:
+        raise row.error(str(error)) from None
     reads, writes = (tuple(_filled(row, text, places) for text in texts) for texts in (step.reads, step.writes))
     return JobStep(name, tuple(_bounded(row, words) for words in commands), reads, writes, step.once)
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -30,11 +31,16 @@ class Step:
     end: str = "pause"
     once: bool = False
 
-    def arguments(self, places: dict[str, str], command: int = 0) -> list[str]:
-        """Arguments of ``main.py`` for one of the commands, placeholders filled in."""
-        return [fill(word, places) for word in shlex.split(self.commands[command])]
+    def arguments(self, places: dict[str, str], command: int = 0, flags: Sequence[str] = ()) -> list[str]:
+        """Arguments of ``main.py`` for one of the commands, placeholders and extra flags filled in."""
+        words = shlex.split(self.commands[command])
+        position = words.index(FLAGS) if FLAGS in words else len(words)
+        before, after = ([fill(word, places) for word in part] for part in (words[:position], words[position + 1 :]))
+        return [*before, *flags, *after]
 
 
+FLAGS = "{FLAGS}"
+"""Where the extra flags of a launcher or job go in a command."""
 _COLUMNS = tuple(field.name for field in fields(Step))
 
 

@@ -239,7 +239,13 @@ def test_pixel_difference_puts_the_most_similar_or_the_most_different_next(tmp_p
     for number, shade in enumerate((0, 120, 40, 240, 80, 200)):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((16, 16, 3), shade, np.uint8))
     result = _run(
-        "sort", "--input-dir", tmp_path, "--by", "absdiff", *flags, answers=f"{answers or ('' if flags else chr(10))}y\n"
+        "sort",
+        "--input-dir",
+        tmp_path,
+        "--by",
+        "absdiff",
+        *flags,
+        answers=f"{answers or ('' if flags else chr(10))}y\n",
     )
     assert ("Sort by similar?" in result.stdout) == (not flags)
     shades = [int(cv2.imread(str(path))[0, 0, 0]) for path in sorted(tmp_path.glob("*.png"))]
