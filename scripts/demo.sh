@@ -5,10 +5,10 @@
 #                         faces or models that it has not made
 #   DFL_DEMO_ITERATIONS   training iterations (default 500)
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH="" cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 export DFL_WORKSPACE=${DFL_DEMO_WORKSPACE:-$here/../workspace_demo}
-mkdir -p "$DFL_WORKSPACE"
-DFL_WORKSPACE=$(cd "$DFL_WORKSPACE" && pwd)
+mkdir -p -- "$DFL_WORKSPACE"
+DFL_WORKSPACE=$(CDPATH="" cd -- "$DFL_WORKSPACE" && pwd)
 . "$here/env.sh"
 iterations=${DFL_DEMO_ITERATIONS:-500}
 W=$DFL_WORKSPACE

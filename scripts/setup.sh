@@ -5,7 +5,7 @@
 #   DFL_VENV     where the environment goes (default: .venv beside main.py)
 #   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs; kept in the environment until DFL_CUDA=0
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH="" cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${DFL_VENV:-$root/.venv}
 with_tests=no
 [ "${1:-}" = --tests ] && with_tests=yes
@@ -36,6 +36,12 @@ install_libraries() {
         echo "These system libraries are missing: ${missing[*]}" >&2
         echo "Install them with: sudo apt-get install ${missing[*]}" >&2
     fi
+}
+
+fail() {
+    echo "Making the environment failed; the lines above say why. Check the connection and the free disk space and run" >&2
+    echo "this again, or delete $venv to begin anew." >&2
+    exit 1
 }
 
 is_supported() {
@@ -72,14 +78,15 @@ test_stamp=$(stamp "$root/tests/requirements.txt")
 if ! is_current run "$run_stamp"; then
     python=$(find_python)
     echo "Making the environment in $venv with $("$python" --version). The first time this takes some minutes."
-    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+    # One that was stopped before it had pip is made anew in its place.
+    "$venv/bin/python" -c "import pip" >/dev/null 2>&1 || "$python" -m venv "$venv" || fail
     echo "$cuda" >"$venv/.cuda"
     requirements=(-r "$root/requirements.txt")
     [ "$cuda" = 1 ] && requirements+=("tensorflow[and-cuda]")
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${requirements[@]}"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${requirements[@]}" || fail
     echo "$run_stamp" >"$venv/.installed-run"
 fi
 if [ $with_tests = yes ] && ! is_current tests "$test_stamp"; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt" || fail
     echo "$test_stamp" >"$venv/.installed-tests"
 fi

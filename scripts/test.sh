@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Makes the environment (once) and runs the checks and the test suite, in two processes. Arguments go to pytest.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH="" cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 export DFL_VENV=${DFL_VENV:-$root/.venv}
 bash "$root/scripts/setup.sh" --tests
-cd "$root"
+cd -- "$root"
 export TF_CPP_MIN_LOG_LEVEL=3
 "$DFL_VENV/bin/ruff" check .
 "$DFL_VENV/bin/ruff" format --check .

@@ -128,6 +128,20 @@ def test_flags_become_words(tmp_path):
     assert job.workspace == tmp_path / "workspace"
 
 
+def test_flags_go_to_every_command_of_a_step(tmp_path):
+    from main import build_parser
+
+    path = tmp_path / "job.yaml"
+    path.write_text("steps: [{video-mp4: {encoder: libx265, bitrate: 9, output-file: other.mp4, input-dir: other}}]")
+    (job,) = load_jobs(path)
+    video, masks = (build_parser().parse_args(command) for command in job.steps[0].commands)
+    assert [options.encoder for options in (video, masks)] == ["libx265"] * 2
+    assert [options.bitrate for options in (video, masks)] == [9, 9]
+    assert (video.output_file.name, masks.output_file.name) == ("other.mp4", "result_mask.mp4")
+    assert (video.input_dir.name, masks.input_dir.name) == ("other", "merged_mask")
+    assert (video.lossless, masks.lossless) == (False, True)
+
+
 def test_damaged_state_is_named(tmp_path):
     (tmp_path / STATE_NAME).write_text("{")
     with pytest.raises(FormatError, match="delete it to run all steps again"):

@@ -71,9 +71,3 @@ def test_shell_launchers_are_valid_and_executable():
         path = SCRIPTS / f"{step.shell}.sh"
         assert path.stat().st_mode & 0o100
         assert subprocess.run(["bash", "-n", path]).returncode == 0
-
-
-def test_batch_files_have_windows_line_ends():
-    for path in SCRIPTS.glob("*.bat"):
-        data = path.read_bytes()
-        assert data.count(b"\n") == data.count(b"\r\n") > 0, path
