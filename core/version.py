@@ -1,4 +1,4 @@
 """The program's name and version, as written into logs, manifests and packages."""
 
 NAME = "deepfacelab-tf2"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
