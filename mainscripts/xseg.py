@@ -216,7 +216,7 @@ def _yes_or_no(text):
 
 def _mask_source(options):
     """Mask source and its key for ``apply``."""
-    from core.nn.device_choice import check_indexes
+    from core.console.device_choice import check_indexes
     from xseglib import sources
 
     generic = options.generic or options.model_dir.name == sources.GENERIC_FOLDER_NAME
@@ -234,7 +234,7 @@ def _mask_source(options):
 
 def _network_source(options):
     """Source of a trained network and its key: face type and device are asked where they are not known."""
-    from core.nn.device_choice import choose_devices
+    from core.console.device_choice import choose_devices
     from xseglib import sources
 
     face_type = sources.stored_face_type(options.model_dir) or _asked_face_type(options)

@@ -140,7 +140,7 @@ class TrainingSession:
         import core.nn  # noqa: F401, I001 - first, because it loads TensorFlow without its messages
         import tensorflow as tf
 
-        from core.nn.device_choice import choose_devices
+        from core.console.device_choice import choose_devices
 
         tf.get_logger().setLevel("ERROR")
         if self.flags.seed is not None:

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import main
-from core.console import interact
-from core.nn import device_choice
+from core.console import device_choice, interact
 from core.version import VERSION
 from core.window.keys import Key
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import main
-from core.console import interact
+from core.console import device_choice, interact
 from core.errors import UserError
-from core.nn import device_choice
 from core.nn.weight_files import write_weights
 from mainscripts import exportdfm, merge_steps
 from models.base import check_knows_faces
