@@ -24,6 +24,7 @@ _DEMUXERS = (
     "hevc,vvc,evc,av1,obu,ivf,vc1,vc1test,dirac,dnxhd,cavsvideo,avs,avs2,avs3,flv,live_flv,asf,asf_o,ogg,nut,mxf,mxf_opatom,"
     "gxf,lxf,dv,rm,ivr,rl2,wtv,nsv,nuv,pva,ty,vob,swf,yuv4mpegpipe,gif,apng,webp_anim,jpegxl_anim,avif,bink,smk,roq,flic,"
     "film_cpk,4xm,ipmovie,ea,cine,r3d,mlv,mv,xmv,vivo,psxstr,idcin,wc3movie,anm,cdxl,iff,"
+    "wav,w64,mp3,flac,aac,ac3,eac3,aiff,au,amr,caf,wv,tta,"
     "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,gif_pipe,j2k_pipe,dpx_pipe,exr_pipe,hdr_pipe"
 )
 

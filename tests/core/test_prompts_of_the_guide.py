@@ -165,7 +165,7 @@ def test_heads_get_landmarks_of_the_network_in_3d():
 def test_denoise_factor(asked, monkeypatch, tmp_path):
     (tmp_path / "1.png").write_bytes(b"x")
     taken = []
-    monkeypatch.setattr("core.video.steps.denoise_images", lambda folder, factor: taken.append(factor) or 1)
+    monkeypatch.setattr("core.video.steps.denoise_images", lambda folder, factor, record: taken.append(factor) or 1)
     videoed.denoise(Namespace(input_dir=tmp_path, factor=None))
     asked.answers["Denoise"] = "55"
     videoed.denoise(Namespace(input_dir=tmp_path, factor=None))

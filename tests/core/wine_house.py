@@ -60,7 +60,7 @@ class Wine:
     def __init__(self, folder):
         self.folder = folder
         self.environment = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "LC_ALL": "C.UTF-8",
+            "PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8",
             "WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all",
             "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe=",
         }  # fmt: skip

@@ -69,7 +69,7 @@ def test_a_run_without_a_window_trains_and_writes_its_previews(
     assert read_model_data(tmp_path / "t_SAEHD_data.dat").iteration == 5
 
     told = capsys.readouterr().out
-    assert "Starting. Target iteration: 5. Press Ctrl+C to stop training and save model." in told
+    assert "Starting. Target iteration: 5. Press Ctrl+C here to stop training and save model." in told
     assert "Model first run." in told and "[#000001][" in told and "Reached target iteration." in told
     assert "Enter" not in told and "You can use preview" not in told and "display" not in told
 
@@ -109,7 +109,8 @@ def test_without_a_display_it_is_said_where_the_previews_are(monkeypatch, capsys
     monkeypatch.setattr(cv2, "namedWindow", lambda *arguments: (_ for _ in ()).throw(cv2.error("no display")))
     assert not session()._opens_window()
     assert (
-        "There is no display: no preview window; previews are written to the model folder." in capsys.readouterr().out
+        "No preview window: there is no display (DISPLAY is not set). Previews are written to the model folder."
+        in capsys.readouterr().out
     )
 
 
