@@ -250,4 +250,6 @@ def test_every_step_leaves_folders_of_other_names_alone(workspace, stand_ins, mo
     left = {path.name for path in workspace.iterdir()}
     made = {f"result{mask}.{ending}" for mask in ("", "_mask") for ending in ("mp4", "mov", "avi", "c2pa")}
     made |= {"data_src_cut.mp4"}
-    assert left == VIDEOS | made | {"data_src", "data_dst", "model", "cleared_1"} | {name.split("/")[0] for name in kept}
+    assert left == VIDEOS | made | {"data_src", "data_dst", "model", "cleared_1"} | {
+        name.split("/")[0] for name in kept
+    }
