@@ -33,10 +33,8 @@ def line(path, shown):
 
 def folders_with_modules(room):
     """The room and its wings, each before what lies in it."""
-    return [
-        ROOT / room,
-        *sorted(path.parent for path in (ROOT / room).rglob("__init__.py") if path.parent.name != room),
-    ]
+    wings = sorted(path.parent for path in (ROOT / room).rglob("__init__.py"))
+    return [ROOT / room, *(folder for folder in wings if folder != ROOT / room)]
 
 
 def section(folder):
