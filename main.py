@@ -8,7 +8,7 @@ import traceback
 from contextlib import ExitStack
 
 from core.console import events, interact, process
-from core.console.output_streams import make_output_last
+from core.console.output_streams import tolerate_closed_output
 from core.errors import UserError
 from core.files.paths import absolute_path
 from core.files.picture_limits import frame_limit
@@ -131,5 +131,5 @@ def _leaves(parser):
 
 
 if __name__ == "__main__":
-    make_output_last()
+    tolerate_closed_output()
     sys.exit(main())

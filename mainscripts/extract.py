@@ -76,10 +76,10 @@ def run(options):
     _warn_of_pack(options.output_dir)
     if options.manual_output_debug_fix:
         return _re_extract(options, paths, debug_folder)
-    state, first, doomed, fate = _decide_about_earlier_run(options, paths, debug_folder)
+    state, first, to_remove, fate = _decide_about_earlier_run(options, paths, debug_folder)
     settings = _ask(options, debug_folder, state.options)
-    if doomed is not None:
-        _clean(options, doomed, fate)
+    if to_remove is not None:
+        _clean(options, to_remove, fate)
     return _extract(options, paths, first, state, settings)
 
 
@@ -139,23 +139,23 @@ def _decide_about_earlier_run(options, paths, debug_folder):
     if go_on:
         first = 0 if state.known or not count else folder.frame_to_go_on_with(options.output_dir, paths)
         return state, first, None, Fate.KEEP
-    doomed = folder.debug_pictures(debug_folder)
+    to_remove = folder.debug_pictures(debug_folder)
     if options.input_dir != options.output_dir:
-        doomed = folder.faces_written(options.output_dir) + doomed
-    return ExtractionState(), 0, doomed, _permitted(doomed)
+        to_remove = folder.faces_written(options.output_dir) + to_remove
+    return ExtractionState(), 0, to_remove, _permitted(to_remove)
 
 
-def _permitted(doomed):
+def _permitted(to_remove):
     """What becomes of the pictures of an earlier extraction: they may have been sorted, labelled and placed by hand."""
     from samplelib.extraction.output_folder import count_labelled
 
-    if not doomed:
+    if not to_remove:
         return Fate.DELETE
-    labelled = count_labelled(doomed)
+    labelled = count_labelled(to_remove)
     if labelled:
         interact.info(f"{labelled} of the faces carry labels that were drawn by hand.")
-    folders = " and ".join(sorted({str(file.parent) for file in doomed}))
-    label = f"{folders}: {len(doomed)} pictures of an earlier extraction will be deleted. Delete them?"
+    folders = " and ".join(sorted({str(file.parent) for file in to_remove}))
+    label = f"{folders}: {len(to_remove)} pictures of an earlier extraction will be deleted. Delete them?"
     fate = ask_fate(label)
     if fate is Fate.KEEP:
         raise UserError(
@@ -165,10 +165,10 @@ def _permitted(doomed):
     return fate
 
 
-def _clean(options, doomed, fate):
+def _clean(options, to_remove, fate):
     from samplelib.extraction.output_folder import clean
 
-    trash = clean(options.output_dir, doomed, fate is Fate.SET_ASIDE)
+    trash = clean(options.output_dir, to_remove, fate is Fate.SET_ASIDE)
     if trash is not None:
         interact.info(f"The pictures of the earlier extraction are in {trash} now.")
     left = [path.name for path in list_images(options.output_dir)]

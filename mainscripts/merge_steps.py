@@ -6,8 +6,8 @@ from core.console import interact
 from core.console.loss import Fate, ask_fate
 from core.errors import FormatError, UserError
 from core.files.trash import rename_aside
+from mainscripts.merge_run import batch_size, faceset_folders, frame_jobs, note_outcome, run_identity
 
-CONTEXT_FRAMES = 12
 _MOST_NAMED = 10
 
 
@@ -46,12 +46,6 @@ def report_consents(options):
 
     for folder in faceset_folders(options):
         report_consent(folder)
-
-
-def faceset_folders(options):
-    """The destination's faces, and the source's where the workspace has the usual names."""
-    source = options.aligned_dir.parent.parent / "data_src" / "aligned"
-    return [folder for folder in (source, options.aligned_dir) if folder.is_dir()]
 
 
 def collect_frames(options, paths):
@@ -216,11 +210,6 @@ def _missing_network(options, config):
     return None
 
 
-def batch_size(options):
-    """Faces in one call, over all devices."""
-    return options.batch_size * len(getattr(options, "devices", [None]))
-
-
 def _check_networks(options, model, networks, configs):
     """Load XSeg and the enhancer now if they are needed, so that a missing one is an error before the first frame."""
     if any(config.uses_xseg for config in configs):
@@ -237,14 +226,6 @@ def _folder_output(options, model):
     from merger.output import FolderOutput
 
     return FolderOutput(options.output_dir, options.output_mask_dir, run_identity(options, model))
-
-
-def run_identity(options, model):
-    """What all frames of a run depend on, besides their settings."""
-    run = [options.smooth_landmarks, options.smooth_color, str(options.input_video or "")]
-    run += [name for name in ("masked_statistics", "full_range_enhancer") if getattr(options, name)]
-    run += ["hdr"] if options.hdr == "keep" else []
-    return [options.model, model.name, model.iteration, run]
 
 
 def _merge_to_folder(options, frames, configs, networks, model, workers):
@@ -275,41 +256,6 @@ def _merge_to_folder(options, frames, configs, networks, model, workers):
                 output.note(merged.job.frame, merged.job.config)
             bar.update()
     return failed, len(pending)
-
-
-def frame_jobs(options, frames, configs, pending):
-    """Jobs of the pending frames; with steady colours also of their neighbours, which are only looked at."""
-    from merger.pipeline import Job
-
-    wanted = set(pending)
-    if options.smooth_color:
-        reach = range(-CONTEXT_FRAMES, CONTEXT_FRAMES + 1)
-        wanted = {index + step for index in pending for step in reach if 0 <= index + step < len(frames)}
-    if options.input_video is None:
-        for index in sorted(wanted):
-            yield Job(frames[index], configs[index], context=index not in pending)
-        return
-    from core.video.frames import probe, read_frames
-    from core.video.steps import tell_hdr
-
-    keep_hdr = options.hdr == "keep"
-    tell_hdr(probe(options.input_video), keep_hdr)
-    for frame, image in zip(frames, read_frames(options.input_video, len(frames), keep_hdr=keep_hdr), strict=False):
-        if frame.index in wanted:
-            yield Job(frame, configs[frame.index], image, frame.index not in pending)
-
-
-def note_outcome(merged, failed):
-    """Say what happened to a frame; True if it was merged."""
-    frame, config = merged.job.frame, merged.job.config
-    if merged.error is not None:
-        failed.append(frame.path)
-        fate = "nothing is written" if merged.lost else "the frame is copied"
-        interact.error(f"Error while merging file [{frame.path}]: {_one_line(merged.error)}; {fate}.")
-        return False
-    if not frame.faces and config.mode != "raw-predict":
-        interact.info(f"no faces found for {frame.path.name}, copying without faces")
-    return True
 
 
 def _ask_to_overwrite(options, output, frames):
@@ -355,9 +301,3 @@ def _report(failed, total):
     names = ", ".join(path.name for path in failed[:_MOST_NAMED]) + (" …" if len(failed) > _MOST_NAMED else "")
     interact.error(f"{len(failed)} of {total} frames were not merged: {names}")
     return 1
-
-
-def _one_line(error):
-    text = str(error).strip().splitlines()
-    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return kind + (text[0] if text else "")

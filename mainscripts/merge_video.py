@@ -3,7 +3,7 @@
 from contextlib import contextmanager, nullcontext
 
 from core.console import interact
-from mainscripts.merge_steps import (
+from mainscripts.merge_run import (
     CONTEXT_FRAMES,
     batch_size,
     faceset_folders,
@@ -18,7 +18,7 @@ _DEFAULT_RATE = 25
 
 def merge_to_video(options, frames, configs, networks, model, workers):
     """Merge into an encoder what is not in finished parts; returns the failed paths and how many frames were tried."""
-    from core.video.replaced_video import keeping_video_of_others
+    from core.provenance.replaced_result import keeping_video_of_others
     from core.video.writing.encoders import check_container, check_writable_folder
     from merger.output import VideoOutput
     from merger.pipeline import merge_frames

@@ -289,7 +289,7 @@ def _refuse_faces(images):
 def encode(options):
     """Run ``video-from-sequence``."""
     from core.files.paths import list_images
-    from core.video.replaced_video import keeping_video_of_others
+    from core.provenance.replaced_result import keeping_video_of_others
     from core.video.steps import encode_images, read_reference
 
     output = options.output_file

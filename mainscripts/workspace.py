@@ -45,18 +45,18 @@ def add_parser(subparsers):
 def run_clear(options):
     """Remove frames, faces and models after a yes, and make the empty folders; everything else stays."""
     workspace = options.workspace
-    doomed = _doomed(workspace)
+    to_remove = _entries_to_remove(workspace)
     for name in _PARTS:
         refuse_if_in_use(workspace / name)
-    counts = [f"{name} ({_count_files(paths)} files)" for name, paths in doomed.items() if _count_files(paths)]
-    for path in (path for paths in doomed.values() for path in paths if path.is_symlink() and not path.is_file()):
+    counts = [f"{name} ({_count_files(paths)} files)" for name, paths in to_remove.items() if _count_files(paths)]
+    for path in (path for paths in to_remove.values() for path in paths if path.is_symlink() and not path.is_file()):
         interact.info(f"{path} is a link to {os.readlink(path)}; only the link is removed, what it leads to stays.")
     if counts:
         interact.info(f"In {workspace}: {', '.join(counts)}. The videos and all other files and folders stay.")
         fate = Fate.DELETE if options.delete else ask_fate("Delete these frames, faces and models?", "--delete")
         if fate is Fate.KEEP:
             raise UserError("Nothing was deleted.")
-        _clear_away(workspace, [path for paths in doomed.values() for path in paths], fate)
+        _clear_away(workspace, [path for paths in to_remove.values() for path in paths], fate)
     _make_folders(workspace)
     left = [f"{name}/{path.name}" for name in _PARTS for path in _other_entries(workspace, name)]
     if left:
@@ -64,19 +64,19 @@ def run_clear(options):
     interact.info(f"{workspace} is clear.")
 
 
-def _doomed(workspace):
+def _entries_to_remove(workspace):
     """Files and folders to remove, by the folder of the workspace that they are in. A linked folder is one link."""
-    doomed = {}
+    to_remove = {}
     for name in _PARTS:
         folder = workspace / name
         if folder.is_symlink():
-            doomed[name] = [folder]
+            to_remove[name] = [folder]
         elif folder.exists() and not folder.is_dir():
             raise UserError(f"{folder}: is a file, not a folder. Move it away; nothing was deleted.")
         else:
-            doomed[name] = [path for path in _entries(folder) if _is_made_by_steps(path, name)]
+            to_remove[name] = [path for path in _entries(folder) if _is_made_by_steps(path, name)]
     _refuse_while_training(workspace / "model")
-    return doomed
+    return to_remove
 
 
 def _is_made_by_steps(path, name):

@@ -89,7 +89,7 @@ def run_apply(options):
 
 def run_remove(options):
     """Drop the applied masks of a folder."""
-    from xseglib.tools import remove_applied_masks
+    from xseglib.removal import remove_applied_masks
 
     _warn_and_wait(options.input_dir, WARN_MASKS, "Remove the applied masks?")
     _keep_for_later(options.input_dir, "masks", lambda metadata: metadata.xseg_mask is not None)
@@ -98,7 +98,7 @@ def run_remove(options):
 
 def run_remove_labels(options):
     """Drop the labels of a folder."""
-    from xseglib.tools import remove_labels
+    from xseglib.removal import remove_labels
 
     _warn_and_wait(options.input_dir, WARN_LABELS, "Remove the labels?")
     _keep_for_later(options.input_dir, "labels", lambda metadata: bool(metadata.polygons))
@@ -108,8 +108,8 @@ def run_remove_labels(options):
 def run_fetch(options):
     """Copy the labelled faces of a folder."""
     from samplelib.faces.originals_exchange import ask_before_loss
+    from xseglib.fetching import delete_fetched, fetch_folder, fetch_labelled
     from xseglib.folders import face_files
-    from xseglib.tools import delete_fetched, fetch_folder, fetch_labelled
 
     folder = options.input_dir
     face_files(folder)
@@ -138,12 +138,12 @@ def run_suggest(options):
 
 def run_queue(options):
     """Make the queue of a folder and print its beginning."""
-    from xseglib import sources
+    from xseglib import source_choice
     from xseglib.queue import make_queue, write_queue
 
     network = None
     if options.model_dir is not None:
-        sources.require_network(options.model_dir)
+        source_choice.require_network(options.model_dir)
         network = _network_source(options)[0]
     entries, statistics = make_queue(options.input_dir, network)
     path = write_queue(options.input_dir, entries)
@@ -197,7 +197,7 @@ def _warn_and_wait(folder, warning, question):
 
 def _keep_for_later(folder, kind, is_wanted):
     """Save what is going to be removed, so that it can be put back."""
-    from xseglib.tools import keep_face_data
+    from xseglib.removal import keep_face_data
 
     place = keep_face_data(folder, kind, is_wanted)
     if place is not None:
@@ -217,29 +217,29 @@ def _yes_or_no(text):
 def _mask_source(options):
     """Mask source and its key for ``apply``."""
     from core.console.device_choice import check_indexes
-    from xseglib import sources
+    from xseglib import source_choice
 
-    generic = options.generic or options.model_dir.name == sources.GENERIC_FOLDER_NAME
-    if generic and not sources.has_network(options.model_dir):
+    generic = options.generic or options.model_dir.name == source_choice.GENERIC_FOLDER_NAME
+    if generic and not source_choice.has_network(options.model_dir):
         check_indexes(options.cpu_only, options.force_gpu_idxs)
         interact.info(
-            f"No generic XSeg network in {options.model_dir} (files {sources.WEIGHTS_NAME}, {sources.STATE_NAME}). "
+            f"No generic XSeg network in {options.model_dir} (files {source_choice.WEIGHTS_NAME}, {source_choice.STATE_NAME}). "
             "Using the embedded face mesh instead: a whole-face mask from forehead to jaw that does not cut out hands, "
             "hair or glasses."
         )
-        return sources.mesh_source()
-    sources.require_network(options.model_dir)
+        return source_choice.mesh_source()
+    source_choice.require_network(options.model_dir)
     return _network_source(options)
 
 
 def _network_source(options):
     """Source of a trained network and its key: face type and device are asked where they are not known."""
     from core.console.device_choice import choose_devices
-    from xseglib import sources
+    from xseglib import source_choice
 
-    face_type = sources.stored_face_type(options.model_dir) or _asked_face_type(options)
+    face_type = source_choice.stored_face_type(options.model_dir) or _asked_face_type(options)
     choose_devices(options.cpu_only, options.force_gpu_idxs, several=False)
-    return sources.network_source(options.model_dir, face_type)
+    return source_choice.network_source(options.model_dir, face_type)
 
 
 def _asked_face_type(options):

@@ -1,0 +1,1 @@
+"""Predicted faces put back into frames."""

@@ -1,0 +1,1 @@
+"""Facesets: made, kept, sorted, fed to training."""

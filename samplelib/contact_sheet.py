@@ -12,8 +12,9 @@ from core.files.imageio import read_bgr
 from core.files.paths import free_name, list_images
 from core.parallel import ordered_map
 from core.window import keys
-from core.window.picture_window import LEFT_DOWN, RIGHT_DOWN, MouseEvent, open_window
-from samplelib.faces.faceset import PACK_NAME
+from core.window.mouse import LEFT_DOWN, RIGHT_DOWN, MouseEvent
+from core.window.picture_window import open_window
+from samplelib.packs.names import PACK_NAME
 
 TILE, CAPTION, FOOT = 144, 18, 24
 COLUMNS, ROWS = 8, 5

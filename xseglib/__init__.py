@@ -1,0 +1,1 @@
+"""Mask labels: drawn, proposed, applied."""

@@ -1,1 +1,1 @@
-"""Questions of the console that need more than an answer."""
+"""The console: questions and their answers, flags, lines, progress bars, events and the process itself."""

@@ -11,7 +11,7 @@ _READER_GONE = (errno.EPIPE, errno.EINVAL, errno.EIO)
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
-class LastingStream:
+class TolerantStream:
     """A text stream that goes on into nothing once nobody reads it any more, so that long work is not lost for that.
 
     Parameters
@@ -25,16 +25,16 @@ class LastingStream:
 
     def write(self, text: str) -> int:
         """Write, or let the text vanish."""
-        return self._lastingly(self._stream.write, text)
+        return self._tolerantly(self._stream.write, text)
 
     def flush(self) -> None:
         """Pass on what was written."""
-        self._lastingly(self._stream.flush)
+        self._tolerantly(self._stream.flush)
 
     def __getattr__(self, name):
         return getattr(self._stream, name)
 
-    def _lastingly(self, action, *arguments):
+    def _tolerantly(self, action, *arguments):
         try:
             return action(*arguments)
         except OSError as error:
@@ -51,11 +51,11 @@ class LastingStream:
         os.close(nothing)
 
 
-def make_output_last() -> None:
+def tolerate_closed_output() -> None:
     """Let standard output and error of this process outlive their readers, and take any file name."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.fileno()
-            setattr(sys, name, LastingStream(stream))
+            setattr(sys, name, TolerantStream(stream))
             stream.reconfigure(errors="backslashreplace")  # file names may hold what no encoding has

@@ -1,1 +1,1 @@
-"""Files of the user and of the program: where they go, how they get there, and readers with stated limits."""
+"""Files of the user and of the program: where they go, how they get there, and pictures read within stated limits."""

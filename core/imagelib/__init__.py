@@ -1,0 +1,1 @@
+"""Functions on pictures: arrays in, arrays out."""

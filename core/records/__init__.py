@@ -1,1 +1,1 @@
-"""The readers of text files of the user and of the program, with stated limits."""
+"""Text files of the user and of the program (JSON, YAML), read within stated limits."""

@@ -1,21 +1,13 @@
-"""What becomes of a video that is in the way of a new one: results are replaced, all else is kept under another name."""
+"""A video that is in the way of a new one is kept under another name."""
 
 import os
 import shutil
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.console import interact
 from core.errors import UserError
 from core.files.paths import free_name, remove_if_present
-
-
-def keeping_video_of_others(output: Path):
-    """As :func:`keeping_video`, unless the marks of the video say that a model made it.
-
-    A result can be made again of its frames; any other video may exist nowhere else.
-    """
-    return nullcontext() if not Path(output).is_file() or _is_result(output) else keeping_video(output)
 
 
 @contextmanager
@@ -40,12 +32,3 @@ def _double(source, target):
             shutil.copy2(source, target)
         except OSError as error:
             raise UserError(f"{source}: cannot be kept as {target.name} ({error.strerror or error}).") from None
-
-
-def _is_result(video):
-    from core.provenance.reader import read_marks
-
-    try:
-        return read_marks(video).says_model_made
-    except (UserError, ImportError):
-        return False

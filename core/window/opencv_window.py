@@ -9,7 +9,7 @@ import numpy as np
 
 from core.window import keys
 from core.window.display import has_display
-from core.window.picture_window import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP, MouseEvent
+from core.window.mouse import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP, MouseEvent
 
 _PROBE_TITLE = "Looking for a display"
 _SHIFTED = {"?": "/", "<": ",", ">": ".", "+": "=", "_": "-", "~": "`"}

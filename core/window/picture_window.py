@@ -1,22 +1,13 @@
 """A window that shows a picture and collects keys and mouse events: what every maker of windows promises."""
 
 from collections.abc import Collection
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from core.errors import UserError
 from core.window.keys import Key
-
-MOVE, LEFT_DOWN, RIGHT_DOWN, WHEEL_UP, WHEEL_DOWN = "move", "left", "right", "wheel up", "wheel down"
-
-
-class MouseEvent(NamedTuple):
-    """What the mouse did, at a place in pixels of the picture that is shown."""
-
-    kind: str
-    x: int
-    y: int
+from core.window.mouse import MouseEvent
 
 
 class PictureWindow(Protocol):

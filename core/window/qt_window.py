@@ -8,7 +8,7 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 
 from core.window import keys
 from core.window.display import handle_messages
-from core.window.picture_window import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP, MouseEvent
+from core.window.mouse import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP, MouseEvent
 
 _SCREEN_SHARE = 0.95
 _NOTCH = 120  # eighths of a degree that one step of a mouse wheel turns

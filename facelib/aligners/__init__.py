@@ -1,0 +1,1 @@
+"""Networks that find the landmarks of a face."""

@@ -1,0 +1,1 @@
+"""Networks that find the faces of a picture."""

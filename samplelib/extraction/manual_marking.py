@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.window.keys import ENTER
-from core.window.picture_window import LEFT_DOWN, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP
+from core.window.mouse import LEFT_DOWN, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP
 from facelib.face_finder import FoundFace
 from facelib.landmarks import landmarks_of_rectangle
 

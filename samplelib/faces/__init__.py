@@ -1,1 +1,1 @@
-"""Face pictures and facesets as files: metadata, packs, masks, and changed copies of them."""
+"""Face pictures as files: their metadata and masks, a faceset as a list of them, and changed copies."""

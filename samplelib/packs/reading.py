@@ -15,7 +15,7 @@ from core.errors import FormatError
 from core.pickles import safe_pickle
 from samplelib.faces import aligned_face, mask_codec
 from samplelib.faces.aligned_face import FaceMetadata
-from samplelib.faces.faceset import Sample
+from samplelib.faces.sample import Sample
 from samplelib.packs import index
 from samplelib.packs.index import PackFaces, PackState
 from samplelib.packs.writer import FACE_TYPE_NUMBERS, HEAD, VERSION

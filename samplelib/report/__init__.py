@@ -1,1 +1,1 @@
-"""One page about the facesets of a project."""
+"""The page about the facesets of a project."""

@@ -1,1 +1,1 @@
-"""Orders of a faceset, and the renaming that puts them down."""
+"""Orders of the pictures of a faceset."""

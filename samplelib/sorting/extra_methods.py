@@ -10,7 +10,7 @@ from samplelib.faces.aligned_face import read_metadata
 from samplelib.sorting import duplicates, face_scores, identity
 from samplelib.sorting.face_scores import measure
 from samplelib.sorting.landmark_errors import landmark_errors
-from samplelib.sorting.methods import Sorted
+from samplelib.sorting.method_values import Sorted
 
 
 def by_duplicates(paths, options):

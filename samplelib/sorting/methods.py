@@ -1,10 +1,9 @@
-"""Orders of the pictures of a faceset: DeepFaceLab's fifteen sorting methods (more are in curating.py)."""
+"""The fifteen sorting methods of DeepFaceLab, and the one door to all methods."""
 
 import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,55 +17,15 @@ from core.imagelib.sharpness import sharpness
 from core.parallel import cpu_count
 from samplelib.faces.aligned_face import read_metadata
 from samplelib.faces.rename import numbered_plan, rename_files
-from samplelib.sorting import face_scores
+from samplelib.sorting import extra_methods, face_scores
 from samplelib.sorting.best_faces import YAW_BINS, best_faces
 from samplelib.sorting.face_scores import measure
 from samplelib.sorting.method_names import find_method
+from samplelib.sorting.method_values import Sorted, SortOptions
 
 _HISTOGRAM_CHUNK = 20_000
 _MOST_CHUNKS = 12
 _PIXELS_IN_MEMORY = 3 << 30  # bytes; more go to a temporary file
-
-
-@dataclass(frozen=True)
-class SortOptions:
-    """What some methods can be told.
-
-    Parameters
-    ----------
-    target_count : int
-        Number of faces for the best faces.
-    exact_count : bool
-        Keep exactly that many instead of about.
-    similar : bool
-        For ``absdiff``: the most similar picture follows, or the most different one.
-    trash_multiple : bool
-        For ``oneface``: move the faces of frames with several faces to trash, as DeepFaceLab does, instead of
-        ordering by the number of faces in the frame.
-    identity : Path, optional
-        For ``identity``: a picture of the one person to keep.
-    threshold : float, optional
-        For ``identity`` the least likeness, for ``duplicates`` the most differing bits of 256, for
-        ``landmarks-error`` the largest error that stays.
-    embedding_model : Path, optional
-        For ``identity``: ONNX file of a face recognition network.
-    """
-
-    target_count: int = 2000
-    exact_count: bool = False
-    similar: bool = True
-    trash_multiple: bool = False
-    identity: Path | None = None
-    threshold: float | None = None
-    embedding_model: Path | None = None
-
-
-@dataclass
-class Sorted:
-    """Pictures to keep in their new order, and pictures to throw out. Files in neither stay as they are."""
-
-    order: list[Path] = field(default_factory=list)
-    trash: list[Path] = field(default_factory=list)
 
 
 def by_score(
@@ -309,17 +268,13 @@ FUNCTIONS = {
     "absdiff": by_absolute_difference,
     "final": by_best_faces,
     "final-fast": by_best_faces_fast,
+    **extra_methods.FUNCTIONS,
 }
 
 
 def sort_pictures(paths: Sequence[Path], key: str, options: SortOptions) -> Sorted:
     """Order pictures by the method of that key (see :mod:`samplelib.sorting.method_names`); renames nothing."""
-    key = find_method(key).key
-    if key in FUNCTIONS:
-        return FUNCTIONS[key](paths, options)
-    from samplelib.sorting import extra_methods
-
-    return extra_methods.FUNCTIONS[key](paths, options)
+    return FUNCTIONS[find_method(key).key](paths, options)
 
 
 def apply_sorting(folder: Path, result: Sorted) -> None:

@@ -13,8 +13,8 @@ from core.random_streams import generator
 from facelib import landmarks
 from facelib.drawing import draw_landmarks
 from facelib.face_type import FaceType
-from samplelib.faces.faceset import Sample
 from samplelib.faces.faceset_types import types_text
+from samplelib.faces.sample import Sample
 from samplelib.training.augment import PreparedFace, prepare_face
 
 MEBIBYTE = 2**20

@@ -8,7 +8,7 @@ import numpy as np
 from core.imagelib.warp import draw_geometry, remap_picture, transform_mask, transform_picture, warp_maps
 from facelib import alignment
 from facelib.face_type import FaceType
-from samplelib.faces.faceset import Sample
+from samplelib.faces.sample import Sample
 from samplelib.training.augment import shift_hsv_by
 
 RESOLUTION = 256

@@ -8,9 +8,12 @@ import pytest
 
 import main
 from merger.interactive.state import KEY_TABLE
+from merger.settings.config import SETTING_NAMES
+from samplelib.sorting.method_names import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+DOORS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -20,7 +23,7 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, *DOORS], ids=lambda page: page.stem)
 def test_links_lead_somewhere(page):
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         if target.startswith("http"):
@@ -33,7 +36,7 @@ def test_links_lead_somewhere(page):
 
 def test_every_page_and_picture_is_linked():
     linked = set()
-    for page in [*PAGES, ROOT / "README.md"]:
+    for page in [*PAGES, *DOORS]:
         for target in LINK.findall(page.read_text(encoding="utf-8")):
             linked.add((page.parent / target.partition("#")[0]).resolve())
     there = {*PAGES, *(ROOT / "docs" / "images").iterdir(), ROOT / "docs" / "events.schema.json"}
@@ -62,3 +65,41 @@ def test_every_event_of_the_schema_is_named():
     text = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
     for kind in schema["oneOf"]:
         assert f"`{kind['properties']['event']['const']}`" in text
+
+
+def test_every_sorting_method_has_its_row_with_the_number_of_the_menu():
+    text = (ROOT / "docs" / "sorting.md").read_text(encoding="utf-8")
+    for number, method in enumerate(METHODS):
+        names = ", ".join(f"`{key}`" for key in (method.key, *method.aliases))
+        assert f"| {number} | {names} |" in text, method.key
+
+
+def test_every_merge_setting_is_a_flag_and_has_its_row():
+    text = (ROOT / "docs" / "merging.md").read_text(encoding="utf-8")
+    step = main.build_parser().parse_args(["merge", "--model-dir", "model", "--model", "SAEHD"])
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for name in SETTING_NAMES:
+        assert hasattr(step, f"setting_{name}"), name
+        assert any(f"`{name}`" in row.split(" | ")[0] for row in rows), name
+
+
+FILE_IN_TEXT = re.compile(
+    r"(?<![\w/.-])((?:core|facelib|samplelib|models|merger|xseglib|mainscripts|tests|scripts|docs|benchmarks)/[\w/.-]+\.(?:py|md|yaml|json|sh|bat))\b"
+)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *DOORS], ids=lambda page: page.stem)
+def test_files_that_a_page_names_are_there(page):
+    """Paths from the root of the repository; the page of promises names tests from ``tests/``."""
+    named = FILE_IN_TEXT.findall(page.read_text(encoding="utf-8"))
+    missing = [name for name in named if not (ROOT / name).is_file() and not (ROOT / "tests" / name).is_file()]
+    assert not missing
+
+
+def test_the_page_on_dependencies_has_each_required_package():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    required = {re.match(r"[\w-]+", line)[0] for line in lines if line.strip() and not line.startswith("#")}
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("## What each dependency is for")[2].partition("\n## ")[0]
+    named = {name for row in table.splitlines() for name in re.findall(r"`([\w-]+)`", row.split(" | ")[0])}
+    assert named == required

@@ -7,7 +7,7 @@ import pytest
 
 from core.window import display
 from core.window.display import display_problem
-from core.window.picture_window import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP
+from core.window.mouse import LEFT_DOWN, MOVE, RIGHT_DOWN, WHEEL_DOWN, WHEEL_UP
 from facelib.drawing import BLUE, CYAN, GREEN
 from facelib.face_type import FaceType
 from facelib.landmarks import MEAN_FACE_68

@@ -12,7 +12,7 @@ from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_d
 from core.errors import NothingToDo
 from core.window import keys
 from core.window.keys import Key
-from core.window.picture_window import LEFT_DOWN, RIGHT_DOWN, MouseEvent
+from core.window.mouse import LEFT_DOWN, RIGHT_DOWN, MouseEvent
 from samplelib.contact_sheet import CAPTION, COLUMNS, FOOT, ROWS, TILE, Viewer, contact_sheet, show_folder
 
 ROOT = Path(__file__).parents[2]

@@ -102,6 +102,12 @@ def _bytes(folder):
 THROW_OUT_FOREIGN = ("blur", "motion-blur", "face-yaw", "face-pitch", "face-source-rect-size", "origname")
 
 
+def test_every_method_of_the_menu_has_its_function():
+    from samplelib.sorting.methods import FUNCTIONS
+
+    assert list(FUNCTIONS) == [method.key for method in METHODS]
+
+
 @pytest.mark.parametrize("key", [method.key for method in METHODS[:15]])
 def test_every_method(copy_of, key, monkeypatch):
     """In one process; the command itself is run below."""

@@ -26,7 +26,7 @@ COUNT = 1000
 PROGRAM = """
 import sys, time
 import numpy as np
-from xseglib import sources
+from xseglib import source_choice
 
 class HalfMasks:
     def check(self, metadata, path):
@@ -38,7 +38,7 @@ class HalfMasks:
         mask[:, 128:] = 1
         return [mask] * len(faces)
 
-sources.mesh_source = lambda: (HalfMasks(), "half masks")
+source_choice.mesh_source = lambda: (HalfMasks(), "half masks")
 import main
 sys.exit(main.main(sys.argv[1:]))
 """

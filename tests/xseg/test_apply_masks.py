@@ -29,7 +29,7 @@ from facelib.face_type import FaceType
 from models.saved.model_files import ModelData, model_data_to_bytes
 from samplelib.faces.aligned_face import read_metadata
 from xseglib import apply as apply_module
-from xseglib import sources
+from xseglib import source_choice
 from xseglib.apply import ApplyJournal, apply_masks
 from xseglib.mask_sources import Face, MeshMasks, NetworkMasks, conversion_matrix
 
@@ -263,7 +263,7 @@ def test_each_run_hides_the_other_card(tmp_path, monkeypatch, index):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: CARDS)
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda cards, kind: visible.append((cards, kind)))
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda card, on: visible.append((card, on)))
-    monkeypatch.setattr(sources, "network_source", lambda folder, face_type: (folder, face_type))
+    monkeypatch.setattr(source_choice, "network_source", lambda folder, face_type: (folder, face_type))
     flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": [index]}
     assert xseg._network_source(argparse.Namespace(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
     assert visible == [([CARDS[index]], "GPU"), (CARDS[index], True)]
@@ -295,9 +295,9 @@ def test_the_face_type_of_an_unknown_network_is_asked(tmp_path, monkeypatch):
     assert rest["choices"] == ["h", "mf", "f", "wf", "head", "same"] and rest["help_text"]
     assert xseg._asked_face_type(argparse.Namespace(face_type="same")) is None
     assert xseg._asked_face_type(argparse.Namespace(face_type="head")) is FaceType.HEAD
-    assert sources.stored_face_type(tmp_path) is None
+    assert source_choice.stored_face_type(tmp_path) is None
     (tmp_path / "XSeg_data.dat").write_bytes(model_data_to_bytes(ModelData(1, {"face_type": "mf"}, [[0.5]])))
-    assert sources.stored_face_type(tmp_path) is FaceType.MIDFULL
+    assert source_choice.stored_face_type(tmp_path) is FaceType.MIDFULL
 
 
 def test_one_device_is_asked_for_unless_a_flag_decides(tmp_path, monkeypatch):
@@ -306,7 +306,7 @@ def test_one_device_is_asked_for_unless_a_flag_decides(tmp_path, monkeypatch):
 
     asked = []
     monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: asked.append((arguments, rest)))
-    monkeypatch.setattr(sources, "network_source", lambda folder, face_type: (folder, face_type))
+    monkeypatch.setattr(source_choice, "network_source", lambda folder, face_type: (folder, face_type))
     flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": None}
     assert xseg._network_source(argparse.Namespace(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
     xseg._network_source(argparse.Namespace(**{**flags, "force_gpu_idxs": [1]}))

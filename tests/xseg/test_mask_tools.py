@@ -10,7 +10,7 @@ from labelled_faces import CUT, TRIANGLE, make_faceset, run_main, write_face
 from core.errors import NothingToDo, UserError
 from core.files.imageio import read_bgr
 from samplelib.faces.aligned_face import read_metadata, write_metadata
-from xseglib import tools
+from xseglib import fetching, removal
 
 
 def pixels_of(folder):
@@ -105,13 +105,13 @@ def test_fetching_again_keeps_labels_that_were_drawn_in_the_copy(faces):
 
 
 def test_an_original_that_changed_after_it_was_copied_is_kept(faces):
-    copies, _ = tools.fetch_labelled(faces)
+    copies, _ = fetching.fetch_labelled(faces)
     changed = next(iter(copies))
     data = bytearray(changed.read_bytes())
     data[-3] ^= 1
     changed.write_bytes(data)
     with pytest.raises(UserError, match="differs"):
-        tools.delete_fetched(copies)
+        fetching.delete_fetched(copies)
     assert len(list(faces.iterdir())) == 6
 
 
@@ -134,9 +134,9 @@ def test_fetch_never_replaces_another_face(tmp_path):
     first = tmp_path / "aligned"
     first.mkdir()
     write_face(first / "a.jpg", size=96, polygons=[TRIANGLE])
-    tools.fetch_labelled(first)
+    fetching.fetch_labelled(first)
     other = write_face(first / "a.jpg", size=128, polygons=[TRIANGLE])
-    copies, _ = tools.fetch_labelled(first)
+    copies, _ = fetching.fetch_labelled(first)
     assert copies == {other: tmp_path / "aligned_xseg" / "a_1.jpg"}
     assert read_bgr(tmp_path / "aligned_xseg" / "a.jpg").shape[0] == 96
 
@@ -167,9 +167,9 @@ def test_missing_empty_and_packed_folders(tmp_path, tool):
 
 def test_errors_are_of_the_kinds_that_callers_expect(tmp_path):
     with pytest.raises(UserError):
-        tools.remove_labels(tmp_path / "none")
+        removal.remove_labels(tmp_path / "none")
     with pytest.raises(NothingToDo):
-        tools.remove_labels(tmp_path)
+        removal.remove_labels(tmp_path)
 
 
 def test_labels_stay_when_the_faces_are_sorted(faces):

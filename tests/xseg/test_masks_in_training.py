@@ -10,7 +10,7 @@ from models.training.training_data import DataSettings, SwapData
 from samplelib.faces.aligned_face import read_metadata
 from xseglib.apply import apply_masks
 from xseglib.mask_sources import NetworkMasks
-from xseglib.tools import remove_applied_masks
+from xseglib.removal import remove_applied_masks
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from core.console import events
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
 import sys, signal
-from core.console.output_streams import make_output_last
+from core.console.output_streams import tolerate_closed_output
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-make_output_last()
+tolerate_closed_output()
 print("started", flush=True)
 sys.stdin.readline()
 for number in range(3):
