@@ -114,12 +114,12 @@ def time_loader(samples, options):
 
 def time_waiting(folder, options):
     """Train a small SAEHD on the faces and print which part of its iterations went by without a batch."""
-    from models.options import effective_options
+    from models.registry import effective_options
     from models.saehd.model import Saehd
     from models.training.training_data import DataSettings, SwapData
 
     settings = effective_options("SAEHD", {**MODEL, "resolution": options.resolution})
-    data = SwapData("SAEHD", settings, DataSettings(folder, folder))
+    data = SwapData(settings, DataSettings(folder, folder))
     network = Saehd(settings, settings["batch_size"], seed=0)
     for _ in range(WARM_ITERATIONS):
         network.train_one_iteration(data.next())

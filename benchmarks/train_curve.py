@@ -24,11 +24,11 @@ OPTIONS = {
 
 def make_data(options, flags):
     """Batches of both facesets with some faces held out."""
-    from models.options import effective_options
+    from models.registry import effective_options
     from models.training.training_data import DataSettings, SwapData
 
     settings = DataSettings(flags.source, flags.destination, seed=flags.seed, workers=1, holdout=flags.holdout)
-    return SwapData("SAEHD", effective_options("SAEHD", options), settings)
+    return SwapData(effective_options("SAEHD", options), settings)
 
 
 def train(model, data, held_out, flags):

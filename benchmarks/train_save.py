@@ -28,7 +28,7 @@ def make_model(folder, options, batch_size):
     from train_step import random_batch
 
     from models.base import SavedModel
-    from models.options import effective_options
+    from models.registry import effective_options
 
     saved = SavedModel(folder, "SAEHD", "benchmark")
     saved.data.options = effective_options("SAEHD", {**OPTIONS, "batch_size": batch_size, **options})

@@ -5,15 +5,14 @@ import time
 from core.console import interact
 from core.errors import NothingToDo
 from core.files.paths import absolute_path
-
-MODEL_CLASSES = ("AMP", "Quick96", "SAEHD", "XSeg")
+from models.registry import NAMES, kind
 
 
 def add_parser(subparsers):
     """Add ``backups`` to the command line."""
     parser = subparsers.add_parser("backups", help="list the backups of a model, or put one back")
     parser.add_argument("--model-dir", required=True, type=absolute_path, metavar="DIR", help="folder of the models")
-    parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="model class")
+    parser.add_argument("--model", required=True, choices=NAMES, help="model class")
     parser.add_argument("--force-model-name", metavar="NAME", help="do not ask for the model")
     parser.add_argument(
         "--restore", metavar="NAME", nargs="?", const="",
@@ -39,7 +38,9 @@ def _model_name(options):
     from models.saved.saved_models import choose_model, entries_of_model, file_prefix
 
     name = options.force_model_name
-    if options.model == "XSeg" or (name and entries_of_model(options.model_dir, file_prefix(options.model, name))):
+    if not kind(options.model).is_named or (
+        name and entries_of_model(options.model_dir, file_prefix(options.model, name))
+    ):
         return name
     return choose_model(options.model_dir, options.model, name, may_create=False)
 

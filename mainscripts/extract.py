@@ -224,7 +224,7 @@ def _in_range(value, low, high):
 
 def _choose_devices(options):
     """Ask for graphics cards, when a network that could use them is there."""
-    from core.console.device_choice import check_indexes, choose_devices
+    from core.device_choice import check_indexes, choose_devices
     from facelib.finder_factory import any_weights
 
     options.devices = ()

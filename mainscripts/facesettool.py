@@ -68,7 +68,7 @@ def _load_enhancer(options):
     from facelib.weights import require_weights
 
     path = require_weights("FaceEnhancer")
-    from core.console.device_choice import choose_devices
+    from core.device_choice import choose_devices
     from facelib.enhancer import FaceEnhancer
 
     choose_devices(options.cpu_only, options.force_gpu_idxs)

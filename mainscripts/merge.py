@@ -9,8 +9,7 @@ from core.errors import UsageError, UserError
 from core.files.paths import absolute_path, resolve_input_file
 from core.video.hdr_flag import add_hdr_flag
 from models.pretraining_flag import add_pretraining_flag
-
-MODEL_CLASSES = ("SAEHD", "AMP", "Quick96")
+from models.registry import SWAP_NAMES
 
 _SETTING_HELP = {
     "mode": "original, overlay, hist-match, seamless, seamless-hist-match, raw-rgb or raw-predict, or its number",
@@ -55,7 +54,7 @@ def add_parser(subparsers):
     )
     folders.add_argument("--aligned-dir", type=absolute_path, help="aligned destination faces [INPUT_DIR/aligned]")
     folders.add_argument("--model-dir", type=absolute_path, required=True, help="folder of the model")
-    parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="class of the model")
+    parser.add_argument("--model", required=True, choices=SWAP_NAMES, help="class of the model")
     parser.add_argument("--force-model-name", help="name of the model (asked)")
     add_device_flags(parser)
     add_pretraining_flag(parser)
@@ -228,7 +227,7 @@ def _model_config(model):
         raise UserError(
             f"the model's face type {model.face_type} cannot be merged; use half, midfull, full, whole_face or head."
         )
-    return MergeConfig(face_type=face_type, is_morphable=getattr(model, "class_name", "") == "AMP")
+    return MergeConfig(face_type=face_type, is_morphable=model.is_morphable)
 
 
 def _morph_power(options, tracks):

@@ -24,7 +24,7 @@ def list_frames(options):
 
 def open_model(options):
     """The trained model, on the devices of the flags or of the question; their names go to ``options.devices``."""
-    from core.console.device_choice import choose_devices
+    from core.device_choice import choose_devices
     from merger.predictor import on_device
     from models.base import check_knows_faces, open_for_inference
     from models.saved.model_files import summary_text

@@ -4,8 +4,7 @@ from core.console import interact
 from core.console.device_flags import add_device_flags
 from core.errors import UsageError
 from core.files.paths import absolute_path
-
-MODEL_CLASSES = ("AMP", "Quick96", "SAEHD", "XSeg")
+from models.registry import NAMES
 
 
 def add_parser(subparsers):
@@ -17,7 +16,7 @@ def add_parser(subparsers):
     parser.add_argument("--pretraining-data-dir", help="faceset for pretraining mode", **folder)
     parser.add_argument("--pretrained-model-dir", help="start weights for a new Quick96 model", **folder)
     parser.add_argument("--model-dir", required=True, help="folder of the models", **folder)
-    parser.add_argument("--model", required=True, choices=MODEL_CLASSES, help="model class")
+    parser.add_argument("--model", required=True, choices=NAMES, help="model class")
     parser.add_argument("--force-model-name", metavar="NAME", help="do not ask for the model")
     parser.add_argument("--silent-start", action="store_true", help="latest model, best GPU, no questions")
     parser.add_argument("--no-preview", action="store_true", help="no window; previews go to <model>_preview.jpg")

@@ -216,7 +216,7 @@ def _yes_or_no(text):
 
 def _mask_source(options):
     """Mask source and its key for ``apply``."""
-    from core.console.device_choice import check_indexes
+    from core.device_choice import check_indexes
     from xseglib import source_choice
 
     generic = options.generic or options.model_dir.name == source_choice.GENERIC_FOLDER_NAME
@@ -234,7 +234,7 @@ def _mask_source(options):
 
 def _network_source(options):
     """Source of a trained network and its key: face type and device are asked where they are not known."""
-    from core.console.device_choice import choose_devices
+    from core.device_choice import choose_devices
     from xseglib import source_choice
 
     face_type = source_choice.stored_face_type(options.model_dir) or _asked_face_type(options)

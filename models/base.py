@@ -1,6 +1,5 @@
 """The life of a saved model: opened from its files, built, trained, saved as one generation, used for inference."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ import numpy as np
 from core.console import interact
 from core.errors import NothingToDo, UserError
 from models.option_values import from_model_file
-from models.options import SHOWN_WHILE_PRETRAINING, effective_options
+from models.options import SHOWN_WHILE_PRETRAINING
+from models.registry import kind
 from models.saved import transaction
 from models.saved.model_files import (
     DEFAULT_OPTIONS_SUFFIX,
@@ -23,16 +23,10 @@ from models.saved.model_files import (
     summary_text,
     write_default_options,
 )
-from models.saved.restore import advice, advice_on_damage, needed_stems
-from models.saved.saved_models import choose_model, entries_of_model, file_prefix
+from models.saved.restore import advice, advice_on_damage
+from models.saved.saved_models import choose_model, entries_of_model
 from models.saved.set_aside import copy_aside, files_of_generation, move_aside
 
-_CLASSES = {
-    "SAEHD": ("models.saehd.model", "Saehd"),
-    "AMP": ("models.amp.model", "Amp"),
-    "Quick96": ("models.quick96.model", "Quick96"),
-    "XSeg": ("models.xseg.model", "XSeg"),
-}
 # Network and optimizer that exist only while an option is on: no file of either just means that it was never on.
 _OPTIONAL_PAIRS = (("code_discriminator", "D_code_opt"), ("GAN", "GAN_opt"))
 _OPTIMIZER_ENDING = "_opt"
@@ -41,8 +35,7 @@ REPLACE_FLAG = "--replace-missing-weights"
 
 def network_class(class_name: str) -> type:
     """The trainable model behind a class name. Imports TensorFlow."""
-    module, name = _CLASSES[class_name]
-    return getattr(importlib.import_module(module), name)
+    return kind(class_name).network_class()
 
 
 class SavedModel:
@@ -58,6 +51,7 @@ class SavedModel:
 
     Attributes
     ----------
+    kind : models.kind.ModelKind
     data : ModelData
         Iteration, stored options, loss history.
     is_first_run : bool
@@ -70,7 +64,8 @@ class SavedModel:
 
     def __init__(self, model_dir: Path, class_name: str, name: str | None):
         self.model_dir, self.class_name, self.name = Path(model_dir), class_name, name
-        self.prefix = file_prefix(class_name, name)
+        self.kind = kind(class_name)
+        self.prefix = self.kind.file_prefix(name)
         self.data = ModelData()
         self.is_first_run = True
         self.network: Any = None
@@ -86,12 +81,12 @@ class SavedModel:
 
     @property
     def effective(self) -> dict:
-        """The options that training uses; see :func:`models.options.effective_options`."""
-        return effective_options(self.class_name, self.data.options)
+        """The options that training uses; see :meth:`models.kind.ModelKind.effective`."""
+        return self.kind.effective(self.data.options)
 
     def weight_name(self, stem: str) -> str:
         """File name of a network or optimizer."""
-        return f"{stem}.npy" if self.class_name == "XSeg" else f"{self.prefix}_{stem}.npy"
+        return self.kind.weight_name(self.prefix, stem)
 
     def load_state(self) -> None:
         """Read ``data.dat`` if there is one.
@@ -140,7 +135,7 @@ class SavedModel:
         return from_model_file(self.class_name, read_default_options(self._default_options_path))
 
     def write_default_options(self) -> None:
-        write_default_options(self._default_options_path, {} if self.class_name == "Quick96" else self.data.options)
+        write_default_options(self._default_options_path, self.data.options if self.kind.asks else {})
 
     def build(
         self,
@@ -174,10 +169,8 @@ class SavedModel:
             When a weight file is missing or damaged; no question and no ``--yes`` replaces it.
         """
         options = {**self.effective, **(overrides or {})}
-        arguments = {"training": training, "seed": seed}
-        if self.class_name == "Quick96":
-            arguments["iteration"] = self.iteration
-        self.network = network_class(self.class_name)(options, options["batch_size"], **arguments)
+        self.network = self.kind.network_class()(options, options["batch_size"], training=training, seed=seed)
+        self.network.go_on_at(self.iteration)
         parts = {**self.network.networks, **(self.network.optimizers if training else {})}
         self._check_weights_are_there(parts, fresh_stems, replace_missing)
         with interact.progress(len(parts), "Initializing models") as bar:
@@ -241,8 +234,7 @@ class SavedModel:
         for stem, part in {**self.network.networks, **self.network.optimizers}.items():
             if (folder / self.weight_name(stem)).exists():
                 self._load(stem, part, folder / self.weight_name(stem))
-        if hasattr(self.network, "iteration"):
-            self.network.iteration = self.data.iteration
+        self.network.go_on_at(self.data.iteration)
         return self.data.iteration
 
     def summary(self) -> str:
@@ -268,7 +260,7 @@ class SavedModel:
     def _fill(self, stem, part, fresh_stems, pretrained_dir):
         path = self.model_dir / self.weight_name(stem)
         if self.is_first_run or stem in fresh_stems:
-            if self.class_name == "Quick96" and pretrained_dir is not None and self.is_first_run:
+            if self.kind.takes_pretrained_weights and pretrained_dir is not None and self.is_first_run:
                 path = Path(pretrained_dir) / f"{stem}.npy"
                 if path.exists():
                     self._load(stem, part, path)
@@ -352,6 +344,8 @@ class InferenceModel:
     iteration : int
     options : dict
         Effective options.
+    is_morphable : bool
+        Whether :meth:`predict` looks at ``morph``.
     """
 
     def __init__(self, saved: SavedModel):
@@ -362,6 +356,7 @@ class InferenceModel:
         self.resolution = saved.network.resolution
         self.face_type = FaceType.from_prompt_key(self.options["face_type"])
         self.network = saved.network
+        self.is_morphable = saved.kind.is_morphable
 
     def predict(self, faces: np.ndarray, morph: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Swap faces.
@@ -457,7 +452,7 @@ def open_trained(
         from core.nn import devices
 
         devices.configure(cpu_only=True)
-    for stem in needed_stems(class_name, saved.effective):
+    for stem in saved.kind.needed_stems(saved.effective):
         path = saved.model_dir / saved.weight_name(stem)
         if not path.exists():
             raise UserError(f"{path}: no such file. {advice(saved.model_dir, class_name, saved.prefix)[0]}.")

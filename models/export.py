@@ -9,13 +9,9 @@ from core.errors import UserError
 from core.files.paths import atomic_write
 from models.base import SavedModel
 
-OPSETS = {"SAEHD": 12, "AMP": 12, "Quick96": 12, "XSeg": 13}
 # Versions of ONNX's file format that belong to these operator sets, so that old runtimes open the files.
 IR_VERSIONS = {12: 7, 13: 7}
-OUTPUT_NAMES = ("out_face_mask:0", "out_celeb_face:0", "out_celeb_face_mask:0")
-XSEG_OUTPUT_NAMES = ("out_mask:0",)
 LARGEST_DIFFERENCE = {"float32": 1e-3, "float16": 3e-2}
-_CHECK_MORPHS = (0.25, 0.75)
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class Exported:
 
 def export_path(saved: SavedModel) -> Path:
     """Where the exported model goes."""
-    return saved.model_dir / f"{saved.prefix}_model.{'onnx' if saved.class_name == 'XSeg' else 'dfm'}"
+    return saved.model_dir / f"{saved.prefix}_model.{saved.kind.export.ending}"
 
 
 def export_model(saved: SavedModel, quantized: bool = False) -> Exported:
@@ -66,17 +62,16 @@ def _to_onnx(saved):
     tf2onnx, onnx = _packages()
     import tensorflow as tf
 
-    resolution, class_name = saved.network.resolution, saved.class_name
+    resolution, form = saved.network.resolution, saved.kind.export
     signature = [tf.TensorSpec((None, resolution, resolution, 3), tf.float32, name="in_face")]
-    if class_name == "AMP":
+    if form.morphs:
         signature.append(tf.TensorSpec((1,), tf.float32, name="morph_value"))
     function = tf.function(_outputs(saved), input_signature=signature, autograph=False)
-    opset = OPSETS[class_name]
-    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=opset)
-    _name_tensors(proto.graph, [f"{spec.name}:0" for spec in signature], _output_names(class_name))
+    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=form.opset)
+    _name_tensors(proto.graph, [f"{spec.name}:0" for spec in signature], form.output_names)
     _fix_shapes(proto.graph, resolution)
-    proto.ir_version = IR_VERSIONS[opset]
-    proto.graph.name, proto.graph.doc_string = class_name, f"converted from {class_name}"
+    proto.ir_version = IR_VERSIONS[form.opset]
+    proto.graph.name, proto.graph.doc_string = saved.class_name, f"converted from {saved.class_name}"
     values = {"face_type": saved.effective["face_type"], "iteration": str(saved.iteration), "model": saved.prefix}
     onnx.helper.set_model_props(proto, values)
     onnx.checker.check_model(proto)
@@ -85,20 +80,19 @@ def _to_onnx(saved):
 
 def _outputs(saved):
     """Function from the inputs to the outputs in the file's order."""
-    network = saved.network
-    if saved.class_name == "XSeg":
-        return lambda in_face: network._predict(in_face)
+    form = saved.kind.export
 
-    def swap(in_face, morph_value=None):
+    def predict(in_face, morph_value=None):
         inputs = (in_face,) if morph_value is None else (in_face, morph_value[0])
-        face, mask, destination_mask = network._predict(*inputs)
-        return destination_mask, face, mask
+        return _in_order(saved.network._predict(*inputs), form)
 
-    return swap
+    return predict
 
 
-def _output_names(class_name):
-    return XSEG_OUTPUT_NAMES if class_name == "XSeg" else OUTPUT_NAMES
+def _in_order(outputs, form):
+    """What a prediction gives, one tensor or several, in the file's order."""
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return tuple(outputs[index] for index in form.output_order)
 
 
 def _name_tensors(graph, input_names, output_names):
@@ -142,7 +136,7 @@ def _largest_difference(saved, content):
     coarse = random.uniform(0, 1, (2, resolution // 8, resolution // 8, 3))
     faces = np.repeat(np.repeat(coarse, 8, axis=1), 8, axis=2).astype(np.float32)
     worst = 0.0
-    for morph in _CHECK_MORPHS if saved.class_name == "AMP" else (None,):
+    for morph in saved.kind.export.morphs or (None,):
         feeds = {"in_face:0": faces}
         arguments = [faces]
         if morph is not None:
@@ -155,10 +149,8 @@ def _largest_difference(saved, content):
 
 
 def _outputs_now(saved, arguments):
-    if saved.class_name == "XSeg":
-        return [np.array(saved.network._predict_function(*arguments))]
-    face, mask, destination_mask = saved.network._predict_function(*arguments)
-    return [np.array(destination_mask), np.array(face), np.array(mask)]
+    outputs = _in_order(saved.network._predict_function(*arguments), saved.kind.export)
+    return [np.array(output) for output in outputs]
 
 
 def _packages():

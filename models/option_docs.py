@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from models.options import CONSTANTS, PRETRAINING, TABLES
+from models.registry import NAMES, kind
 
 PAGE = Path(__file__).parents[1] / "docs" / "options.md"
 
 _HEAD = """# Options of the models
 
-Made from the tables in `models/options.py` by `python -m models.option_docs`; do not edit.
+Made from the tables in `models/*/options.py` by `python -m models.option_docs`; do not edit.
 
 Every option can be given as `--set KEY=VALUE` or in a YAML file (`--options FILE`); `--dump-options FILE` writes such a
 file. What is not given is asked, or takes its default where there is nobody to ask. "fixed" options cannot change after the
@@ -20,14 +20,14 @@ Values outside of the range are refused when given, and brought into it when typ
 def options_markdown() -> str:
     """The whole page."""
     parts = [_HEAD]
-    for class_name, table in TABLES.items():
-        parts.append(f"\n## {class_name}\n\n| option | question | values | default | |\n|---|---|---|---|---|\n")
-        parts.extend(_row(option) for option in table)
-        if CONSTANTS[class_name]:
-            constants = ", ".join(f"{key} {_text(value)}" for key, value in CONSTANTS[class_name].items())
+    for each in map(kind, NAMES):
+        parts.append(f"\n## {each.name}\n\n| option | question | values | default | |\n|---|---|---|---|---|\n")
+        parts.extend(_row(option) for option in each.options)
+        if each.constants:
+            constants = ", ".join(f"{key} {_text(value)}" for key, value in each.constants.items())
             parts.append(f"\nConstant: {constants}.\n")
-        if PRETRAINING[class_name]:
-            forced = ", ".join(f"{key} {_text(value)}" for key, value in PRETRAINING[class_name].items())
+        if each.pretraining:
+            forced = ", ".join(f"{key} {_text(value)}" for key, value in each.pretraining.items())
             parts.append(f"\nWhile `pretrain` is on, these values hold, whatever is stored: {forced}.\n")
     return "".join(parts)
 

@@ -10,7 +10,8 @@ from core.errors import UsageError
 from core.files.paths import atomic_write
 from core.records.file_value import FileValue, short
 from core.records.yaml_file import read_yaml
-from models.options import CONSTANTS, Context, Option, conflicts, option_table
+from models.options import Context, Option
+from models.registry import kind, option_table
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
 _LARGEST_NUMBER = 10**15
@@ -85,8 +86,9 @@ def check_value(class_name: str, key: str, value: object, source: str = "--set")
     table = option_table(class_name)
     option = table.get(key)
     if option is None:
-        if key in CONSTANTS[class_name]:
-            raise UsageError(f"{source}: {key} of {class_name} is constant ({CONSTANTS[class_name][key]}).")
+        constants = kind(class_name).constants
+        if key in constants:
+            raise UsageError(f"{source}: {key} of {class_name} is constant ({constants[key]}).")
         known = ", ".join(table)
         raise UsageError(f"{source}: {class_name} has no option {short(key, quoted=True)}. Options: {known}.")
     parsed = _parse(option, value)
@@ -179,7 +181,7 @@ def refuse_fixed(table: dict[str, Option], current: dict, given: dict, first_run
 
 def _check_together(class_name, options, given):
     """Refuse given values that do not fit the others; typed ones are only told of, as DeepFaceLab takes them."""
-    for keys, reason in conflicts(class_name, options):
+    for keys, reason in kind(class_name).conflicts(options):
         if any(key in given for key in keys):
             raise UsageError(f"{reason}.")
         interact.warning(f"{reason}.")

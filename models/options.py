@@ -1,7 +1,7 @@
-"""The option tables of the trainable models: every question, flag, check and help text is made from them."""
+"""What an option of a model is, with those that several models share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 GIB = 2**30
@@ -105,25 +105,9 @@ class Option:
         return self.adjust(value, options) if self.adjust else value
 
 
-def is_architecture(text: str) -> bool:
-    """Whether ``text`` is ``df`` or ``liae``, optionally with ``-`` and letters out of u, d, t, c."""
-    network, dash, letters = text.lower().partition("-")
-    return network in ("df", "liae") and (bool(letters) and set(letters) <= set("udtc") if dash else True)
-
-
-def architecture_letters(archi: str) -> str:
-    """The letters after the dash of an architecture text, or an empty text."""
-    return archi.partition("-")[2]
-
-
 def round_resolution(value: int, step: int) -> int:
     """``value`` rounded down to a multiple of ``step``, kept within 64…640."""
     return max(64, min(640, value // step * step))
-
-
-def resolution_step(archi: str) -> int:
-    """What SAEHD's resolution must be a multiple of: 32 with architecture letter d or t, else 16."""
-    return 32 if set(architecture_letters(archi)) & set("dt") else 16
 
 
 def _even(value, options):
@@ -134,32 +118,16 @@ def _batch_by_memory(options, context):
     return 8 if context.gpu_count and context.smallest_gpu_bytes >= 4 * GIB else 4
 
 
-def conflicts(class_name: str, options: dict) -> list[tuple[tuple[str, ...], str]]:
-    """Options that do not fit each other: the keys concerned, and why."""
-    found = []
-    if class_name == "AMP" and options.get("inter_dims", 0) < options.get("ae_dims", 0):
-        reason = f"inter_dims ({options['inter_dims']}) must be at least ae_dims ({options['ae_dims']})"
-        found.append((("inter_dims", "ae_dims"), reason))
-    if options.get("lr_dropout") == "cpu" and options.get("compile_step"):
-        reason = "lr_dropout=cpu draws its masks on the CPU, which a step compiled whole (compile_step) cannot: use lr_dropout=y"
-        found.append((("lr_dropout", "compile_step"), reason))
-    return found
-
-
 def _third_of_decoder(options, context):
     third = options.get("d_dims", 64) // 3
     return max(16, third + third % 2)
-
-
-def _masked_training_matters(options):
-    return options["face_type"] in ("wf", "head")
 
 
 def _gan(options):
     return options["gan_power"] != 0.0
 
 
-_COMMON = (
+COMMON = (
     Option(
         "autobackup_hour", int, 0, "Autobackup every N hour", 0, 24, info="0..24",
         help="Every N hours copy the model files and a preview into a numbered backup folder (01 is the newest). 0 turns it off.",
@@ -191,7 +159,7 @@ _COMMON = (
     ),
 )  # fmt: skip
 
-_DIMENSIONS = {
+DIMENSIONS = {
     "ae_dims": Option(
         "ae_dims", int, 256, "AutoEncoder dimensions", 32, 1024, info="32-1024", fixed=True,
         help="Width of the code that holds all facial information. Too small loses rare states such as closed eyes.",
@@ -214,7 +182,7 @@ _DIMENSIONS = {
     ),
 }  # fmt: skip
 
-_SHARED = {
+SHARED = {
     "uniform_yaw": Option(
         "uniform_yaw", bool, False, "Uniform yaw distribution of samples",
         help="Draw head angles evenly, so that rare side faces are trained more often.",
@@ -264,22 +232,22 @@ _SHARED = {
 }  # fmt: skip
 
 # Never asked, set with --set or a YAML file only, stored only when they differ from the default.
-_WARP_VERSION = Option(
+WARP_VERSION = Option(
     "warp_version", str, "dfl", choices=("dfl", "independent"),
     help="Random warp. dfl: as DeepFaceLab, where the horizontal and the vertical noise are mirror images of each other and "
     "inputs sit half a pixel off their targets. independent: separate noises and no offset.",
 )  # fmt: skip
-_CT_SHARED = Option(
+CT_SHARED = Option(
     "ct_shared", bool, False,
     help="With colour transfer idt or sot: give the input and its target the same random colours (DeepFaceLab draws them "
     "twice).",
 )  # fmt: skip
 
-_LEARNING_RATE = Option(
+LEARNING_RATE = Option(
     "learning_rate", float, 5e-5, low=1e-7, high=1e-2,
     help="Learning rate of all optimizers.",
 )  # fmt: skip
-_TECHNICAL = (
+TECHNICAL = (
     Option(
         "precision", str, "float32", choices=("float32", "bfloat16", "float16", "auto"),
         help="Number format of the networks' inner computations; weights stay float32. auto: bfloat16 on graphics cards "
@@ -300,193 +268,7 @@ _TECHNICAL = (
     ),
 )  # fmt: skip
 
-SAEHD = _COMMON + (
-    Option(
-        "resolution", int, 128, "Resolution", 64, 640, info="64-640", fixed=True, adjust=lambda value, options: round_resolution(value, resolution_step(options.get("archi", ""))),
-        help="Side of the model's square picture. Higher costs more memory and time. Rounded down to a multiple of 16 (32 "
-        "with architecture letter d or t).",
-    ),
-    Option(
-        "face_type", str, "f", "Face type", choices=("h", "mf", "f", "wf", "head"), fixed=True,
-        help="Area of the face to train: half, mid, full, whole (with forehead), head. Smaller areas get more pixels. Head "
-        "needs XSeg masks in both facesets.",
-    ),
-    Option(
-        "archi", str, "liae-ud", "AE architecture", fixed=True, accept=is_architecture,
-        adjust=lambda value, options: value.lower(),
-        expected="df or liae, optionally followed by - and letters out of u, d, t, c (such as liae-ud)",
-        help="df keeps the source identity, liae adapts to differently shaped faces. u: more likeness; d: double output "
-        "resolution for the same cost; t: more likeness, heavier; c: cosine activation (experimental).",
-    ),
-    _DIMENSIONS["ae_dims"], _DIMENSIONS["e_dims"], _DIMENSIONS["d_dims"], _DIMENSIONS["d_mask_dims"],
-    Option(
-        "masked_training", bool, True, "Masked training", applies=_masked_training_matters, otherwise=True,
-        help="Train only inside of the face mask.",
-    ),
-    Option(
-        "eyes_mouth_prio", bool, False, "Eyes and mouth priority",
-        help="Weigh eyes and mouth much more. Fixes wrong gaze, improves teeth.",
-    ),
-    _SHARED["uniform_yaw"], _SHARED["blur_out_mask"], _SHARED["models_opt_on_gpu"],
-    Option(
-        "adabelief", bool, True, "Use AdaBelief optimizer?",
-        help="AdaBelief instead of RMSprop: more memory, better accuracy and generalisation.",
-    ),
-    _SHARED["lr_dropout"], _SHARED["random_warp"],
-    Option(
-        "random_hsv_power", float, 0.0, "Random hue/saturation/light intensity", 0.0, 0.3, info="0.0 .. 0.3",
-        help="Random colour change of the source input only. Makes the colour of the swap steadier; needs a varied source "
-        "faceset.",
-    ),
-    _SHARED["gan_power"], _SHARED["gan_patch_size"], _SHARED["gan_dims"],
-    Option(
-        "true_face_power", float, 0.0, "'True face' power.", 0.0, 1.0, info="0.0000 .. 1.0",
-        applies=lambda options: "df" in options["archi"], otherwise=0.0,
-        help="Experimental, df only: a discriminator on the code pulls source and destination codes together, for more "
-        "likeness to the source.",
-    ),
-    Option(
-        "face_style_power", float, 0.0, "Face style power", 0.0, 100.0, info="0.0..100.0",
-        help="Learn the destination's colours inside of the mask. Only after about 10000 iterations, from 0.001 up; raises "
-        "the risk of collapse.",
-    ),
-    Option(
-        "bg_style_power", float, 0.0, "Background style power", 0.0, 100.0, info="0.0..100.0",
-        help="Make the area outside of the mask of the swapped face like the destination. Raises the risk of collapse.",
-    ),
-    _SHARED["ct_mode"], _SHARED["clipgrad"],
-    Option(
-        "pretrain", bool, False, "Enable pretraining mode",
-        help="Train on the pretraining faceset on both sides first, to start later projects faster. Overrides several "
-        "options.",
-    ),
-    Option(
-        "bg_style_from_prediction", bool, False,
-        help="Background style: leave out the swapped face by its own mask, not (as DeepFaceLab does) by the source mask.",
-    ),
-    _LEARNING_RATE, _WARP_VERSION, _CT_SHARED, *_TECHNICAL,
-)  # fmt: skip
-
-AMP = tuple(replace(option, default=8) if option.key == "batch_size" else option for option in _COMMON) + (
-    Option(
-        "resolution", int, 224, "Resolution", 64, 640, info="64-640", fixed=True,
-        adjust=lambda value, options: round_resolution(value, 32),
-        help="Side of the model's square picture. Higher costs more memory and time. Rounded down to a multiple of 32.",
-    ),
-    Option(
-        "face_type", str, "wf", "Face type", choices=("f", "wf", "head"), fixed=True,
-        help="Area of the face to train: full, whole, head.",
-    ),
-    _DIMENSIONS["ae_dims"], _DIMENSIONS["inter_dims"], _DIMENSIONS["e_dims"], _DIMENSIONS["d_dims"],
-    _DIMENSIONS["d_mask_dims"],
-    Option(
-        "morph_factor", float, 0.5, "Morph factor.", 0.1, 0.5, info="0.1 .. 0.5", fixed=True, defaults_file=False,
-        help="Share of code channels taken from the source intermediate while training.",
-    ),
-    _SHARED["uniform_yaw"], _SHARED["blur_out_mask"], _SHARED["lr_dropout"], _SHARED["models_opt_on_gpu"],
-    _SHARED["random_warp"], _SHARED["gan_power"], _SHARED["gan_patch_size"], _SHARED["gan_dims"],
-    _SHARED["ct_mode"], _SHARED["clipgrad"],
-    _LEARNING_RATE, _WARP_VERSION, _CT_SHARED, *_TECHNICAL,
-)  # fmt: skip
-
-QUICK96 = (
-    Option("batch_size", int, 4, low=1, help="Faces per training step."),
-    Option(
-        "target_iter", int, 0, low=0, has_help=False,
-        help="Stop and save when this iteration is reached. 0 means no limit.",
-    ),
-    Option(
-        "autobackup_hour", int, 0, low=0, high=24,
-        help="Every N hours copy the model files and a preview into a numbered backup folder. 0 turns it off.",
-    ),
-    Option(
-        "write_preview_history", bool, False,
-        help="Save a preview picture every 10 iterations into the folder <model>_history.",
-    ),
-    *_TECHNICAL,
-)  # fmt: skip
-
-# What Quick96 trains with; none of it can be changed.
-QUICK96_CONSTANTS = {
-    "resolution": 96, "face_type": "f", "archi": "df-ud", "ae_dims": 128, "e_dims": 64, "d_dims": 64, "d_mask_dims": 16,
-    "masked_training": True, "random_warp": True, "random_src_flip": False, "random_dst_flip": False, "uniform_yaw": False,
-    "models_opt_on_gpu": True, "adabelief": False, "lr_dropout": "y", "ct_mode": "none", "pretrain": False,
-}  # fmt: skip
-
-XSEG = (
-    Option(
-        "restart_training", bool, False, "Restart training?", stored=False, later_only=True,
-        help="Set the iteration to 0: weights start again and the first-run questions are asked.",
-    ),
-    Option(
-        "face_type", str, "wf", "Face type", choices=("h", "mf", "f", "wf", "head"), fixed=True,
-        help="Area of the face that the mask model sees. Use the same as for the swap model.",
-    ),
-    Option(
-        "batch_size", int, 4, "Batch_size", 2, 16, clamped_by_question=True,
-        help="Faces per training step.",
-    ),
-    Option(
-        "pretrain", bool, False, "Enable pretraining mode", has_help=False,
-        help="Learn to rebuild grey faces from the pretraining faceset first.",
-    ),
-    Option(
-        "target_iter", int, 0, low=0, has_help=False,
-        help="Stop and save when this iteration is reached. 0 means no limit.",
-    ),
-    Option(
-        "autobackup_hour", int, 0, low=0, high=24,
-        help="Every N hours copy the model files and a preview into a numbered backup folder. 0 turns it off.",
-    ),
-    # Compiling the update of XSeg's many small tensors takes minutes.
-    *(replace(option, default=False) if option.key == "fuse_update" else option for option in _TECHNICAL),
-)  # fmt: skip
-
-XSEG_CONSTANTS = {"resolution": 256}
-
-TABLES = {"AMP": AMP, "Quick96": QUICK96, "SAEHD": SAEHD, "XSeg": XSEG}
-CONSTANTS = {"AMP": {}, "Quick96": QUICK96_CONSTANTS, "SAEHD": {}, "XSeg": XSEG_CONSTANTS}
-
-# Values that pretraining forces; the stored options keep what was answered.
-PRETRAINING = {
-    "SAEHD": {
-        "random_warp": False, "random_src_flip": True, "random_dst_flip": True, "random_hsv_power": 0.0, "gan_power": 0.0,
-        "lr_dropout": "n", "face_style_power": 0.0, "bg_style_power": 0.0, "uniform_yaw": True, "ct_mode": "none",
-        "true_face_power": 0.0,
-    },
-    "AMP": {}, "Quick96": {}, "XSeg": {},
-}  # fmt: skip
-
 # The forced values that the summary shows (the others are shown as stored, as DeepFaceLab does).
 SHOWN_WHILE_PRETRAINING = (
     "lr_dropout", "random_warp", "gan_power", "random_hsv_power", "face_style_power", "bg_style_power", "uniform_yaw",
 )  # fmt: skip
-
-
-def option_table(class_name: str) -> dict[str, Option]:
-    """The options of a model class by key, in the order of asking."""
-    return {option.key: option for option in TABLES[class_name]}
-
-
-def effective_options(class_name: str, options: dict) -> dict:
-    """What training uses: stored options, the class's constants, and the values that pretraining forces.
-
-    Options that are neither stored nor constant get their built-in default.
-    """
-    effective = {}
-    for option in TABLES[class_name]:
-        if option.stored:
-            merged = {**effective, **options}
-            effective[option.key] = merged.get(option.key, _quiet_default(option, merged))
-    effective.update({key: value for key, value in options.items() if key not in effective})
-    effective.update(CONSTANTS[class_name])
-    if effective.get("pretrain"):
-        effective.update(PRETRAINING[class_name])
-    return effective
-
-
-def _quiet_default(option, options):
-    try:
-        return option.default_value(options, Context())
-    except KeyError:
-        return None

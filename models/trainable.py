@@ -83,6 +83,23 @@ class TrainableModel:
         outputs = self._preview_function(self._tensors(batch, self.preview_names()))
         return {name: np.array(value) for name, value in outputs.items()}
 
+    def go_on_at(self, iteration: int) -> None:
+        """Take up training at an iteration; only a model whose steps differ looks at it."""
+
+    def resume(self, data, iteration: int) -> None:
+        """Take from the run's data what an uninterrupted run would have kept; most models keep nothing.
+
+        Parameters
+        ----------
+        data : object
+            With ``batch_before(iteration)``; see :class:`models.training.training_data.SwapData`.
+        iteration : int
+        """
+
+    def reuses_previous_batch(self) -> bool:
+        """Whether the next iteration will not look at the batch that it is given."""
+        return False
+
     def input_names(self) -> tuple[str, ...]:
         """Names of the arrays that a training step reads."""
         raise NotImplementedError

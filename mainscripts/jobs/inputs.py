@@ -7,6 +7,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.files.paths import list_images, resolve_input_file
 from mainscripts.jobs.job import overlap
+from models.registry import kind
 
 _PICTURE_FOLDERS = ("input_dir", "aligned_dir", "training_data_src_dir", "training_data_dst_dir")
 _FILES = ("input_file", "input_video", "reference_file", "config", "options", "recipe", "identity", "embedding_model",
@@ -60,13 +61,12 @@ class JobInputs:
                 if problem:
                     yield problem
         if command[0] in _NEED_A_MODEL:
-            yield from self._needs_model(options, f"{options.force_model_name or '*'}_{options.model}_data.dat")
+            prefix = kind(options.model).file_prefix(options.force_model_name or "*")
+            yield from self._needs_model(options, f"{prefix}_data.dat")
         if command[:2] == ("xseg", "apply") and not options.generic and options.model_dir.name != "model_generic_xseg":
             yield from self._needs_model(options, "XSeg_256.npy")
 
     def _needs_model(self, options, pattern):
-        if options.__dict__.get("model") == "XSeg":
-            pattern = "XSeg_data.dat"
         wanted = options.model_dir / pattern
         found = glob.glob(os.path.join(glob.escape(str(options.model_dir)), pattern))
         if not found and not self._will_be_there(wanted):

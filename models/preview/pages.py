@@ -1,4 +1,4 @@
-"""Preview pictures of training: the pages of each model class, the loss graph, the head with the keys."""
+"""Preview pictures of training: the pages of swap models, the loss graph, the head with the keys."""
 
 import colorsys
 from collections import Counter
@@ -16,8 +16,6 @@ LARGEST_HEIGHT = 800
 MOST_ROWS = 4
 GRAPH_HEIGHT = 100
 CAPTION_HEIGHT = 14
-GREEN = np.array((0.0, 1.0, 0.0), np.float32)
-MORPH_VALUES = (0.25, 0.5, 0.65, 0.75, 1.0)
 
 _GRAPH_BACKGROUND, _GRAPH_LINES, _HEAD_BACKGROUND, _TEXT = 0.1, 0.8, 0.1, 0.8
 _AVERAGE_SPAN = 100
@@ -27,12 +25,8 @@ _FAR_BEYOND = 1000.0
 Pages = list[tuple[str, np.ndarray]]
 
 
-def row_count(class_name: str, batch_size: int, resolution: int) -> int:
+def row_count(batch_size: int, resolution: int) -> int:
     """How many samples a page shows."""
-    if class_name == "XSeg":
-        return min(MOST_ROWS, batch_size, LARGEST_HEIGHT // resolution)
-    if class_name == "Quick96":
-        return min(MOST_ROWS, batch_size)
     return max(1, min(MOST_ROWS, batch_size, LARGEST_HEIGHT // resolution))
 
 
@@ -55,19 +49,22 @@ def swap_pages(class_name: str, network, batch: dict, head_face: bool = False) -
         Page name and picture, float32 BGR 0…1.
     """
     outputs = {name: np.clip(value, 0.0, 1.0) for name, value in network.preview_tensors(batch).items()}
-    source, destination = _unit(batch["target_src"]), _unit(batch["target_dst"])
-    source_masked, destination_masked = source * _unit(batch["target_srcm"]), destination * _unit(batch["target_dstm"])
+    source, destination = unit_range(batch["target_src"]), unit_range(batch["target_dst"])
+    source_masked, destination_masked = (
+        source * unit_range(batch["target_srcm"]),
+        destination * unit_range(batch["target_dstm"]),
+    )
     swap_mask = outputs["Q_sd"] if head_face else outputs["Q_dd"] * outputs["Q_sd"]
     ss, dd, sd = outputs["P_ss"], outputs["P_dd"], outputs["P_sd"]
     dd_cut, sd_cut = dd * outputs["Q_dd"], sd * swap_mask
     if network.resolution <= 256:
         captions = ("src", "src > src", "dst", "dst > dst", "dst > src")
         return [
-            (class_name, _grid([source, ss, destination, dd, sd], captions)),
-            (f"{class_name} masked", _grid([source_masked, ss, destination_masked, dd_cut, sd_cut], captions)),
+            (class_name, grid([source, ss, destination, dd, sd], captions)),
+            (f"{class_name} masked", grid([source_masked, ss, destination_masked, dd_cut, sd_cut], captions)),
             (
                 f"{class_name} masks",
-                _grid(_mask_columns(batch, outputs), ("src", "src > src", "dst", "dst > dst", "dst > src")),
+                grid(_mask_columns(batch, outputs), ("src", "src > src", "dst", "dst > dst", "dst > src")),
             ),
         ]
     pairs = (
@@ -78,55 +75,7 @@ def swap_pages(class_name: str, network, batch: dict, head_face: bool = False) -
         ("masked dst-dst", (destination_masked, dd_cut), ("dst", "dst > dst")),
         ("masked pred", (destination_masked, sd_cut), ("dst", "dst > src")),
     )
-    return [(f"{class_name} {name}", _grid(list(columns), captions)) for name, columns, captions in pairs]
-
-
-def amp_pages(network, batch: dict, row: int) -> Pages:
-    """Pages of AMP for one sample of the batch; arguments as :func:`swap_pages`."""
-    one = {name: value[row : row + 1] for name, value in batch.items()}
-    outputs = {name: np.clip(value, 0.0, 1.0) for name, value in network.preview_tensors(one).items()}
-    source, destination = _unit(one["target_src"]), _unit(one["target_dst"])
-    dd = outputs["P_dd"]
-    morphs = [network.predict(destination, morph=value) for value in MORPH_VALUES]
-    faces = [np.clip(face, 0.0, 1.0) for face, _, _ in morphs]
-    cut = [face * np.clip(mask, 0.0, 1.0) * outputs["Q_dd"] for face, (_, mask, _) in zip(faces, morphs)]
-
-    def two_rows(pictures, captions):
-        rows = [_grid(pictures[:3], captions[:3]), _grid(pictures[3:], captions[3:])]
-        return np.concatenate(rows, axis=0)
-
-    texts = ["dst > dst"] + [f"morph {value:g}" for value in MORPH_VALUES]
-    first = [source, destination, dd * outputs["Q_dd"], outputs["P_ss"], dd, faces[-1]]
-    first_texts = ["src", "dst", "dst > dst masked", "src > src", "dst > dst", "morph 1"]
-    return [
-        ("AMP morph 1.0", two_rows(first, first_texts)),
-        ("AMP morph list", two_rows([dd, *faces], texts)),
-        ("AMP morph list masked", two_rows([dd, *cut], texts)),
-    ]
-
-
-def xseg_pages(network, batch: dict, pretraining: bool) -> Pages:
-    """Pages of XSeg.
-
-    Parameters
-    ----------
-    batch : dict
-        ``image`` (N, 256, 256, 3) and ``mask`` (N, 256, 256, 1), optionally ``src`` and ``dst`` faces as ``image``.
-    """
-    image, label = _unit(batch["image"]), _unit(batch["mask"])
-    if pretraining:
-        drawn = network.preview_tensors({"image": batch["image"]})["prediction"]
-        return [("XSeg training faces", _grid([image, np.clip(drawn, 0.0, 1.0)], ("input", "drawn")))]
-    prediction = network.predict(image)
-    columns = [_shade(image, label), prediction, _shade(image, prediction)]
-    pages = [("XSeg training faces", _grid(columns, ("label", "learned mask", "learned")))]
-    for side in ("src", "dst"):
-        if batch.get(side) is not None and len(batch[side]):
-            faces = _unit(batch[side])
-            masks = network.predict(faces)
-            page = _grid([faces, masks, _shade(faces, masks)], ("face", "learned mask", "learned"))
-            pages.append((f"XSeg {side} faces", page))
-    return pages
+    return [(f"{class_name} {name}", grid(list(columns), captions)) for name, columns, captions in pairs]
 
 
 def loss_graph(history: Sequence[Sequence[float]], width: int, iteration: int = 0) -> np.ndarray:
@@ -263,10 +212,16 @@ def _shrunk(picture):
 
 
 def _mask_columns(batch, outputs):
-    return [_unit(batch["target_srcm"]), outputs["Q_ss"], _unit(batch["target_dstm"]), outputs["Q_dd"], outputs["Q_sd"]]
+    return [
+        unit_range(batch["target_srcm"]),
+        outputs["Q_ss"],
+        unit_range(batch["target_dstm"]),
+        outputs["Q_dd"],
+        outputs["Q_sd"],
+    ]
 
 
-def _grid(columns, captions):
+def grid(columns: list[np.ndarray], captions: Sequence[str]) -> np.ndarray:
     """Columns of (N, R, R, C) side by side, N rows, with a caption above each."""
     columns = [np.repeat(column, 3, axis=3) if column.shape[3] == 1 else column for column in columns]
     size = columns[0].shape[1]
@@ -277,11 +232,8 @@ def _grid(columns, captions):
     return np.clip(np.concatenate([head, *rows], axis=0), 0.0, 1.0).astype(np.float32)
 
 
-def _shade(image, mask):
-    return image * mask + 0.5 * (image + GREEN) * (1.0 - mask)
-
-
-def _unit(array):
+def unit_range(array: np.ndarray) -> np.ndarray:
+    """uint8, or float that may leave 0…1, as float32 0…1."""
     return array.astype(np.float32) / np.float32(255.0) if array.dtype == np.uint8 else np.clip(array, 0.0, 1.0)
 
 

@@ -59,27 +59,20 @@ class Previewer(Hook):
 
     @property
     def rows(self) -> int:
-        return preview.row_count(
-            self.saved.class_name, self.saved.effective["batch_size"], self.saved.network.resolution
-        )
+        return preview.row_count(self.saved.effective["batch_size"], self.saved.network.resolution)
 
     def pages(self, batch: dict[str, np.ndarray], row: int | None = None) -> preview.Pages:
         """Pages of a batch; ``row`` chooses AMP's sample, at random if left out."""
         batch = {name: array[: self.rows] for name, array in batch.items()}
-        class_name, network, options = self.saved.class_name, self.saved.network, self.saved.effective
-        if class_name == "XSeg":
-            return preview.xseg_pages(network, batch, bool(options.get("pretrain")))
-        if class_name == "AMP":
-            count = len(batch["target_src"])
-            return preview.amp_pages(network, batch, int(self._random.integers(count)) if row is None else row)
-        return preview.swap_pages(class_name, network, batch, options["face_type"] == "head")
+        count = len(next(iter(batch.values())))
+        row = int(self._random.integers(count)) if row is None else row
+        return self.saved.kind.preview_pages(self.saved.network, batch, self.saved.effective, row)
 
     def show(self, batch: dict[str, np.ndarray] | None) -> None:
         """Make pages of a batch with the present weights, for the window or as a file."""
         if batch is None:
             return
-        if self.saved.class_name == "XSeg":
-            batch = {**batch, **self.data.preview_faces(self.rows)}
+        batch = {**batch, **self.data.preview_faces(self.rows)}
         state = PreviewState(self.pages(batch), list(self.saved.data.loss_history), self.saved.iteration, time.time())
         with self._lock:
             self.state = state
@@ -90,7 +83,7 @@ class Previewer(Hook):
 
     def load_sample(self) -> None:
         """Take the stored preview sample if it fits, else draw one."""
-        sample = _stored_sample(self.saved) if self.saved.class_name != "XSeg" else None
+        sample = _stored_sample(self.saved) if self.saved.kind.stores_preview_sample else None
         self.set_sample(sample if sample is not None else self.draw_sample(0))
 
     def draw_sample(self, number: int) -> dict[str, np.ndarray]:
@@ -100,13 +93,13 @@ class Previewer(Hook):
     def set_sample(self, sample: dict[str, np.ndarray]) -> None:
         """Use ``sample`` for history pictures from now on, and store it with the model."""
         self.sample = sample
-        self.saved.data.sample_for_preview = _sample_to_store(sample, self.saved.class_name)
+        self.saved.data.sample_for_preview = _sample_to_store(sample) if self.saved.kind.stores_preview_sample else None
 
     def history_step(self) -> int:
         """Iterations between history pictures."""
         if self.notebook:
             return NOTEBOOK_STEP
-        if self.saved.class_name in ("SAEHD", "AMP"):
+        if self.saved.kind.history_follows_resolution:
             return 10 * max(1, self.saved.network.resolution // 64)
         return 10
 
@@ -156,10 +149,8 @@ class Previewer(Hook):
         self._picture_work.run(write_image, path, picture)
 
 
-def _sample_to_store(sample, class_name):
+def _sample_to_store(sample):
     """The layout of ``data.dat``: per generator a list of float32 arrays (N, H, W, C)."""
-    if class_name == "XSeg":
-        return None
     sides = []
     for side in ("src", "dst"):
         names = [name.format(side) for name in _SAMPLE_NAMES]

@@ -5,6 +5,7 @@ import tensorflow as tf
 from core.nn import losses
 from core.nn.optimizers import RMSprop
 from models.architectures.deepfake import DeepfakeAutoencoder
+from models.quick96.data import UNWARPED_EVERY
 from models.swap_model import SwapModel
 from models.trainable import both_masks, both_sides, full_names
 
@@ -12,7 +13,6 @@ RESOLUTION = 96
 LEARNING_RATE = 2e-4
 KEEP_SHARE = 0.3
 MASK_BLUR = RESOLUTION // 32
-UNWARPED_EVERY = 3
 
 
 class Quick96(SwapModel):
@@ -40,6 +40,15 @@ class Quick96(SwapModel):
     def reuses_previous_batch(self) -> bool:
         """Whether the next iteration will not look at the batch that it is given."""
         return self.iteration % UNWARPED_EVERY == 0 and self._previous_batch is not None
+
+    def go_on_at(self, iteration: int) -> None:
+        """Count iterations from the given one on, as every third step differs."""
+        self.iteration = iteration
+
+    def resume(self, data, iteration: int) -> None:
+        """Make the batch of the iteration before again."""
+        if iteration:
+            self.resume_after(data.batch_before(iteration))
 
     def resume_after(self, batch: dict) -> None:
         """Take the batch of the iteration before, so that a resumed run goes on as an uninterrupted one."""

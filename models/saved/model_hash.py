@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from core.errors import NothingToDo
+from models.registry import KINDS
 
 
 def hash_model(model_dir: Path, model_class: str | None = None, name: str | None = None) -> dict:
@@ -17,7 +18,8 @@ def hash_model(model_dir: Path, model_class: str | None = None, name: str | None
     model_dir = Path(model_dir)
     wanted = f"{name or '*'}_{model_class or '*'}_data.dat"
     found = sorted(model_dir.glob(wanted), key=lambda file: file.stat().st_mtime)
-    found = [file for file in found if model_class == "XSeg" or not file.name.endswith("XSeg_data.dat")]
+    nameless = tuple(f"{each.name}_data.dat" for each in KINDS if not each.is_named and each.name != model_class)
+    found = [file for file in found if not file.name.endswith(nameless)]
     if not found:
         raise NothingToDo(f"{model_dir}: no saved model ({wanted}) in this folder.")
     prefix = found[-1].name.removesuffix("data.dat")

@@ -12,7 +12,7 @@ import numpy as np
 from core.errors import FormatError, NothingToDo, UserError
 from core.pickles.safe_pickle import UnsafePickle
 from models.option_values import from_model_file
-from models.options import effective_options
+from models.registry import effective_options, kind
 from models.saved import transaction
 from models.saved.model_files import STATE_SUFFIX, SUMMARY_SUFFIX, read_model_data
 from models.saved.saved_models import entries_of_model, file_prefix
@@ -69,17 +69,6 @@ class DamagedModel(FormatError):
     def __init__(self, path, problem, copy):
         super().__init__(path, problem)
         self.copy = copy
-
-
-def needed_stems(class_name: str, options: dict) -> tuple[str, ...]:
-    """Networks without which a model of these effective options is of no use."""
-    if class_name == "XSeg":
-        return ("XSeg_256",)
-    if class_name == "AMP":
-        return ("encoder", "inter_src", "inter_dst", "decoder")
-    if str(options.get("archi", "")).startswith("liae"):
-        return ("encoder", "inter_AB", "inter_B", "decoder")
-    return ("encoder", "inter", "decoder_src", "decoder_dst")
 
 
 def backup_folders(model_dir: Path, prefix: str) -> list[Path]:
@@ -252,7 +241,8 @@ def _problem(class_name, prefix, iteration, options, files):
 
     if iteration == 0:
         return "is of a model that was not trained yet"
-    needed = [_weight_name(class_name, prefix, stem) for stem in needed_stems(class_name, options)]
+    of_class = kind(class_name)
+    needed = [of_class.weight_name(prefix, stem) for stem in of_class.needed_stems(options)]
     missing = [name for name in needed if name not in files]
     if missing:
         return f"{missing[0]} is missing"
@@ -267,10 +257,6 @@ def _problem(class_name, prefix, iteration, options, files):
             if isinstance(value, np.ndarray) and not np.isfinite(np.sum(value, dtype=np.float64)):
                 return f"{name}: {key} is not finite"
     return None
-
-
-def _weight_name(class_name, prefix, stem):
-    return f"{stem}.npy" if class_name == "XSeg" else f"{prefix}_{stem}.npy"
 
 
 def _mean_losses(history):

@@ -8,11 +8,10 @@ from pathlib import Path
 from core.console import interact
 from core.console.loss import confirm_loss
 from core.errors import NothingToDo, UsageError, UserError
+from models.registry import NAMES, kind
 from models.saved.lock import LOCK_SUFFIX, is_locked
 from models.saved.model_files import STATE_SUFFIX
 
-CLASS_NAMES = ("AMP", "Quick96", "SAEHD", "XSeg")
-SWAP_CLASS_NAMES = ("AMP", "Quick96", "SAEHD")
 NEW_NAME = "new"
 # File systems take names of 255 bytes; this leaves room for the longest ending, such as those of backups and sessions.
 LONGEST_NAME_BYTES = 120
@@ -21,7 +20,7 @@ _INDEX = re.compile(r"-?[0-9]{1,9}")
 
 def file_prefix(class_name: str, name: str | None) -> str:
     """What the file names of a model begin with: ``<name>_<class>``, for XSeg just ``XSeg``."""
-    return class_name if class_name == "XSeg" else f"{name}_{class_name}"
+    return kind(class_name).file_prefix(name)
 
 
 def list_models(model_dir: Path, class_name: str) -> list[str]:
@@ -54,7 +53,7 @@ def choose_model(
     UserError
         For a name with an underscore that is not that of a saved model, or for an unknown one.
     """
-    if class_name == "XSeg":
+    if not kind(class_name).is_named:
         return None
     names = list_models(model_dir, class_name)
     if not names and not may_create:
@@ -191,7 +190,7 @@ def entries_of_model(model_dir: Path, prefix: str) -> list[Path]:
 def prefixes_of_models(model_dir: Path) -> list[str]:
     """What the file names of every saved model of a folder begin with."""
     names = [entry.name for entry in _entries(model_dir)]
-    endings = tuple(f"{class_name}{STATE_SUFFIX}" for class_name in CLASS_NAMES)
+    endings = tuple(f"{class_name}{STATE_SUFFIX}" for class_name in NAMES)
     return [name.removesuffix(STATE_SUFFIX) for name in names if name.endswith(endings)]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from core.console import interact
 from core.errors import UsageError
+from models.registry import SWAP_NAMES
 from models.training.callbacks import Hook
 
 EXTRA_KEY = "holdout_scores"
@@ -22,8 +23,9 @@ class HoldoutScores(Hook):
     """
 
     def __init__(self, trainer):
-        if trainer.saved.class_name == "XSeg":
-            raise UsageError("--holdout works with SAEHD, AMP and Quick96.")
+        if not trainer.saved.kind.swaps_faces:
+            *others, last = SWAP_NAMES
+            raise UsageError(f"--holdout works with {', '.join(others)} and {last}.")
         self._batches = trainer.data.holdout_batches(_BATCH)
         self.latest: list[float] | None = None
 

@@ -11,7 +11,7 @@ from core.console import interact
 from core.records.file_value import describe, short
 from core.records.yaml_file import read_yaml
 from models.option_values import checked_options
-from models.options import option_table
+from models.registry import option_table
 from models.training.callbacks import Hook
 from models.training.holdout import EXTRA_KEY as SCORES_KEY
 from models.training.trainer import STOP

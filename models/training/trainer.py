@@ -230,7 +230,7 @@ class Trainer:
             return
         interact.info(f"Starting.{goal} {stop} to stop training and save model.")
         if self.saved.iteration == 0:
-            if self.saved.class_name == "SAEHD" and not self.saved.effective.get("pretrain"):
+            if self.saved.kind.suggests_pretraining and not self.saved.effective.get("pretrain"):
                 interact.info(
                     "A pretrained model learns faster: pretrain this one first, or start from a pretrained one."
                 )
@@ -241,7 +241,7 @@ class Trainer:
     def _iterate(self):
         start = time.perf_counter()
         network = self.saved.network
-        if getattr(network, "reuses_previous_batch", lambda: False)():
+        if network.reuses_previous_batch():
             batch = self.last_batch
         else:
             batch = self.data.next()

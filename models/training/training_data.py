@@ -23,7 +23,6 @@ from samplelib.training.samplers import BatchLoader, SwapSampleStream, swap_augm
 
 _SIDES = ("src", "dst")
 _PREVIEW_STREAM = 1000
-QUICK96_UNWARPED_EVERY = 3
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,10 @@ class DataSettings:
 
 
 class SwapData:
-    """Batches of SAEHD, AMP or Quick96.
+    """Batches of a swap model.
 
     Parameters
     ----------
-    class_name : str
     options : dict
         Effective options.
     settings : DataSettings
@@ -68,8 +66,11 @@ class SwapData:
         Batches start where a run that was not interrupted would be.
     """
 
-    def __init__(self, class_name: str, options: dict, settings: DataSettings, first_iteration: int = 0):
-        self.class_name, self.settings = class_name, settings
+    largest_scale = 0.15
+    with_eyes_mouth = True
+
+    def __init__(self, options: dict, settings: DataSettings, first_iteration: int = 0):
+        self.settings = settings
         self._budget = CacheBudget(settings.cache_bytes)
         self._facesets: dict[Path, tuple[list[Sample], list[Sample]]] = {}
         self._stores: dict[tuple, FaceStore] = {}
@@ -86,9 +87,7 @@ class SwapData:
         self.loader = BatchLoader(self._make, self.batch_number(first_iteration), self.settings.workers)
 
     def batch_number(self, iteration: int) -> int:
-        """Which batch an iteration takes; Quick96 takes none in every third."""
-        if self.class_name == "Quick96" and iteration:
-            return iteration - (iteration - 1) // QUICK96_UNWARPED_EVERY
+        """Which batch an iteration takes."""
         return iteration
 
     def next(self) -> dict[str, np.ndarray]:
@@ -106,6 +105,10 @@ class SwapData:
             self._stream(side, augmentation, _PREVIEW_STREAM) for side, augmentation in enumerate(self._augmentations())
         ]
         return swap_batch_maker(streams[0], streams[1], count)(number)
+
+    def preview_faces(self, count: int) -> dict[str, np.ndarray]:
+        """Faces that a preview shows besides those of the batch; a swap model has none."""
+        return {}
 
     def holdout_batches(self, size: int) -> list[dict[str, np.ndarray]]:
         """The held-out faces as they are: ``target_src``, ``target_srcm`` … in batches of at most ``size``."""
@@ -131,7 +134,7 @@ class SwapData:
             self.loader = None
 
     def _augmentations(self) -> tuple[Augmentation, Augmentation]:
-        return swap_augmentations(self.options, self.class_name)
+        return swap_augmentations(self.options, self.largest_scale)
 
     def _stream(self, side, augmentation, stream=0):
         folder = self._folders()[side]
@@ -145,7 +148,7 @@ class SwapData:
                 face_type,
                 resolution,
                 self._budget,
-                self.class_name != "Quick96",
+                self.with_eyes_mouth,
                 self.settings.draw_landmarks,
             )
         yaws = self._yaws_of(folder, samples) if self.options.get("uniform_yaw") else None
@@ -163,7 +166,7 @@ class SwapData:
         key = (folder, face_type, resolution, "held")
         if key not in self._stores:
             self._stores[key] = swap_face_store(
-                self._samples(folder)[1], face_type, resolution, self._budget, self.class_name != "Quick96"
+                self._samples(folder)[1], face_type, resolution, self._budget, self.with_eyes_mouth
             )
         return self._stores[key]
 

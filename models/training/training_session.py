@@ -14,6 +14,7 @@ from models.base import SavedModel
 from models.option_values import ask_options, check_value, dump_options, parse_assignments, read_options_file
 from models.options import Context
 from models.preview.previewer import Previewer
+from models.registry import kind
 from models.saved import transaction
 from models.saved.emergency import check_fallback, parents_to_search
 from models.saved.lock import ModelLock
@@ -25,7 +26,6 @@ from models.training.training_data import DataSettings
 from samplelib.faces.consent import report_consent
 
 OVERRIDE_SECONDS, OVERRIDE_SECONDS_NOTEBOOK = 2, 5
-PRETRAINING_FRESH = {"df": ("inter",), "liae": ("inter_AB", "inter_B")}
 _GIB = 2**30
 
 
@@ -140,7 +140,7 @@ class TrainingSession:
         import core.nn  # noqa: F401, I001 - first, because it loads TensorFlow without its messages
         import tensorflow as tf
 
-        from core.console.device_choice import choose_devices
+        from core.device_choice import choose_devices
 
         tf.get_logger().setLevel("ERROR")
         if self.flags.seed is not None:
@@ -158,11 +158,11 @@ class TrainingSession:
         defaults = saved.default_options()
         silent = flags.silent_start or self.recipe is not None
         override = False
-        if not saved.is_first_run and not silent and saved.class_name != "Quick96":
+        if not saved.is_first_run and not silent and saved.kind.asks:
             seconds = OVERRIDE_SECONDS_NOTEBOOK if self.notebook else OVERRIDE_SECONDS
             override = interact.ask_timed(f"Press enter in {seconds} seconds to override model settings.", seconds)
         before = dict(saved.data.options)
-        if saved.class_name == "XSeg" and not saved.is_first_run:
+        if "restart_training" in saved.kind.table and not saved.is_first_run:
             if self._asks_restart(saved, given, override):
                 saved.restart()
                 given = {key: value for key, value in given.items() if key != "restart_training"}
@@ -196,8 +196,7 @@ class TrainingSession:
         if before.get("pretrain") and not options.get("pretrain"):
             interact.info("Pretraining ended: iterations count from 0 again.")
             saved.reset_iterations()
-            if saved.class_name == "SAEHD":
-                fresh = PRETRAINING_FRESH[options["archi"].partition("-")[0]]
+            fresh = saved.kind.fresh_after_pretraining(options)
         changed = [key for key in ("gan_patch_size", "gan_dims") if key in before and before[key] != options.get(key)]
         if changed and options.get("gan_power"):
             interact.info("The discriminator (GAN) starts with new weights, as its settings changed.")
@@ -228,8 +227,7 @@ class TrainingSession:
         trainer.data.restart(saved.effective, saved.iteration)
         if saved.data.sample_for_preview is None:
             trainer.previewer.load_sample()
-        if hasattr(saved.network, "resume_after") and saved.iteration:
-            saved.network.resume_after(trainer.data.batch_before(saved.iteration))
+        saved.network.resume(trainer.data, saved.iteration)
         interact.info(saved.summary())
         return True
 
@@ -238,9 +236,7 @@ class TrainingSession:
             return given["restart_training"]
         if not override:
             return False
-        from models.options import option_table
-
-        option = option_table("XSeg")["restart_training"]
+        option = saved.kind.table["restart_training"]
         return interact.ask_bool(option.prompt, False, option.help)
 
     def _train(self, saved, fresh):
@@ -256,8 +252,7 @@ class TrainingSession:
                 saved.build(
                     True, flags.seed, fresh, flags.pretrained_model_dir, replace_missing=flags.replace_missing_weights
                 )
-            if hasattr(saved.network, "resume_after") and saved.iteration:
-                saved.network.resume_after(data.batch_before(saved.iteration))
+            saved.network.resume(data, saved.iteration)
             trainer = self._make_trainer(saved, data)
             interact.info(saved.summary())
         finally:
@@ -377,13 +372,7 @@ def make_folder(folder: Path) -> None:
 
 def make_data(saved: SavedModel, settings: DataSettings):
     """The batches for a model, starting at its iteration."""
-    if saved.class_name == "XSeg":
-        from models.xseg.data import XSegData
-
-        return XSegData(saved.effective, settings, saved.iteration)
-    from models.training.training_data import SwapData
-
-    return SwapData(saved.class_name, saved.effective, settings, saved.iteration)
+    return saved.kind.data_class()(saved.effective, settings, saved.iteration)
 
 
 @contextmanager
@@ -427,7 +416,7 @@ def memory_advice(class_name: str, options: dict) -> str:
     steps = [f"batch_size (now {options['batch_size']})"]
     if options.get("gan_power"):
         steps.append("gan_dims or gan_patch_size")
-    if class_name in ("SAEHD", "AMP"):
+    if "ae_dims" in kind(class_name).table:
         if options.get("models_opt_on_gpu"):
             steps.append("models_opt_on_gpu=n")
         if options.get("adabelief"):

@@ -192,12 +192,12 @@ class BatchLoader:
                 self._condition.notify_all()
 
 
-def swap_augmentations(options: dict, class_name: str) -> tuple[Augmentation, Augmentation]:
+def swap_augmentations(options: dict, largest_scale: float) -> tuple[Augmentation, Augmentation]:
     """How the options of a swap model change the samples of source and destination."""
     common = {
         "warp": options["random_warp"],
         "independent_warp": options.get("warp_version", "dfl") == "independent",
-        "scale": 0.05 if class_name == "Quick96" else 0.15,
+        "scale": largest_scale,
     }
     source = Augmentation(
         flip=options["random_src_flip"],

@@ -7,8 +7,8 @@ import pytest
 
 import main
 from core.console import interact
-from core.console.device_choice import choose_devices
 from core.console.device_flags import add_device_flags, gpu_indexes
+from core.device_choice import choose_devices
 from core.errors import UsageError
 from mainscripts import extract, xseg
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import main
-from core.console import device_choice, interact
+from core import device_choice
+from core.console import interact
 from core.version import VERSION
 from core.window.keys import Key
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
@@ -22,9 +23,10 @@ from merger.settings.config import MASK_MODES, MODES, SHARPEN_MODES, MergeConfig
 from merger.settings.questions import ask_settings
 from models.base import SavedModel
 from models.option_values import ask_options
-from models.options import Context, option_table
+from models.options import Context
 from models.preview import pages as preview
 from models.preview import sample_chooser
+from models.registry import kind, option_table
 from models.saved.model_files import ModelData
 from models.training import trainer
 from models.training.training_session import TrainingSession
@@ -426,7 +428,7 @@ def test_mask_page_of_the_preview():
 @pytest.mark.parametrize("system", ["nt", "posix"])
 def test_hint_at_gpu_scheduling_on_windows(monkeypatch, capsys, system):
     monkeypatch.setattr(trainer, "os", SimpleNamespace(name=system))
-    saved = SimpleNamespace(iteration=0, class_name="XSeg", effective={"pretrain": False})
+    saved = SimpleNamespace(iteration=0, kind=kind("XSeg"), effective={"pretrain": False})
     running = SimpleNamespace(saved=saved, previewer=SimpleNamespace(has_window=True))
     trainer.Trainer._announce(running, 0)
     shown = capsys.readouterr().out

@@ -456,7 +456,7 @@ def test_enhance_without_weights_touches_nothing(folder, tmp_path, monkeypatch):
 
 
 def test_enhance_from_the_command_line(folder, monkeypatch):
-    from core.console import device_choice
+    from core import device_choice
     from facelib import enhancer, weights
 
     class Brighter:
@@ -480,7 +480,7 @@ def test_enhance_from_the_command_line(folder, monkeypatch):
 
 def test_enhanced_faces_are_a_second_folder_of_the_same_faces(folder, monkeypatch):
     """With the real enhancer around a network that only flattens and brightens: 0...1 becomes 0.375...0.875."""
-    from core.console import device_choice
+    from core import device_choice
     from facelib import enhancer, weights
 
     class Flattening(enhancer.FaceEnhancer):

@@ -19,6 +19,7 @@ class StubModel:
     """
 
     name, class_name, iteration, resolution, face_type = "stub", "SAEHD", 1, 64, FaceType.FULL
+    is_morphable = False
 
     def __init__(self):
         self.faces_left = int(os.environ.get("STOP_AFTER_FACES", sys.maxsize))

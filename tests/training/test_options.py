@@ -15,7 +15,9 @@ from models.option_values import (
     parse_assignments,
     read_options_file,
 )
-from models.options import CONSTANTS, TABLES, Context, effective_options, is_architecture, option_table
+from models.options import Context
+from models.registry import KINDS, NAMES, effective_options, kind, option_table
+from models.saehd.options import is_architecture
 from models.training.recipe import read_recipe
 
 RECORDS = json.loads((Path(__file__).parents[1] / "golden/training/options.json").read_text(encoding="utf-8"))
@@ -52,10 +54,10 @@ def test_tables_hold_every_recorded_option(class_name):
         key = record["key"]
         if key == "use_fp16":
             continue  # asked by exportdfm alone
-        if record["prompt"] is None and key in CONSTANTS[class_name]:
+        if record["prompt"] is None and key in kind(class_name).constants:
             wanted = record["default"]
             if not isinstance(wanted, str) or key in ("face_type", "archi", "lr_dropout"):
-                assert CONSTANTS[class_name][key] == wanted
+                assert kind(class_name).constants[key] == wanted
             continue
         option = table[key]
         assert option.prompt == record["prompt"]
@@ -222,7 +224,7 @@ def test_bad_values_are_refused_with_the_reason(text, message):
 
 def ranged_options():
     """Every option of every class that has a range, with values just outside and just inside of it."""
-    for class_name, table in TABLES.items():
+    for class_name, table in ((each.name, each.options) for each in KINDS):
         for option in table:
             step = 1 if option.kind is int else 1e-9
             least = 1 if option.key == "batch_size" and class_name in ("SAEHD", "AMP") else option.low
@@ -235,7 +237,7 @@ def ranged_options():
 def test_every_number_has_a_range():
     without = {
         (class_name, option.key)
-        for class_name, table in TABLES.items()
+        for class_name, table in ((each.name, each.options) for each in KINDS)
         for option in table
         if option.kind in (int, float) and option.low is None
     }
@@ -358,10 +360,10 @@ def test_pretraining_forces_its_values_without_storing_them(answers):
     assert {key: effective[key] for key in forced} == forced
 
 
-@pytest.mark.parametrize("class_name", sorted(TABLES))
+@pytest.mark.parametrize("class_name", NAMES)
 def test_every_option_has_a_help_text_and_an_effective_value(class_name):
     effective = effective_options(class_name, {})
-    for option in TABLES[class_name]:
+    for option in kind(class_name).options:
         assert option.help.endswith(".")
         assert not option.stored or effective[option.key] is not None
 

@@ -7,12 +7,14 @@ import pytest
 
 from core.files.imageio import read_bgr
 from core.window.keys import Key
+from models.amp.preview import amp_pages
 from models.base import SavedModel
 from models.preview import pages as preview
 from models.preview.preview_window import HISTORY_RANGES, PreviewWindow
 from models.preview.previewer import Previewer, PreviewState
 from models.saved.model_files import ModelData
 from models.training.trainer import BACKUP, PREVIEW, SAVE, STOP
+from models.xseg.preview import xseg_pages
 
 
 class FakeTrainer:
@@ -138,7 +140,7 @@ def test_saehd_pages_above_256():
 
 
 def test_amp_pages():
-    pages = dict(preview.amp_pages(FakeSwap(64), swap_batch(64), 1))
+    pages = dict(amp_pages(FakeSwap(64), swap_batch(64), 1))
     assert list(pages) == ["AMP morph 1.0", "AMP morph list", "AMP morph list masked"]
     second_row = preview.CAPTION_HEIGHT + 64
     listed = pages["AMP morph list"]
@@ -156,7 +158,7 @@ def test_xseg_pages():
 
     image = np.full((2, 256, 256, 3), 102, np.uint8)
     batch = {"image": image, "mask": image[..., :1] * 0, "src": image, "dst": image[:0]}
-    pages = dict(preview.xseg_pages(FakeXSeg(), batch, False))
+    pages = dict(xseg_pages(FakeXSeg(), batch, False))
     assert list(pages) == ["XSeg training faces", "XSeg src faces"]
     page = pages["XSeg training faces"]
     green = page[preview.CAPTION_HEIGHT + 10, 10]
@@ -195,9 +197,8 @@ def test_the_preview_of_a_mask_model_has_its_faces_and_the_loss_graph(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("class_name", "batch", "resolution", "rows"),
-    [("SAEHD", 8, 128, 4), ("SAEHD", 2, 128, 2), ("SAEHD", 8, 256, 3), ("SAEHD", 8, 640, 1), ("AMP", 8, 224, 3),
-     ("Quick96", 4, 96, 4), ("XSeg", 16, 256, 3)],
-)  # fmt: skip
-def test_row_counts(class_name, batch, resolution, rows):
-    assert preview.row_count(class_name, batch, resolution) == rows
+    ("batch", "resolution", "rows"),
+    [(8, 128, 4), (2, 128, 2), (8, 256, 3), (8, 640, 1), (8, 224, 3), (4, 96, 4), (16, 256, 3)],
+)
+def test_row_counts(batch, resolution, rows):
+    assert preview.row_count(batch, resolution) == rows

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.errors import FormatError, UsageError
-from models.options import TABLES
+from models.registry import kind
 from models.saved.model_files import ModelData
 from models.training.recipe import EXTRA_KEY, Phase, RecipeRunner, phase_is_over, read_recipe, resume_phase
 from models.training.trainer import STOP
@@ -72,7 +72,7 @@ def test_the_full_recipe_takes_the_eleven_steps():
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_ready_recipe_states_every_switch_of_training(path):
     recipe = read_recipe("SAEHD", path)
-    asked = {option.key for option in TABLES["SAEHD"] if option.prompt and option.stored and not option.fixed}
+    asked = {option.key for option in kind("SAEHD").options if option.prompt and option.stored and not option.fixed}
     # Not of the workflow: how the run is kept, where it computes, and what only df or GAN needs.
     asked -= {
         "autobackup_hour",

@@ -15,6 +15,7 @@ from core.console import interact
 from core.errors import FormatError, UserError
 from core.nn.weight_files import write_weights
 from models.base import SavedModel
+from models.registry import kind
 from models.saved import restore, set_aside, transaction
 from models.saved.lock import ModelLock
 from models.saved.model_files import ModelData, read_default_options, read_model_data, write_model_data
@@ -201,7 +202,7 @@ def test_backups_of_deepfacelab_work(tmp_path):
     state = read_model_data(GOLDEN / "golden_SAEHD_data.dat")
     folder = tmp_path / "golden_SAEHD_autobackups/01"
     folder.mkdir(parents=True)
-    stems = restore.needed_stems("SAEHD", state.options)
+    stems = kind("SAEHD").needed_stems(state.options)
     for stem in stems:
         golden = GOLDEN / f"golden_SAEHD_{stem}.npy"
         content = golden.read_bytes() if golden.exists() else pickle.dumps({"w:0": np.ones(4, np.float32)}, 4)

@@ -163,12 +163,12 @@ def test_options_change_the_samples_of_the_side_they_are_for():
         "random_hsv_power": 0.2,
         "ct_mode": "rct",
     }
-    source, destination = swap_augmentations(options, "SAEHD")
+    source, destination = swap_augmentations(options, 0.15)
     assert source == Augmentation(flip=True, hsv_power=0.2, ct_mode="rct") and destination == Augmentation()
-    source, destination = swap_augmentations({**options, "random_src_flip": False, "random_dst_flip": True}, "SAEHD")
+    source, destination = swap_augmentations({**options, "random_src_flip": False, "random_dst_flip": True}, 0.15)
     assert (source.flip, destination.flip) == (False, True)
-    assert not any(side.warp for side in swap_augmentations({**options, "random_warp": False}, "SAEHD"))
-    assert [side.scale for side in swap_augmentations(options, "Quick96")] == [0.05, 0.05]
+    assert not any(side.warp for side in swap_augmentations({**options, "random_warp": False}, 0.15))
+    assert [side.scale for side in swap_augmentations(options, 0.05)] == [0.05, 0.05]
 
 
 def test_eyes_and_mouth_reach_full_strength(samples):

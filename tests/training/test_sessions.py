@@ -15,7 +15,7 @@ from core.errors import NothingToDo, UsageError, UserError
 from core.nn.weight_files import read_weights
 from main import build_parser
 from models.base import NonFiniteWeights, SavedModel, open_for_inference, open_trained
-from models.options import effective_options
+from models.registry import effective_options
 from models.saved.model_files import read_default_options, read_model_data
 from models.training.training_data import DataSettings, SwapData
 from models.training.training_session import TrainingSession
@@ -256,7 +256,7 @@ def test_empty_facesets_are_an_error(facesets, tmp_path):
 
 def test_a_smaller_face_type_is_warned_about(facesets, capsys):
     options = effective_options("SAEHD", {"resolution": 64, "batch_size": 1, "face_type": "head"})
-    SwapData("SAEHD", options, DataSettings(*facesets)).close()
+    SwapData(options, DataSettings(*facesets)).close()
     assert "8 of 8 faces are of a smaller type (whole_face) than the model's head" in capsys.readouterr().err
 
 

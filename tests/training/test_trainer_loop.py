@@ -37,6 +37,12 @@ class FakeNetwork:
         self.losses = list(losses)
         self.steps = 0
 
+    def go_on_at(self, iteration):
+        pass
+
+    def reuses_previous_batch(self):
+        return False
+
     def train_one_iteration(self, batch):
         self.steps += 1
         return np.array(self.losses.pop(0) if self.losses else (1.0 / self.steps, 2.0 / self.steps))
@@ -100,6 +106,9 @@ class FakeData:
             batch[f"warped_{side}"] = batch[f"target_{side}"] = faces
             batch[f"target_{side}m"] = faces[..., :1]
         return batch
+
+    def preview_faces(self, count):
+        return {}
 
     def close(self):
         self.closed = True

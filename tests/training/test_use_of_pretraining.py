@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import main
-from core.console import device_choice, interact
+from core import device_choice
+from core.console import interact
 from core.errors import UserError
 from core.nn.weight_files import write_weights
 from mainscripts import exportdfm, merge_steps

@@ -301,7 +301,7 @@ def test_the_face_type_of_an_unknown_network_is_asked(tmp_path, monkeypatch):
 
 
 def test_one_device_is_asked_for_unless_a_flag_decides(tmp_path, monkeypatch):
-    from core.console import device_choice
+    from core import device_choice
     from mainscripts import xseg
 
     asked = []

@@ -5,7 +5,7 @@ import pytest
 from labelled_faces import StubPredictor, run_here, write_face
 
 from core.console import interact
-from models.options import effective_options
+from models.registry import effective_options
 from models.training.training_data import DataSettings, SwapData
 from samplelib.faces.aligned_face import read_metadata
 from xseglib.apply import apply_masks
@@ -26,7 +26,7 @@ def sides(tmp_path):
 def first_batch(sides):
     """What a training run that starts now gets first."""
     options = {"resolution": 64, "batch_size": 2, "face_type": "wf", "random_warp": False}
-    data = SwapData("SAEHD", effective_options("SAEHD", options), DataSettings(*sides, seed=1, workers=1))
+    data = SwapData(effective_options("SAEHD", options), DataSettings(*sides, seed=1, workers=1))
     try:
         return data.next()
     finally:
