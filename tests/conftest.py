@@ -11,6 +11,8 @@ from core.console import process
 
 # A shell that starts the suite in the background lets it ignore Ctrl+C, and programs started by tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # nohup ignores it likewise
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _KEPT = ("DFL_VENV", "DFL_FFMPEG", "DFL_KILLS", "DFL_LAUNCHER_TABLE", "DFL_TEST_ANY_ISA")
 _FORGOTTEN = ("DISPLAY", "WAYLAND_DISPLAY", "COLUMNS", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
