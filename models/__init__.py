@@ -1,0 +1,1 @@
+"""The models: networks, training, saved files, export, and a room for each kind."""

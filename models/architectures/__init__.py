@@ -1,0 +1,1 @@
+"""Networks that the kinds of models are built of."""
