@@ -1,7 +1,12 @@
 """The question on which devices a step runs, and the flags in its place."""
 
+import os
+import sys
+
+from core.card_support import support_of
 from core.console import interact
 from core.errors import UserError
+from core.graphics_cards import GraphicsCard, nvidia_cards
 
 
 def choose_devices(
@@ -29,6 +34,13 @@ def choose_devices(
     UsageError
         When a card of ``indexes`` is not there; the message lists those that are.
     """
+    chosen = _chosen_devices(cpu_only, indexes, silent, several)
+    if not cpu_only:
+        _warn_of_unsupported_cards(chosen)
+    return chosen
+
+
+def _chosen_devices(cpu_only, indexes, silent, several):
     from core.nn import devices
 
     if cpu_only and indexes is not None:
@@ -62,6 +74,26 @@ def check_indexes(cpu_only: bool, indexes: list[int] | None) -> None:
 
     devices.chosen_gpus(indexes)
     interact.info("This step runs on the processor; --force-gpu-idxs has no effect.")
+
+
+def _warn_of_unsupported_cards(chosen):
+    """Say before the first step what TensorFlow cannot do with a card, rather than let CUDA's errors say it."""
+    from core.nn import devices
+
+    build = devices.build_info()
+    if chosen:
+        cards = [GraphicsCard("NVIDIA", gpu.name, gpu.compute_capability, gpu.memory_gib) for gpu in chosen]
+    elif os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or devices.list_gpus():
+        return  # Switched off, or the processor was chosen.
+    else:
+        cards = nvidia_cards()
+    for card in cards:
+        support = support_of(card, build, sys.platform)
+        if not support.works:
+            ways = "".join(f" {way}." for way in support.ways_out)
+            interact.warning(f"{card.name}: {support.text}.{ways}")
+        elif not chosen:
+            interact.warning(f"{card.name} is not used: TensorFlow does not see it. python main.py doctor says why.")
 
 
 def _ask(gpus, default, several):

@@ -7,8 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from core.card_support import support_of
 from core.console import interact
 from core.files.paths import absolute_path
+from core.graphics_cards import NVIDIA, has_nvidia_driver, list_graphics_cards
 from core.version import NAME, VERSION
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
@@ -19,16 +21,20 @@ def add_parser(subparsers):
     """Add ``doctor`` to the command line."""
     parser = subparsers.add_parser("doctor", help="check Python, packages, GPUs, ffmpeg, weights, display and disk")
     parser.add_argument("--workspace", type=absolute_path, default=Path.cwd(), help="folder whose disk is checked")
+    parser.add_argument("--cards", action="store_true", help="check the graphics cards alone")
     parser.set_defaults(run=run)
 
 
 def run(options):
     """Print one line a check; exit code 1 when something is missing that the steps need."""
-    checks = [
-        _python, _packages, _tensorflow, _ffmpeg, _video_reader, _embedded_face_finder, _weights, _display,
-        lambda: _disk(options.workspace),
-    ]  # fmt: skip
-    interact.info(f"{NAME} {VERSION}")
+    if options.cards:
+        checks = [_tensorflow]
+    else:
+        checks = [
+            _python, _packages, _tensorflow, _ffmpeg, _video_reader, _embedded_face_finder, _weights, _display,
+            lambda: _disk(options.workspace),
+        ]  # fmt: skip
+        interact.info(f"{NAME} {VERSION}")
     problems = sum(1 for check in checks if not check())
     interact.info("No problem found." if not problems else f"{problems} of {len(checks)} checks found a problem.")
     return 1 if problems else 0
@@ -50,16 +56,28 @@ def _python():
 def _packages():
     versions, missing = [], []
     for requirement in _requirements():
-        try:
-            version = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(f"{requirement.name}{requirement.specifier}")
+        name = requirement.name
+        if name == "tensorflow" and _own_tensorflow():
+            versions.append(f"{_own_tensorflow()} (chosen with DFL_TENSORFLOW)")
             continue
-        versions.append(f"{requirement.name} {version}")
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(f"{name}{requirement.specifier}")
+            continue
+        versions.append(f"{name} {version}")
         if not requirement.specifier.contains(version, prereleases=True):
             missing.append(f"{requirement.name}{requirement.specifier} (found {version})")
     text = ", ".join(versions) + (f"; missing: {', '.join(missing)}" if missing else "")
     return _report(not missing, "Packages", text, "Run scripts/setup.sh, which installs requirements.txt.")
+
+
+def _own_tensorflow():
+    """Name and version of the TensorFlow that the user chose for this environment, or None."""
+    if not (Path(sys.prefix) / ".tensorflow").is_file() or not (Path(sys.prefix) / ".tensorflow").read_text().strip():
+        return None
+    names = importlib.metadata.packages_distributions().get("tensorflow", [])
+    return next((f"{name} {importlib.metadata.version(name)}" for name in names), None)
 
 
 def _requirements():
@@ -83,31 +101,41 @@ def _tensorflow():
         import tensorflow as tf
     except Exception as error:
         return _report(False, "TensorFlow", f"cannot be imported ({error})", "Run scripts/setup.sh again.")
-    good = _convolution_works(tf, "/CPU:0", "Processor")
-    devices = tf.config.list_physical_devices("GPU")
-    if not devices:
-        good = _no_gpu() and good
-    for index, device in enumerate(devices):
-        details = tf.config.experimental.get_device_details(device)
-        name = details.get("device_name", device.name)
+    seen = tf.config.list_physical_devices("GPU")
+    good = _cards(dict(tf.sysconfig.get_build_info()), len(seen))
+    good = _convolution_works(tf, "/CPU:0", "Processor") and good
+    for index, device in enumerate(seen):
+        name = tf.config.experimental.get_device_details(device).get("device_name", device.name)
         good = _convolution_works(tf, f"/GPU:{index}", f"GPU {index} ({name})") and good
     return good
 
 
-def _no_gpu():
-    """Whether it is right that TensorFlow sees no graphics card."""
+def _cards(build, seen):
+    """Every graphics card of the computer beside what TensorFlow, which sees ``seen`` of them, can do with it."""
+    cards = list_graphics_cards()
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return _report(True, "GPU", "switched off by CUDA_VISIBLE_DEVICES; training on the processor is slow")
-    if not _has_nvidia_driver():
-        return _report(
-            True, "GPU", "none that TensorFlow sees, and no NVIDIA driver; training on the processor is slow"
-        )
-    return _report(False, "GPU", "an NVIDIA driver is there, but TensorFlow sees no graphics card",
-                   "Linux: DFL_CUDA=1 bash scripts/setup.sh installs the CUDA libraries. Windows: use WSL 2.")  # fmt: skip
+    if not cards and not seen:
+        if has_nvidia_driver():
+            return _report(False, "GPU", "an NVIDIA driver is there, but it does not answer",
+                           "Run nvidia-smi, which says why; often the computer must be started anew after an update.")  # fmt: skip
+        return _report(True, "GPU", "none found; training on the processor is slow")
+    verdicts = [support_of(card, build, sys.platform) for card in cards]
+    reports = [_report_card(card, verdict) for card, verdict in zip(cards, verdicts)]
+    good = all(reports)
+    if not seen and any(verdict.works for verdict in verdicts):
+        good = _report(False, "GPU", "TensorFlow sees no graphics card, though one would work: CUDA's libraries are missing",
+                       "Run DFL_CUDA=1 bash scripts/setup.sh, which installs them.")  # fmt: skip
+    return good
 
 
-def _has_nvidia_driver():
-    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+def _report_card(card, verdict):
+    # A card of another maker is nothing to mend: the processor is what such a computer trains on.
+    good = verdict.works or card.maker != NVIDIA
+    _report(good, card.name, f"{verdict.text}.")
+    for way in verdict.ways_out:
+        interact.info(f"     {way}.")
+    return good
 
 
 def _convolution_works(tf, device, name):

@@ -5,6 +5,8 @@ rem Does nothing when it is already there. Waits for a key at the end, unless DF
 rem   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12, 64 bit): the path of its python.exe, a name in PATH, or "py -3.11";
 rem                found by itself when not set
 rem   DFL_VENV     where the environment goes (default: .venv beside main.py)
+rem   DFL_TENSORFLOW   another TensorFlow than requirements.txt asks for: a requirement (tf-nightly, tensorflow==2.20.0), a wheel or
+rem                its address; kept in the environment until DFL_TENSORFLOW=default
 set "ERRORLEVEL="
 set DFL_EXIT=1
 for %%I in ("%~dp0..") do set "DFL_ROOT=%%~fI"
@@ -14,10 +16,17 @@ if "%DFL_VENV:~-1%"=="\" set "DFL_VENV=%DFL_VENV%."
 set "DFL_VENV_PYTHON=%DFL_VENV%\Scripts\python.exe"
 set "DFL_CHECK=import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) or sys.maxsize < 2**32)"
 
+rem "set NAME" prints "NAME=value"; written and read so, as a requirement may hold < and >.
+if defined DFL_TENSORFLOW set "DFL_TENSORFLOW=%DFL_TENSORFLOW:"=%"
+set "DFL_KEPT_TENSORFLOW="
+if exist "%DFL_VENV%\.tensorflow" for /f "usebackq tokens=1* delims==" %%A in ("%DFL_VENV%\.tensorflow") do set "DFL_KEPT_TENSORFLOW=%%B"
+if not defined DFL_TENSORFLOW if defined DFL_KEPT_TENSORFLOW set "DFL_TENSORFLOW=%DFL_KEPT_TENSORFLOW%"
+if "%DFL_TENSORFLOW%"=="default" set "DFL_TENSORFLOW="
 rem TensorFlow has no CUDA libraries for Windows, so there is no such choice to keep here.
 if "%DFL_CUDA%"=="1" call :say_processor_only
 if not exist "%DFL_VENV_PYTHON%" goto make
 if not exist "%DFL_VENV%\.installed-run" goto make
+if not "%DFL_TENSORFLOW%"=="%DFL_KEPT_TENSORFLOW%" goto make
 fc /b "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul 2>nul
 if "%ERRORLEVEL%"=="0" goto ready
 
@@ -52,10 +61,24 @@ set "DFL_CALL="%%DFL_PROGRAM%%" %DFL_VERSION% -m venv "%%DFL_VENV%%""
 call %DFL_CALL%
 if not "%ERRORLEVEL%"=="0" goto failed
 :install
+if exist "%DFL_VENV%\.installed-run" del "%DFL_VENV%\.installed-run"
+if exist "%DFL_VENV%\.tensorflow" del "%DFL_VENV%\.tensorflow"
+if defined DFL_TENSORFLOW set DFL_TENSORFLOW>"%DFL_VENV%\.tensorflow"
+if defined DFL_TENSORFLOW goto install_other
 "%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_ROOT%\requirements.txt"
 if not "%ERRORLEVEL%"=="0" goto failed
+goto installed
+rem All but TensorFlow, which the user's own takes the place of.
+:install_other
+set "DFL_FILTER=import sys; sys.stdout.writelines(line for line in open(sys.argv[1]) if not line.startswith('tensorflow'))"
+"%DFL_VENV_PYTHON%" -c "%DFL_FILTER%" "%DFL_ROOT%\requirements.txt" >"%DFL_VENV%\requirements-beside-tensorflow.txt"
+"%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_VENV%\requirements-beside-tensorflow.txt" "%DFL_TENSORFLOW%"
+if not "%ERRORLEVEL%"=="0" goto failed
+:installed
 copy /y "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul
 if not "%ERRORLEVEL%"=="0" goto failed
+rem What is known of the card, before the user finds out by a failed training.
+"%DFL_VENV_PYTHON%" "%DFL_ROOT%\main.py" doctor --cards
 :ready
 set DFL_EXIT=0
 if not "%~1"=="--for-launcher" echo The environment in "%DFL_VENV%" is ready.

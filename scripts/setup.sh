@@ -4,6 +4,8 @@
 #   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12); found by itself when not set
 #   DFL_VENV     where the environment goes (default: .venv beside main.py)
 #   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs; kept in the environment until DFL_CUDA=0
+#   DFL_TENSORFLOW=...  another TensorFlow than requirements.txt asks for: a requirement (tf-nightly, tensorflow==2.20.0), a
+#                wheel or its address; kept in the environment until DFL_TENSORFLOW=default
 set -euo pipefail
 root=$(CDPATH="" cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${DFL_VENV:-$root/.venv}
@@ -67,10 +69,40 @@ find_python() {
 kept_cuda() { cat "$venv/.cuda" 2>/dev/null || sed -n 2p "$venv/.installed-run" 2>/dev/null || true; }
 cuda=${DFL_CUDA:-$(kept_cuda)}
 [ "$cuda" = 1 ] || cuda=0
+tensorflow=${DFL_TENSORFLOW:-$(cat "$venv/.tensorflow" 2>/dev/null || true)}
+[ "$tensorflow" = default ] && tensorflow=
+# A wheel named by its path is found from every folder later on.
+[ -f "$tensorflow" ] && tensorflow=$(CDPATH="" cd -- "$(dirname -- "$tensorflow")" && pwd)/$(basename -- "$tensorflow")
 
-stamp() { cat "$root/requirements.txt" "$1" 2>/dev/null | cksum; echo "$cuda"; }
+stamp() {
+    cat "$root/requirements.txt" "$1" 2>/dev/null | cksum
+    echo "$cuda"
+    [ -z "$tensorflow" ] || echo "$tensorflow"
+}
 
 is_current() { [ -x "$venv/bin/python" ] && [ -f "$venv/.installed-$1" ] && [ "$(cat "$venv/.installed-$1")" = "$2" ]; }
+
+install_requirements() {
+    local pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
+    if [ -z "$tensorflow" ]; then
+        local requirements=(-r "$root/requirements.txt")
+        [ "$cuda" = 1 ] && requirements+=("tensorflow[and-cuda]")
+        "${pip[@]}" "${requirements[@]}"
+        return
+    fi
+    # All but TensorFlow, which the user's own takes the place of.
+    grep -v '^tensorflow\b' "$root/requirements.txt" >"$venv/.requirements-beside-tensorflow"
+    "${pip[@]}" -r "$venv/.requirements-beside-tensorflow" "$(with_cuda "$tensorflow")"
+}
+
+# "tf-nightly>1" as "tf-nightly[and-cuda]>1" where CUDA is wanted; what has extras already, a file or an address stays as it is.
+with_cuda() {
+    if [ "$cuda" = 1 ] && [[ $1 =~ ^([A-Za-z0-9_.-]+)([\<\>=!~].*)?$ ]] && [ ! -f "$1" ]; then
+        echo "${BASH_REMATCH[1]}[and-cuda]${BASH_REMATCH[2]:-}"
+    else
+        echo "$1"
+    fi
+}
 
 install_libraries
 run_stamp=$(stamp /dev/null)
@@ -81,10 +113,11 @@ if ! is_current run "$run_stamp"; then
     # One that was stopped before it had pip is made anew in its place.
     "$venv/bin/python" -c "import pip" >/dev/null 2>&1 || "$python" -m venv "$venv" || fail
     echo "$cuda" >"$venv/.cuda"
-    requirements=(-r "$root/requirements.txt")
-    [ "$cuda" = 1 ] && requirements+=("tensorflow[and-cuda]")
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${requirements[@]}" || fail
+    echo "$tensorflow" >"$venv/.tensorflow"
+    install_requirements || fail
     echo "$run_stamp" >"$venv/.installed-run"
+    # What is known of the card, before the user finds out by a failed training.
+    "$venv/bin/python" "$root/main.py" doctor --cards || true
 fi
 if [ $with_tests = yes ] && ! is_current tests "$test_stamp"; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt" || fail

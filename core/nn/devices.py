@@ -46,6 +46,11 @@ def list_gpus() -> list[Gpu]:
     return found
 
 
+def build_info() -> dict:
+    """What the installed TensorFlow was built with: CUDA, and for which compute capabilities."""
+    return dict(tf.sysconfig.get_build_info())
+
+
 def chosen_gpus(indexes: list[int] | None = None) -> list[Gpu]:
     """The cards of these indexes, or all.
 

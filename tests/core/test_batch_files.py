@@ -5,6 +5,9 @@ What Wine's ``cmd`` cannot do as Windows does is skipped with the reason. Wine 8
 their ``%`` away; Wine 10 still does so in the path of the batch file itself (``%~dp0``).
 """
 
+import subprocess
+import sys
+
 import pytest
 from wine_house import EVERYTHING_IS_THERE, Wine, windows_path
 
@@ -274,6 +277,25 @@ def test_changed_requirements_are_installed_without_another_python(wine):
     run = wine.run(root / "scripts" / TRAIN, pythons="")
     assert run.code == 0 and [words[0] for words in run.modules] == ["pip"] and len(run.steps) == 1
     assert wine.run(root / "scripts" / TRAIN, pythons="").modules == []
+
+
+@pytest.mark.parametrize(
+    "wanted", ["tf-nightly>=2.22.0,<3", "tensorflow==2.20.0", "Z:\\a folder\\tensorflow-2.22.0.whl"]
+)
+def test_another_tensorflow_is_installed_beside_all_else_and_kept(wine, wanted):
+    root = wine.toolkit("own tensorflow")
+    setup = root / "scripts" / "setup.bat"
+    run = wine.run(setup, DFL_TENSORFLOW=wanted)
+    assert run.calls[-1].arguments[1:] == ("doctor", "--cards")
+    assert run.code == 0 and run.modules[-1][-1] == wanted, run.shown
+    others = root / ".venv" / "requirements-beside-tensorflow.txt"
+    assert others.exists() and run.modules[-1][-2] == windows_path(others)
+    code = next(call.arguments[1] for call in run.calls if "writelines" in " ".join(call.arguments))
+    done = subprocess.run([sys.executable, "-c", code, root / "requirements.txt"], capture_output=True, text=True)
+    assert done.stdout == "# networks\nnumpy>=1\n"
+    assert wine.run(root / "scripts" / TRAIN).modules == []
+    assert wine.run(setup, DFL_TENSORFLOW="default").modules[-1][-1].endswith("requirements.txt")
+    assert wine.run(root / "scripts" / TRAIN).modules == []
 
 
 def test_an_environment_without_pip_or_without_its_python_is_made_anew(wine):

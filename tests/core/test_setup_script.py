@@ -16,6 +16,7 @@ case "$*" in
     --version) echo "Python 3.11.0" ;;
     -c*) exit 0 ;;
     "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    *"main.py doctor --cards") echo "doctor --cards" ;;
     "-m pip "*) echo "$*" >>"$PIP_LOG"; [ -z "${PIP_FAILS:-}" ] ;;
 esac
 """
@@ -39,6 +40,7 @@ def setup(tmp_path):
         command = ["bash", str(SCRIPTS / "setup.sh"), *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == (1 if "PIP_FAILS" in variables else 0), done.stderr
+        run.shown = done.stdout
         return log.read_text()
 
     run.venv = tmp_path / "a venv"
@@ -79,6 +81,32 @@ def test_an_environment_of_an_earlier_version_keeps_its_choice(setup):
     setup(DFL_CUDA="1")
     (setup.venv / ".cuda").unlink()
     assert setup() == ""
+
+
+def test_another_tensorflow_is_installed_beside_all_else_and_kept(setup):
+    told = setup(DFL_TENSORFLOW="tf-nightly>=2.22.0.dev0")
+    assert "tf-nightly>=2.22.0.dev0" in told and "requirements.txt" not in told
+    kept = (setup.venv / ".requirements-beside-tensorflow").read_text()
+    assert "numpy" in kept and "\ntensorflow" not in kept
+    assert setup() == ""
+    (setup.venv / ".installed-run").write_text("other requirements\n")
+    assert "tf-nightly>=2.22.0.dev0" in setup()
+    assert "requirements.txt" in setup(DFL_TENSORFLOW="default") and setup() == ""
+
+
+def test_another_tensorflow_gets_cuda_where_it_is_wanted(setup, tmp_path):
+    assert "tf-nightly[and-cuda]>=2.22" in setup(DFL_TENSORFLOW="tf-nightly>=2.22", DFL_CUDA="1")
+    wheel = tmp_path / "tensorflow-2.22.0+cc120-cp311-linux_x86_64.whl"
+    wheel.touch()
+    assert setup(DFL_TENSORFLOW=str(wheel)).strip().endswith(str(wheel))
+    assert "and-cuda" not in setup(DFL_TENSORFLOW="https://example.org/tensorflow.whl")
+
+
+def test_the_cards_are_looked_at_after_an_installation_only(setup):
+    setup()
+    assert setup.shown.count("doctor --cards") == 1
+    setup()
+    assert "doctor" not in setup.shown
 
 
 def test_the_test_requirements_do_not_change_it(setup):

@@ -11,6 +11,7 @@ import pytest
 
 import main
 from core.errors import UserError
+from core.graphics_cards import GraphicsCard
 from core.video import ffmpeg
 from mainscripts import doctor
 from models.saved.lock import ModelLock
@@ -182,16 +183,52 @@ def test_doctor_tells_a_dead_display_from_none(monkeypatch, capsys):
     assert not doctor._display() and "[!!] Display: the display :98765 does not answer" in capsys.readouterr().out
 
 
-def test_doctor_tells_a_card_without_libraries_from_none(monkeypatch, capsys):
+CUDA_BUILD = {
+    "is_cuda_build": True,
+    "cuda_version": "12.5.1",
+    "cuda_compute_capabilities": ["sm_60", "sm_70", "sm_80", "sm_89", "compute_90"],
+}
+
+
+@pytest.mark.parametrize(
+    ("cards", "seen", "good", "told"),
+    [
+        ([GraphicsCard("NVIDIA", "RTX 5090", (12, 0), 31.8, (570, 86))], 1, False,
+         ["[!!] RTX 5090: compute capability 12.0 is newer than the installed TensorFlow, which has kernels for 6.0 to 9.0",
+          "A newer driver does not mend that.", "DFL_TENSORFLOW=<requirement, wheel or address> bash scripts/setup.sh."]),
+        ([GraphicsCard("NVIDIA", "RTX 3090", (8, 6), 24.0, (550, 54))], 1, True,
+         ["[ok] RTX 3090: compute capability 8.6; the installed TensorFlow has kernels for it."]),
+        ([GraphicsCard("NVIDIA", "RTX 3090", (8, 6), 24.0, (550, 54))], 0, False,
+         ["TensorFlow sees no graphics card, though one would work", "DFL_CUDA=1 bash scripts/setup.sh"]),
+        ([GraphicsCard("AMD", "Radeon RX 7900", ())], 0, True, ["[ok] Radeon RX 7900: TensorFlow has no kernels for AMD"]),
+        ([], 0, True, ["[ok] GPU: none found; training on the processor is slow"]),
+    ],
+    ids=["too new", "works", "libraries missing", "AMD", "none"],
+)  # fmt: skip
+def test_doctor_says_what_each_card_can_do(monkeypatch, capsys, cards, seen, good, told):
     set_up(monkeypatch)
-    monkeypatch.setattr(doctor, "_has_nvidia_driver", lambda: False)
-    assert doctor._no_gpu() and "no NVIDIA driver" in capsys.readouterr().out
-    monkeypatch.setattr(doctor, "_has_nvidia_driver", lambda: True)
-    assert not doctor._no_gpu()
+    monkeypatch.setattr(doctor, "list_graphics_cards", lambda: cards)
+    monkeypatch.setattr(doctor, "has_nvidia_driver", lambda: False)
+    assert doctor._cards(CUDA_BUILD, seen) is good
     shown = capsys.readouterr().out
-    assert "[!!] GPU: an NVIDIA driver is there" in shown and "DFL_CUDA=1 bash scripts/setup.sh" in shown
+    assert all(part in shown for part in told), shown
+    assert "Update the driver" not in shown
+
+
+def test_doctor_tells_a_driver_that_does_not_answer_and_cards_switched_off(monkeypatch, capsys):
+    set_up(monkeypatch)
+    monkeypatch.setattr(doctor, "list_graphics_cards", list)
+    monkeypatch.setattr(doctor, "has_nvidia_driver", lambda: True)
+    assert not doctor._cards(CUDA_BUILD, 0)
+    assert "[!!] GPU: an NVIDIA driver is there, but it does not answer" in capsys.readouterr().out
     set_up(monkeypatch, CUDA_VISIBLE_DEVICES="-1")
-    assert doctor._no_gpu() and "switched off by CUDA_VISIBLE_DEVICES" in capsys.readouterr().out
+    assert doctor._cards(CUDA_BUILD, 0) and "switched off by CUDA_VISIBLE_DEVICES" in capsys.readouterr().out
+
+
+def test_doctor_looks_at_the_cards_alone(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "_tensorflow", lambda: True)
+    assert doctor.run(SimpleNamespace(workspace=ROOT, cards=True)) == 0
+    assert "Python" not in capsys.readouterr().out
 
 
 def test_doctor_counts_problems_and_says_what_to_do(monkeypatch, capsys, tmp_path):
@@ -203,7 +240,7 @@ def test_doctor_counts_problems_and_says_what_to_do(monkeypatch, capsys, tmp_pat
     )
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1e9))
     set_up(monkeypatch)
-    assert doctor.run(SimpleNamespace(workspace=tmp_path / "not" / "made" / "yet")) == 1
+    assert doctor.run(SimpleNamespace(workspace=tmp_path / "not" / "made" / "yet", cards=False)) == 1
     shown = capsys.readouterr().out
     for line in ("missing: scipy<0.1 (found ", "), no-such-package-of-ours>=2\n", "Run scripts/setup.sh, which installs requirements.txt.",
                  "[!!] ffmpeg: ffmpeg was not found.", "[!!] Disk: 1.0 GB free at ", "3 of 9 checks found a problem."):  # fmt: skip

@@ -36,8 +36,9 @@ class Run:
 
     @property
     def steps(self):
-        """Arguments of ``main.py`` in each of its calls."""
-        return [call.arguments[1:] for call in self.calls if call.arguments and call.arguments[0].endswith("main.py")]
+        """Arguments of ``main.py`` in each of its calls, but for the look at the cards after an installation."""
+        called = [call.arguments for call in self.calls if call.arguments and call.arguments[0].endswith("main.py")]
+        return [arguments[1:] for arguments in called if arguments[1:] != ("doctor", "--cards")]
 
     @property
     def modules(self):
@@ -82,7 +83,7 @@ class Wine:
         (root / "scripts").mkdir(parents=True)
         for path in SCRIPTS.glob("*.bat"):
             shutil.copy(path, root / "scripts")
-        (root / "requirements.txt").write_text("one>=1\n")
+        (root / "requirements.txt").write_text("# networks\ntensorflow>=2\nnumpy>=1\n")
         return root
 
     def run(self, batch_file, arguments="", pythons="py python", fit="py-3.11 python venv", switches="", **variables):
