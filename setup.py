@@ -21,7 +21,7 @@ setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="GPL-3.0-or-later",
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.10,<3.14",
     packages=find_packages(include=[f"{name}*" for name in
                                     ("core", "facelib", "mainscripts", "merger", "models", "samplelib", "xseglib")]),
     py_modules=["main"],

@@ -15,6 +15,7 @@ from core.version import NAME, VERSION
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 LITTLE_DISK_BYTES = 5e9
+NO_CARD = "none found; training on the processor is slow"
 
 
 def add_parser(subparsers):
@@ -27,6 +28,9 @@ def add_parser(subparsers):
 
 def run(options):
     """Print one line a check; exit code 1 when something is missing that the steps need."""
+    if options.cards and not list_graphics_cards() and not has_nvidia_driver():
+        _report(True, "GPU", NO_CARD)
+        return 0
     if options.cards:
         checks = [_tensorflow]
     else:
@@ -48,9 +52,11 @@ def _report(good, name, text, advice=None):
 
 
 def _python():
-    good = (3, 10) <= sys.version_info[:2] <= (3, 12)
+    good = (3, 10) <= sys.version_info[:2] <= (3, 13)
     text = f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores"
-    return _report(good, "Python", text, "Use Python 3.10, 3.11 or 3.12: set DFL_PYTHON and run scripts/setup.sh.")
+    return _report(
+        good, "Python", text, "Use Python 3.10, 3.11, 3.12 or 3.13: set DFL_PYTHON and run scripts/setup.sh."
+    )
 
 
 def _packages():
@@ -119,7 +125,7 @@ def _cards(build, seen):
         if has_nvidia_driver():
             return _report(False, "GPU", "an NVIDIA driver is there, but it does not answer",
                            "Run nvidia-smi, which says why; often the computer must be started anew after an update.")  # fmt: skip
-        return _report(True, "GPU", "none found; training on the processor is slow")
+        return _report(True, "GPU", NO_CARD)
     verdicts = [support_of(card, build, sys.platform) for card in cards]
     reports = [_report_card(card, verdict) for card, verdict in zip(cards, verdicts)]
     good = all(reports)

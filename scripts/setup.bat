@@ -2,7 +2,7 @@
 setlocal EnableExtensions DisableDelayedExpansion
 rem Makes the environment that all launchers use: .venv with everything in requirements.txt.
 rem Does nothing when it is already there. Waits for a key at the end, unless DFL_NO_PAUSE is set or a launcher calls it.
-rem   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12, 64 bit): the path of its python.exe, a name in PATH, or "py -3.11";
+rem   DFL_PYTHON   the Python to use (3.10 to 3.13, 64 bit): the path of its python.exe, a name in PATH, or "py -3.11";
 rem                found by itself when not set
 rem   DFL_VENV     where the environment goes (default: .venv beside main.py)
 rem   DFL_TENSORFLOW   another TensorFlow than requirements.txt asks for: a requirement (tf-nightly, tensorflow==2.20.0), a wheel or
@@ -14,7 +14,7 @@ if defined DFL_VENV set "DFL_VENV=%DFL_VENV:"=%"
 if not defined DFL_VENV set "DFL_VENV=%DFL_ROOT%\.venv"
 if "%DFL_VENV:~-1%"=="\" set "DFL_VENV=%DFL_VENV%."
 set "DFL_VENV_PYTHON=%DFL_VENV%\Scripts\python.exe"
-set "DFL_CHECK=import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) or sys.maxsize < 2**32)"
+set "DFL_CHECK=import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13) or sys.maxsize < 2**32)"
 
 rem "set NAME" prints "NAME=value"; written and read so, as a requirement may hold < and >.
 if defined DFL_TENSORFLOW set "DFL_TENSORFLOW=%DFL_TENSORFLOW:"=%"
@@ -40,17 +40,17 @@ if "%ERRORLEVEL%"=="0" goto install
 set "DFL_PROGRAM="
 set "DFL_VERSION="
 if defined DFL_PYTHON goto given
-for %%V in (3.11 3.12 3.10) do if not defined DFL_PROGRAM call :try py -%%V
+for %%V in (3.12 3.11 3.13 3.10) do if not defined DFL_PROGRAM call :try py -%%V
 for %%N in (python python3) do if not defined DFL_PROGRAM call :try %%N
 if defined DFL_PROGRAM goto found
-echo No 64-bit Python 3.10, 3.11 or 3.12 found. Install one from python.org, or set DFL_PYTHON to the path of its python.exe.
+echo No 64-bit Python 3.10, 3.11, 3.12 or 3.13 found. Install one from python.org, or set DFL_PYTHON to the path of its python.exe.
 goto end
 :given
 set "DFL_PYTHON=%DFL_PYTHON:"=%"
 if /i "%DFL_PYTHON:~0,3%"=="py " call :try %DFL_PYTHON%
 if not defined DFL_PROGRAM call :try_given
 if defined DFL_PROGRAM goto found
-echo DFL_PYTHON="%DFL_PYTHON%" is not a working 64-bit Python 3.10, 3.11 or 3.12 with the venv module.
+echo DFL_PYTHON="%DFL_PYTHON%" is not a working 64-bit Python 3.10, 3.11, 3.12 or 3.13 with the venv module.
 goto end
 
 :found

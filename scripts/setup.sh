@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the environment that all other scripts use: .venv with everything in requirements.txt.
 # Does nothing when it is already there. "setup.sh --tests" adds what the test suite needs.
-#   DFL_PYTHON   the Python to use (3.10, 3.11 or 3.12); found by itself when not set
+#   DFL_PYTHON   the Python to use (3.10 to 3.13); found by itself when not set, or fetched by uv where that is installed
+#   DFL_UV=no    leave uv alone, which installs faster than pip and is used where it is installed
 #   DFL_VENV     where the environment goes (default: .venv beside main.py)
 #   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs; kept in the environment until DFL_CUDA=0
 #   DFL_TENSORFLOW=...  another TensorFlow than requirements.txt asks for: a requirement (tf-nightly, tensorflow==2.20.0), a
@@ -47,22 +48,39 @@ fail() {
 }
 
 is_supported() {
-    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
 }
 
 find_python() {
     if [ -n "${DFL_PYTHON:-}" ]; then
         is_supported "$DFL_PYTHON" && { echo "$DFL_PYTHON"; return; }
-        echo "DFL_PYTHON=$DFL_PYTHON is not a working Python 3.10, 3.11 or 3.12 with the venv module." >&2
+        echo "DFL_PYTHON=$DFL_PYTHON is not a working Python 3.10, 3.11, 3.12 or 3.13 with the venv module." >&2
         return 1
     fi
     local candidate
-    for candidate in python3 python3.11 python3.12 python3.10 python; do
+    for candidate in python3 python3.12 python3.11 python3.13 python3.10 python; do
         command -v "$candidate" >/dev/null 2>&1 && is_supported "$candidate" && { echo "$candidate"; return; }
     done
-    echo "No Python 3.10, 3.11 or 3.12 with the venv module found. Install one (Debian, Ubuntu:" >&2
-    echo "sudo apt-get install python3 python3-venv), or set DFL_PYTHON to its path." >&2
+    if has_uv; then
+        echo "No Python 3.10 to 3.13 found; uv fetches one." >&2
+        uv python install --quiet 3.12 >&2 && candidate=$(uv python find 3.12) && is_supported "$candidate" &&
+            { echo "$candidate"; return; }
+    fi
+    echo "No Python 3.10, 3.11, 3.12 or 3.13 with the venv module found. Install one (Debian, Ubuntu:" >&2
+    echo "sudo apt-get install python3 python3-venv), set DFL_PYTHON to its path, or install uv (https://docs.astral.sh/uv)," >&2
+    echo "which fetches one." >&2
     return 1
+}
+
+has_uv() { [ "${DFL_UV:-}" != no ] && command -v uv >/dev/null 2>&1; }
+
+# Arguments as for "pip install". uv knows nothing of pip's settings (a mirror, a proxy), so pip has the last word.
+install() {
+    if has_uv; then
+        uv pip install --quiet --python "$venv/bin/python" "$@" && return
+        echo "uv could not install that; trying with pip." >&2
+    fi
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
 
 # The launchers call this script without DFL_CUDA: then what was chosen last counts.
@@ -83,16 +101,15 @@ stamp() {
 is_current() { [ -x "$venv/bin/python" ] && [ -f "$venv/.installed-$1" ] && [ "$(cat "$venv/.installed-$1")" = "$2" ]; }
 
 install_requirements() {
-    local pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
     if [ -z "$tensorflow" ]; then
         local requirements=(-r "$root/requirements.txt")
         [ "$cuda" = 1 ] && requirements+=("tensorflow[and-cuda]")
-        "${pip[@]}" "${requirements[@]}"
+        install "${requirements[@]}"
         return
     fi
     # All but TensorFlow, which the user's own takes the place of.
     grep -v '^tensorflow\b' "$root/requirements.txt" >"$venv/.requirements-beside-tensorflow"
-    "${pip[@]}" -r "$venv/.requirements-beside-tensorflow" "$(with_cuda "$tensorflow")"
+    install -r "$venv/.requirements-beside-tensorflow" "$(with_cuda "$tensorflow")"
 }
 
 # "tf-nightly>1" as "tf-nightly[and-cuda]>1" where CUDA is wanted; what has extras already, a file or an address stays as it is.
@@ -120,6 +137,6 @@ if ! is_current run "$run_stamp"; then
     "$venv/bin/python" "$root/main.py" doctor --cards || true
 fi
 if [ $with_tests = yes ] && ! is_current tests "$test_stamp"; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt" || fail
+    install -r "$root/tests/requirements.txt" || fail
     echo "$test_stamp" >"$venv/.installed-tests"
 fi

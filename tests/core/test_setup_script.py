@@ -35,7 +35,7 @@ def setup(tmp_path):
         """What pip was told by one run of the script."""
         log.write_text("")
         known = {name: value for name, value in os.environ.items() if not name.startswith("DFL_")}
-        environment = {**known, "PATH": f"{tools}:{os.environ['PATH']}", "DFL_VENV": str(tmp_path / "a venv"),
+        environment = {**known, "DFL_UV": "no", "PATH": f"{tools}:{os.environ['PATH']}", "DFL_VENV": str(tmp_path / "a venv"),
                        "PIP_LOG": str(log), **variables}  # fmt: skip
         command = ["bash", str(SCRIPTS / "setup.sh"), *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
@@ -100,6 +100,43 @@ def test_another_tensorflow_gets_cuda_where_it_is_wanted(setup, tmp_path):
     wheel.touch()
     assert setup(DFL_TENSORFLOW=str(wheel)).strip().endswith(str(wheel))
     assert "and-cuda" not in setup(DFL_TENSORFLOW="https://example.org/tensorflow.whl")
+
+
+UV = """#!/bin/bash
+# Stands for uv.
+echo "uv $*" >>"$PIP_LOG"
+case "$1 $2" in
+    "python find") echo "$UV_PYTHON" ;;
+    "pip install") [ -z "${UV_FAILS:-}" ] ;;
+esac
+"""
+
+
+@pytest.fixture
+def uv(setup, tmp_path):
+    program = tmp_path / "tools" / "uv"
+    program.write_text(UV)
+    program.chmod(0o755)
+
+
+def test_uv_installs_where_it_is_there_and_pip_where_it_fails(setup, uv):
+    told = setup("--tests", DFL_UV="")
+    assert told.count("uv pip install --quiet --python") == 2 and "-m pip" not in told
+    assert setup("--tests", DFL_UV="") == ""
+    told = setup(DFL_UV="", UV_FAILS="1", DFL_CUDA="1")
+    assert told.index("uv pip install") < told.index("-m pip install") and "and-cuda" in told
+
+
+def test_uv_fetches_a_python_where_none_fits(setup, uv, tmp_path):
+    fetched = tmp_path / "fetched python"
+    fetched.write_text(PYTHON)
+    fetched.chmod(0o755)
+    for name in ("python3", "python3.10", "python3.11", "python3.12", "python3.13", "python"):
+        path = tmp_path / "tools" / name
+        path.write_text("#!/bin/sh\nexit 1\n")
+        path.chmod(0o755)
+    told = setup(DFL_UV="", UV_PYTHON=str(fetched))
+    assert "uv python install --quiet 3.12" in told and (setup.venv / "bin" / "python").exists()
 
 
 def test_the_cards_are_looked_at_after_an_installation_only(setup):

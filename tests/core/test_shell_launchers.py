@@ -58,7 +58,7 @@ class House:
         (self.root / "requirements.txt").write_text("one>=1\n")
         tools = folder / "tools"
         tools.mkdir(exist_ok=True)
-        names = ("python3", "python3.10", "python3.11", "python3.12", "python")
+        names = ("python3", "python3.10", "python3.11", "python3.12", "python3.13", "python")
         for program in names:
             self.write(tools / program, PYTHON)
         self.write(tools / "dpkg-query", '#!/bin/sh\necho "install ok installed"\n')
@@ -74,9 +74,10 @@ class House:
         tools = {"PATH": f"{self.folder / 'tools'}:{os.environ['PATH']}", "STAND_IN_LOG": str(self.log)}
         done = subprocess.run(
             ["bash", script if cwd else str(self.root / "scripts" / script), *arguments],
-            env={**known, **tools, **variables}, cwd=cwd, capture_output=True, text=True, timeout=60,
+            env={**known, "DFL_UV": "no", **tools, **variables}, cwd=cwd, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         calls = [json.loads(line) for line in self.log.read_text().splitlines()]
+        calls = [call for call in calls if call[-2:] != ["doctor", "--cards"]]
         done.cards = [cards for cards, *words in calls if words and words[0].endswith("main.py")]
         done.steps = [words[1:] for _, *words in calls if words and words[0].endswith("main.py")]
         done.modules = [words[1:] for _, *words in calls if words[:1] == ["-m"]]
@@ -147,7 +148,7 @@ def test_both_commands_of_a_launcher_get_its_flags(house):
 def test_a_missing_python_stops_with_its_message(house, script):
     done = house.run(script, STAND_IN_UNFIT="1")
     assert done.returncode == 1 and done.steps == [] and done.modules == []
-    assert "No Python 3.10, 3.11 or 3.12" in done.stderr
+    assert "No Python 3.10, 3.11, 3.12 or 3.13" in done.stderr
     done = house.run(script, DFL_PYTHON="/no such/python")
     assert done.returncode == 1 and "DFL_PYTHON=/no such/python is not a working Python" in done.stderr
 

@@ -226,9 +226,14 @@ def test_doctor_tells_a_driver_that_does_not_answer_and_cards_switched_off(monke
 
 
 def test_doctor_looks_at_the_cards_alone(monkeypatch, capsys):
-    monkeypatch.setattr(doctor, "_tensorflow", lambda: True)
-    assert doctor.run(SimpleNamespace(workspace=ROOT, cards=True)) == 0
+    monkeypatch.setattr(doctor, "_tensorflow", lambda: False)
+    monkeypatch.setattr(doctor, "has_nvidia_driver", lambda: False)
+    monkeypatch.setattr(doctor, "list_graphics_cards", lambda: [GraphicsCard("NVIDIA", "RTX 3090", (8, 6))])
+    assert doctor.run(SimpleNamespace(workspace=ROOT, cards=True)) == 1
     assert "Python" not in capsys.readouterr().out
+    monkeypatch.setattr(doctor, "list_graphics_cards", list)
+    assert doctor.run(SimpleNamespace(workspace=ROOT, cards=True)) == 0
+    assert capsys.readouterr().out == "[ok] GPU: none found; training on the processor is slow\n"
 
 
 def test_doctor_counts_problems_and_says_what_to_do(monkeypatch, capsys, tmp_path):
