@@ -115,10 +115,12 @@ def measure_pipeline(paths, finders, settings, batch_size):
 
 def measure_made_networks(options):
     """Print the time of S3FD and of FAN for batches of frames, with weights that only have the right shapes."""
-    from core.nn.weight_files import write_weights
+    from core.networks.weight_files import write_weights
     from core.nn.weights import network_to_dict
-    from facelib.aligners.fan import FanAligner, FanNetwork
-    from facelib.detectors.s3fd import S3fdDetector, S3fdNetwork
+    from facelib.aligners.fan import FanAligner
+    from facelib.aligners.fan_network import FanNetwork
+    from facelib.detectors.s3fd import S3fdDetector
+    from facelib.detectors.s3fd_network import S3fdNetwork
 
     with tempfile.TemporaryDirectory() as folder:
         files = []

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from core.networks.place import Place
+from facelib.networks import open_enhancer
 from facelib.weights import require_weights
 
 WEIGHTS_NAME = "FaceEnhancer"
@@ -72,8 +74,8 @@ class FaceEnhancer:
     ----------
     weights_path : Path, optional
         ``FaceEnhancer.npy``; found by :mod:`facelib.weights` if left out.
-    device : str, optional
-        TensorFlow's name of the device to run on.
+    place : Place
+        Engine and device.
 
     Raises
     ------
@@ -81,21 +83,9 @@ class FaceEnhancer:
         When there are no weights; names the file and how to get it.
     """
 
-    def __init__(self, weights_path: Path | None = None, device: str | None = None):
+    def __init__(self, weights_path: Path | None = None, place: Place = Place()):
         path = weights_path or require_weights(WEIGHTS_NAME)
-        import tensorflow as tf
-
-        from core.nn.weight_files import read_weights
-        from core.nn.weights import dict_to_network
-        from facelib.enhancer_network import FaceEnhancerNetwork
-
-        self._device = device
-        with tf.device(device):
-            self._network = FaceEnhancerNetwork()
-            dict_to_network(self._network, read_weights(path), path)
-        patches = tf.TensorSpec((None, PATCH_SIZE, PATCH_SIZE, 3), tf.float32)
-        number = tf.TensorSpec((None, 1), tf.float32)
-        self._run = tf.function(self._network.call, input_signature=[patches, number, number])
+        self._network = open_enhancer(path, place, PATCH_SIZE)
 
     def enhance(self, image: np.ndarray, rescale_values: bool = True) -> np.ndarray:
         """A picture with more detail.
@@ -127,11 +117,8 @@ class FaceEnhancer:
         return np.clip(enhance_in_patches(np.clip(face * 2 - 1, -1, 1), self._apply) * 0.5 + 0.5, 0, 1)
 
     def _apply(self, patches):
-        import tensorflow as tf
-
         first, second = (np.full((len(patches), 1), value, np.float32) for value in _PARAMETERS)
-        with tf.device(self._device):
-            return self._run(tf.constant(patches), tf.constant(first), tf.constant(second)).numpy()
+        return self._network.run(patches, first, second)[0]
 
 
 def _starts(length):

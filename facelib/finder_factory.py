@@ -1,6 +1,7 @@
 """Makes the face finders that an extraction uses, from what weight files are there."""
 
 from core.console.interact import info, warning
+from core.networks.place import Place
 from core.parallel import cpu_count
 from facelib.face_finder import FaceFinder
 from facelib.face_type import FaceType
@@ -14,7 +15,7 @@ def make_finders(
     face_type: FaceType,
     max_faces: int = 0,
     smallest_face: int = 40,
-    devices: tuple[str, ...] = (),
+    places: tuple[Place, ...] = (),
     by_hand: bool = False,
 ) -> tuple[list[FaceFinder], int]:
     """Face finders for parallel use, and how many frames each takes at a time.
@@ -30,8 +31,8 @@ def make_finders(
         Largest faces kept of a frame; 0 = all.
     smallest_face : int
         Side in pixels of the smallest face wanted.
-    devices : tuple of str
-        TensorFlow devices for S3FD and FAN, one finder each; the default device if empty.
+    places : tuple of Place
+        Engines and devices for S3FD and FAN, one finder each; TensorFlow's default device if empty.
     by_hand : bool
         Boxes come from a person, one frame at a time: one finder, which gives landmarks for every box.
     """
@@ -40,12 +41,12 @@ def make_finders(
     if detector_path is None and aligner_path is None:
         if detector == S3FD:
             info("Going on with the embedded face finder, which needs no weight files.")
-        finder = _finder(None, None, face_type, max_faces, smallest_face, None, by_hand)
+        finder = _finder(None, None, face_type, max_faces, smallest_face, Place(), by_hand)
         return [finder] * (1 if by_hand else cpu_count()), 1
-    names = list(devices) or [None]
+    places = tuple(places) or (Place(),)
     finders = [
-        _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, device, by_hand)
-        for device in names[: 1 if by_hand else None]
+        _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, place, by_hand)
+        for place in places[: 1 if by_hand else None]
     ]
     return finders, NETWORK_BATCH_SIZE
 
@@ -73,7 +74,7 @@ def _weights(name, detector):
     return path
 
 
-def _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, device, by_hand):
+def _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, place, by_hand):
     if detector_path is None:
         from facelib.detectors.embedded import EmbeddedDetector
 
@@ -81,7 +82,7 @@ def _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, de
     else:
         from facelib.detectors.s3fd import S3fdDetector
 
-        detector = S3fdDetector(detector_path, smallest_face, device)
+        detector = S3fdDetector(detector_path, smallest_face, place)
     if aligner_path is None:
         from facelib.aligners.embedded import EmbeddedAligner
 
@@ -90,6 +91,6 @@ def _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, de
     else:
         from facelib.aligners.fan import FanAligner
 
-        aligner = FanAligner(aligner_path, device)
+        aligner = FanAligner(aligner_path, place)
     is_fan = aligner_path is not None
     return FaceFinder(detector, aligner, max_faces, second_pass=is_fan, pixel_exact=not is_fan)

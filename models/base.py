@@ -299,7 +299,7 @@ class SavedModel:
         return bool(pair) and not any((self.model_dir / self.weight_name(each)).exists() for each in pair)
 
     def _load(self, stem, part, path, keeps_misfits=True):
-        from core.nn.weight_files import read_weights
+        from core.networks.weight_files import read_weights
         from core.nn.weights import dict_to_network, dict_to_optimizer
 
         with advice_on_damage(self.model_dir, self.class_name, self.prefix):
@@ -469,7 +469,7 @@ def _late_bytes(name, values):
     """Function that makes the bytes of a weight file from arrays or tensors."""
 
     def to_bytes():
-        from core.nn.weight_files import weights_to_bytes
+        from core.networks.weight_files import weights_to_bytes
 
         arrays = {
             key: np.ascontiguousarray(value) if np.ndim(value) else np.int64(value) for key, value in values.items()

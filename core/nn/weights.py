@@ -1,7 +1,7 @@
 """Move weights between networks or optimizers and the dicts that weight files hold.
 
 A key is the path of attribute names from the network to the variable, ``down1/downs_0/conv1/weight:0``;
-members of a list carry their index. See :mod:`core.nn.weight_files` for the files themselves.
+members of a list carry their index. See :mod:`core.networks.weight_files` for the files themselves.
 """
 
 import keras

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+LANDMARKS = 68
 CROP_SIZE, HEATMAP_SIZE = 256, 64
 
 _REFERENCE_SIZE = 195.0

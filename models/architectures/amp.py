@@ -10,7 +10,8 @@ import tensorflow as tf
 from core.errors import UsageError
 from core.nn.layers import Dense
 from core.nn.operations import unflatten
-from models.architectures.deepfake import ArchitectureText, Decoder, Encoder
+from models.architectures.archi_text import ArchitectureText
+from models.architectures.deepfake import Decoder, Encoder
 from models.architectures.weight_shapes import amp_inter_options
 
 LETTERS = ArchitectureText("df", likeness=True, double=True, deep=True)

@@ -12,13 +12,7 @@ import tensorflow as tf
 from core.nn.layers import TLU, Block, BlurPool, Conv2D, Conv2DTranspose, Dense, FRNorm2D
 from core.nn.operations import flatten, unflatten
 from models.architectures.weight_shapes import xseg_options
-
-RESOLUTION = 256
-BOTTLENECK = 512
-LOWEST_RESOLUTION = 4
-
-# Per level from full size down: multiple of the base channels, number of convolutions, blur filter size.
-LEVELS = ((1, 2, 4), (2, 2, 3), (4, 2, 2), (8, 3, 2), (8, 3, 2), (8, 3, 2))
+from models.architectures.xseg_levels import BOTTLENECK, LEVELS, LOWEST_RESOLUTION
 
 
 class ConvolutionBlock(Block):

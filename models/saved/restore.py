@@ -237,7 +237,7 @@ def _files(folder, class_name, prefix):
 
 def _problem(class_name, prefix, iteration, options, files):
     """What is wrong with the weights of a copy, or None."""
-    from core.nn.weight_files import read_weights
+    from core.networks.weight_files import read_weights
 
     if iteration == 0:
         return "is of a model that was not trained yet"

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from core.nn import losses
 from core.nn.optimizers import RMSprop
-from models.architectures.xseg import RESOLUTION, XSegNetwork
+from models.architectures.xseg import XSegNetwork
+from models.architectures.xseg_levels import RESOLUTION
 from models.trainable import TrainableModel, full_names, to_unit_range, two_window_dssim
 
 LEARNING_RATE = 1e-4

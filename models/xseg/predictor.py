@@ -79,7 +79,7 @@ class XSegPredictor:
 
 
 def _load(path):
-    from core.nn.weight_files import read_weights
+    from core.networks.weight_files import read_weights
     from core.nn.weights import dict_to_network
     from models.base import network_class
 

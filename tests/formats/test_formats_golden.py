@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.files.imageio import read_image
-from core.nn.weight_files import read_weights, weights_to_bytes
+from core.networks.weight_files import read_weights, weights_to_bytes
 from core.pickles import safe_pickle
 from merger.interactive.session_import import read_session
 from models.saved.model_files import (

@@ -11,7 +11,7 @@ from hostile_pickles import COMMAND, array, dtype, hostile_pickles, named, text
 
 from core.errors import FormatError
 from core.files.imageio import encode_image
-from core.nn.weight_files import read_weights
+from core.networks.weight_files import read_weights
 from core.pickles import safe_pickle
 from merger.interactive.session_import import read_session
 from models.saved.model_files import read_default_options, read_model_data

@@ -8,7 +8,7 @@ import pytest
 from fault_injection import Killed, at_every_moment, killed_after
 
 from core.console import interact
-from core.nn.weight_files import read_weights, weights_to_bytes, write_weights
+from core.networks.weight_files import read_weights, weights_to_bytes, write_weights
 from facelib.face_type import FaceType
 from models.saved import transaction
 from models.saved.model_files import ModelData, model_data_to_bytes, read_model_data

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from core.errors import FormatError
-from core.nn.weight_files import read_weights, weights_to_bytes, write_weights
+from core.networks.weight_files import read_weights, weights_to_bytes, write_weights
 from core.pickles import safe_pickle
 from merger.interactive.session_import import read_session, session_path
 from models.saved.model_files import (

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import UserError
 from core.files.imageio import decode_image
-from core.nn.weight_files import read_weights
+from core.networks.weight_files import read_weights
 from merger.interactive.session_import import read_session
 from models.saved.model_files import read_default_options, read_model_data
 from samplelib.faces import aligned_face

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import FormatError, UsageError
-from core.nn.weight_files import read_weights
+from core.networks.weight_files import read_weights
 from core.nn.weights import dict_to_network, network_to_dict
 from models.amp.model import Amp
 from models.architectures.amp import AmpAutoencoder

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from core.errors import FormatError, UserError
-from core.nn.weight_files import write_weights
+from core.networks.weight_files import write_weights
 from core.nn.weights import named_variables
-from facelib.aligners.fan import FanAligner, FanNetwork
+from facelib.aligners.fan import FanAligner
+from facelib.aligners.fan_network import FanNetwork
 from facelib.aligners.fan_points import SAMPLE_SHIFTS, FanCrop, peaks
 from facelib.detectors.boxes import boxes_in_frame, decode_maps, select_faces
-from facelib.detectors.s3fd import S3fdDetector, S3fdNetwork, network_size
+from facelib.detectors.s3fd import S3fdDetector, network_size
+from facelib.detectors.s3fd_network import S3fdNetwork
 from facelib.enhancer import FaceEnhancer, enhance_in_patches
 from facelib.enhancer_network import FaceEnhancerNetwork
 

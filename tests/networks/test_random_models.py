@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from core.nn.weight_files import read_weights, write_weights
+from core.networks.weight_files import read_weights, write_weights
 from core.nn.weights import dict_to_network, dict_to_optimizer, network_to_dict, optimizer_to_dict
 from models.amp.model import Amp
 from models.saehd.model import Saehd

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from core.errors import FormatError
+from core.networks.weight_files import read_weights, write_weights
 from core.nn.optimizers import AdaBelief
-from core.nn.weight_files import read_weights, write_weights
 from core.nn.weights import dict_to_network, dict_to_optimizer, named_variables, network_to_dict, optimizer_to_dict
 from models.architectures.amp import AmpAutoencoder
 from models.architectures.deepfake import DeepfakeAutoencoder

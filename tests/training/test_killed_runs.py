@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.nn.weight_files import read_weights
+from core.networks.weight_files import read_weights
 from core.nn.weights import ITERATIONS_KEY
 from models.saved import transaction
 from models.saved.model_files import read_model_data

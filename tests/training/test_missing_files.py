@@ -8,7 +8,7 @@ from test_sessions import TINY_DF, train, weights
 
 from core.console import interact
 from core.errors import UserError
-from core.nn.weight_files import read_weights, write_weights
+from core.networks.weight_files import read_weights, write_weights
 from models.base import SavedModel, open_trained
 from models.saved import backups
 from models.saved.model_files import read_model_data

@@ -13,7 +13,7 @@ import pytest
 import main
 from core.console import interact
 from core.errors import FormatError, UserError
-from core.nn.weight_files import write_weights
+from core.networks.weight_files import write_weights
 from models.base import SavedModel
 from models.registry import kind
 from models.saved import restore, set_aside, transaction

@@ -12,7 +12,7 @@ from conftest import make_faceset, write_face
 
 from core.console import interact
 from core.errors import NothingToDo, UsageError, UserError
-from core.nn.weight_files import read_weights
+from core.networks.weight_files import read_weights
 from main import build_parser
 from models.base import NonFiniteWeights, SavedModel, open_for_inference, open_trained
 from models.registry import effective_options

@@ -10,7 +10,7 @@ import main
 from core import device_choice
 from core.console import interact
 from core.errors import UserError
-from core.nn.weight_files import write_weights
+from core.networks.weight_files import write_weights
 from mainscripts import exportdfm, merge_steps
 from models.base import check_knows_faces
 from models.saved.model_files import ModelData, write_model_data

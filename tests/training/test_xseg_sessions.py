@@ -56,7 +56,7 @@ def test_applied_masks_serve_when_nothing_is_labelled(tmp_path, capsys):
 
 
 def test_pretraining_then_labels_keeps_the_weights(tmp_path, capsys):
-    from core.nn.weight_files import read_weights
+    from core.networks.weight_files import read_weights
 
     labelled = make_faceset(tmp_path / "src", 3, labelled=True)
     extra = ("--pretraining-data-dir", labelled)

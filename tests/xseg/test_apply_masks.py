@@ -23,7 +23,7 @@ from labelled_faces import (
 
 from core.errors import NothingToDo, UserError
 from core.imagelib.polygons import rasterize
-from core.nn.weight_files import write_weights
+from core.networks.weight_files import write_weights
 from facelib.alignment import face_matrix
 from facelib.face_type import FaceType
 from models.saved.model_files import ModelData, model_data_to_bytes

@@ -1,0 +1,1 @@
+"""Networks without TensorFlow: their weight files, their ONNX graphs, and the runtime that computes them."""
