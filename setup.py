@@ -14,6 +14,13 @@ def requirements(path):
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
+# The builds of ONNX Runtime share one module, so an environment holds exactly one of them: each is an extra.
+ONNX_RUNTIME = re.compile(r"onnxruntime\b")
+ONNX_VERSIONS = next(line for line in requirements("requirements.txt") if ONNX_RUNTIME.match(line))[
+    len("onnxruntime") :
+]
+ONNX_EXTRAS = {"onnx": "", "onnx-gpu": "-gpu", "directml": "-directml", "openvino": "-openvino"}
+
 setup(
     name="deepfacelab-tf2",
     version=re.search(r'VERSION = "([^"]+)"', (ROOT / "core" / "version.py").read_text(encoding="utf-8")).group(1),
@@ -25,7 +32,11 @@ setup(
     packages=find_packages(include=[f"{name}*" for name in
                                     ("core", "facelib", "mainscripts", "merger", "models", "samplelib", "xseglib")]),
     py_modules=["main"],
-    install_requires=requirements("requirements.txt"),
-    extras_require={"cuda": ["tensorflow[and-cuda]>=2.19,<2.22"], "test": requirements("tests/requirements.txt")},
+    install_requires=[line for line in requirements("requirements.txt") if not ONNX_RUNTIME.match(line)],
+    extras_require={
+        **{extra: [f"onnxruntime{ending}{ONNX_VERSIONS}"] for extra, ending in ONNX_EXTRAS.items()},
+        "cuda": ["tensorflow[and-cuda]>=2.19,<2.22"],
+        "test": requirements("tests/requirements.txt"),
+    },
     entry_points={"console_scripts": ["deepfacelab-tf2=main:main"]},
 )  # fmt: skip

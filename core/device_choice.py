@@ -5,8 +5,9 @@ import sys
 
 from core.card_support import support_of
 from core.console import interact
-from core.errors import UserError
-from core.graphics_cards import GraphicsCard, nvidia_cards
+from core.engines import AUTO, CPU, ONNX, TENSORFLOW, Place, has_tensorflow, installed_providers
+from core.errors import UsageError, UserError
+from core.graphics_cards import Gpu, GraphicsCard, list_graphics_cards, nvidia_cards, select_gpus
 
 
 def choose_devices(
@@ -58,6 +59,85 @@ def _chosen_devices(cpu_only, indexes, silent, several):
     chosen = _ask(gpus, default, several)
     interact.discard_pending_input()
     return devices.configure(cpu_only=not chosen, gpu_indexes=chosen or None)
+
+
+def choose_places(
+    engine: str = AUTO,
+    provider: str | None = None,
+    cpu_only: bool = False,
+    indexes: list[int] | None = None,
+    several: bool = True,
+) -> tuple[list[Place], list[Gpu]]:
+    """Engine and devices for networks that are not trained.
+
+    ``auto`` is ONNX Runtime where it reaches a graphics card, and where there is none that TensorFlow could use; else
+    TensorFlow.
+
+    Parameters
+    ----------
+    engine, provider : str
+        By flag.
+    cpu_only, indexes, several
+        As :func:`choose_devices`.
+
+    Returns
+    -------
+    places : list of Place
+        One for each device in use, at least one.
+    gpus : list of Gpu
+        The cards among them, to be shown.
+
+    Raises
+    ------
+    UsageError
+        When the engine or the provider is not installed, or a card is not there.
+    """
+    provider = _onnx_provider(engine, provider, cpu_only, indexes)
+    if provider is None:
+        gpus = choose_devices(cpu_only, indexes, several=several)
+        return [Place(device=f"GPU:{number}") for number in range(len(gpus))] or [Place()], gpus
+    if provider == CPU or cpu_only:
+        return [Place(ONNX)], []
+    gpus = _gpus_of_onnx(provider)
+    if indexes is not None:
+        gpus = select_gpus(gpus, indexes)
+    elif len(gpus) > 1:
+        chosen = _ask(gpus, [gpus[0].index], several)
+        interact.discard_pending_input()
+        if not chosen:
+            return [Place(ONNX)], []
+        gpus = select_gpus(gpus, chosen)
+    return [Place(ONNX, provider, gpu.index) for gpu in gpus] or [Place(ONNX, provider)], gpus
+
+
+def _onnx_provider(engine, provider, cpu_only, indexes):
+    """The provider that ONNX Runtime is to use; None for TensorFlow."""
+    if engine == TENSORFLOW:
+        if provider:
+            raise UsageError("--provider belongs to ONNX Runtime: leave out --engine tensorflow, or the provider.")
+        return None
+    installed = installed_providers()
+    if provider and provider not in installed:
+        have = ", ".join(installed) or "none: pip install onnxruntime"
+        raise UsageError(f"--provider: the installed ONNX Runtime has no {provider}; available: {have}.")
+    if provider:
+        return provider
+    best = installed[0] if installed else None
+    if engine == ONNX:
+        if best is None:
+            raise UsageError("--engine onnx: ONNX Runtime is not installed. Run pip install onnxruntime.")
+        return best
+    if best is None or not has_tensorflow():
+        return best
+    if best != CPU or cpu_only:
+        return best
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return None if indexes is not None or (nvidia_cards() and not hidden) else CPU
+
+
+def _gpus_of_onnx(provider):
+    cards = nvidia_cards() if provider == "cuda" else list_graphics_cards()
+    return [Gpu(index, card.name, card.memory_gib, card.compute_capability) for index, card in enumerate(cards)]
 
 
 def check_indexes(cpu_only: bool, indexes: list[int] | None) -> None:

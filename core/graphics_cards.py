@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import UsageError
+
 NVIDIA, AMD, INTEL, APPLE = "NVIDIA", "AMD", "Intel", "Apple"
 # Numbers of the makers on the PCI bus (pci-ids).
 _PCI_MAKERS = {"0x10de": NVIDIA, "0x1002": AMD, "0x8086": INTEL}
@@ -36,6 +38,42 @@ class GraphicsCard:
     compute_capability: tuple[int, int] = (0, 0)
     memory_gib: float = 0.0
     driver: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A graphics card that the user can choose.
+
+    Parameters
+    ----------
+    index : int
+        Number by which the user names it.
+    name : str
+    memory_gib : float
+        Total memory; 0 when unknown.
+    compute_capability : tuple of int
+        (0, 0) when unknown.
+    """
+
+    index: int
+    name: str
+    memory_gib: float
+    compute_capability: tuple[int, int] = (0, 0)
+
+
+def select_gpus(gpus: list[Gpu], indexes: list[int] | None) -> list[Gpu]:
+    """Those of these indexes, or all.
+
+    Raises
+    ------
+    UsageError
+        When one of them is not there; the message lists those that are.
+    """
+    unknown = [] if indexes is None else sorted(set(indexes) - {gpu.index for gpu in gpus})
+    if unknown:
+        have = ", ".join(f"{gpu.index} ({gpu.name})" for gpu in gpus) or "none (leave the flag out to use the CPU)"
+        raise UsageError(f"--force-gpu-idxs: there is no GPU {', '.join(map(str, unknown))}; available: {have}.")
+    return [gpu for gpu in gpus if indexes is None or gpu.index in indexes]
 
 
 def list_graphics_cards() -> list[GraphicsCard]:

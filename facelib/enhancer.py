@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.networks.place import Place
-from facelib.networks import open_enhancer
+from core.engines import DEFAULT_PLACE, Place
+from facelib.networks import open_network
+from facelib.onnx_graphs import enhancer_graph
 from facelib.weights import require_weights
 
 WEIGHTS_NAME = "FaceEnhancer"
@@ -83,9 +84,10 @@ class FaceEnhancer:
         When there are no weights; names the file and how to get it.
     """
 
-    def __init__(self, weights_path: Path | None = None, place: Place = Place()):
+    def __init__(self, weights_path: Path | None = None, place: Place = DEFAULT_PLACE):
         path = weights_path or require_weights(WEIGHTS_NAME)
-        self._network = open_enhancer(path, place, PATCH_SIZE)
+        shapes = [(None, PATCH_SIZE, PATCH_SIZE, 3), (None, 1), (None, 1)]
+        self._network = open_network(path, place, enhancer_graph, _keras_network, shapes)
 
     def enhance(self, image: np.ndarray, rescale_values: bool = True) -> np.ndarray:
         """A picture with more detail.
@@ -119,6 +121,12 @@ class FaceEnhancer:
     def _apply(self, patches):
         first, second = (np.full((len(patches), 1), value, np.float32) for value in _PARAMETERS)
         return self._network.run(patches, first, second)[0]
+
+
+def _keras_network():
+    from facelib.enhancer_network import FaceEnhancerNetwork
+
+    return FaceEnhancerNetwork
 
 
 def _starts(length):

@@ -1,7 +1,7 @@
 """Makes the face finders that an extraction uses, from what weight files are there."""
 
 from core.console.interact import info, warning
-from core.networks.place import Place
+from core.engines import DEFAULT_PLACE, Place
 from core.parallel import cpu_count
 from facelib.face_finder import FaceFinder
 from facelib.face_type import FaceType
@@ -41,9 +41,9 @@ def make_finders(
     if detector_path is None and aligner_path is None:
         if detector == S3FD:
             info("Going on with the embedded face finder, which needs no weight files.")
-        finder = _finder(None, None, face_type, max_faces, smallest_face, Place(), by_hand)
+        finder = _finder(None, None, face_type, max_faces, smallest_face, DEFAULT_PLACE, by_hand)
         return [finder] * (1 if by_hand else cpu_count()), 1
-    places = tuple(places) or (Place(),)
+    places = tuple(places) or (DEFAULT_PLACE,)
     finders = [
         _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, place, by_hand)
         for place in places[: 1 if by_hand else None]

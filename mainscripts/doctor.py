@@ -9,12 +9,15 @@ from pathlib import Path
 
 from core.card_support import support_of
 from core.console import interact
+from core.engines import PROVIDERS, installed_providers
 from core.files.paths import absolute_path
 from core.graphics_cards import NVIDIA, has_nvidia_driver, list_graphics_cards
 from core.version import NAME, VERSION
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 LITTLE_DISK_BYTES = 5e9
+# Packages of which there are several builds, and the variable by which setup is told another one.
+OWN_BUILDS = {"tensorflow": "DFL_TENSORFLOW", "onnxruntime": "DFL_ONNX"}
 NO_CARD = "none found; training on the processor is slow"
 
 
@@ -35,7 +38,7 @@ def run(options):
         checks = [_tensorflow]
     else:
         checks = [
-            _python, _packages, _tensorflow, _ffmpeg, _video_reader, _embedded_face_finder, _weights, _display,
+            _python, _packages, _tensorflow, _onnx_runtime, _ffmpeg, _video_reader, _embedded_face_finder, _weights, _display,
             lambda: _disk(options.workspace),
         ]  # fmt: skip
         interact.info(f"{NAME} {VERSION}")
@@ -63,8 +66,9 @@ def _packages():
     versions, missing = [], []
     for requirement in _requirements():
         name = requirement.name
-        if name == "tensorflow" and _own_tensorflow():
-            versions.append(f"{_own_tensorflow()} (chosen with DFL_TENSORFLOW)")
+        own = _own_build(name)
+        if own:
+            versions.append(f"{own} (chosen with {OWN_BUILDS[name]})")
             continue
         try:
             version = importlib.metadata.version(name)
@@ -78,12 +82,13 @@ def _packages():
     return _report(not missing, "Packages", text, "Run scripts/setup.sh, which installs requirements.txt.")
 
 
-def _own_tensorflow():
-    """Name and version of the TensorFlow that the user chose for this environment, or None."""
-    if not (Path(sys.prefix) / ".tensorflow").is_file() or not (Path(sys.prefix) / ".tensorflow").read_text().strip():
+def _own_build(name):
+    """Name and version of the build of a package that the user chose for this environment, or None."""
+    note = Path(sys.prefix) / f".{OWN_BUILDS[name].removeprefix('DFL_').lower()}" if name in OWN_BUILDS else None
+    if note is None or not note.is_file() or not note.read_text().strip():
         return None
-    names = importlib.metadata.packages_distributions().get("tensorflow", [])
-    return next((f"{name} {importlib.metadata.version(name)}" for name in names), None)
+    names = importlib.metadata.packages_distributions().get(name, [])
+    return next((f"{package} {importlib.metadata.version(package)}" for package in names), None)
 
 
 def _requirements():
@@ -114,6 +119,18 @@ def _tensorflow():
         name = tf.config.experimental.get_device_details(device).get("device_name", device.name)
         good = _convolution_works(tf, f"/GPU:{index}", f"GPU {index} ({name})") and good
     return good
+
+
+def _onnx_runtime():
+    """What runs networks that are not trained, and on which kind of device."""
+    providers = installed_providers()
+    if not providers:
+        return _report(False, "ONNX Runtime", "cannot be imported", "Run scripts/setup.sh again.")
+    import onnxruntime
+
+    names = ", ".join(PROVIDERS[key] for key in providers)
+    text = f"{onnxruntime.__version__} with {names}: extraction, masks and merging run with it unless --engine says otherwise"
+    return _report(True, "ONNX Runtime", text)
 
 
 def _cards(build, seen):

@@ -1,7 +1,7 @@
 """The ``extract`` step: find the faces of frames and save them aligned."""
 
 from core.console import interact
-from core.console.device_flags import add_device_flags
+from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.loss import Fate, ask_fate
 from core.console.number_flags import add_whole_number
 from core.errors import UsageError, UserError
@@ -59,6 +59,7 @@ def add_parser(subparsers):
     )
     add_hdr_flag(parser)
     add_device_flags(parser)
+    add_engine_flags(parser)
     parser.set_defaults(run=run, fills=("output_dir",))
 
 
@@ -224,15 +225,16 @@ def _in_range(value, low, high):
 
 def _choose_devices(options):
     """Ask for graphics cards, when a network that could use them is there."""
-    from core.device_choice import check_indexes, choose_devices
+    from core.device_choice import check_indexes, choose_places
     from facelib.finder_factory import any_weights
 
-    options.devices = ()
+    options.places = ()
     if options.detector == "embedded" or not any_weights():
         check_indexes(options.cpu_only, options.force_gpu_idxs)
         return
-    cards = choose_devices(options.cpu_only, options.force_gpu_idxs, several=options.detector != "manual")
-    options.devices = tuple(f"GPU:{number}" for number in range(len(cards)))
+    several = options.detector != "manual"
+    places, _ = choose_places(options.engine, options.provider, options.cpu_only, options.force_gpu_idxs, several)
+    options.places = tuple(places)
 
 
 def _ask_detector(by_hand_allowed):
@@ -338,7 +340,7 @@ def _finders(options, settings):
     by_hand = options.detector == "manual"
     detector = "s3fd" if by_hand else options.detector
     limits = options.max_faces_from_image, options.min_face_size
-    return make_finders(detector, settings.face_type, *limits, options.devices, by_hand)
+    return make_finders(detector, settings.face_type, *limits, options.places, by_hand)
 
 
 def _automatically(options, settings, finders, todo, state, journal, tally):

@@ -1,7 +1,7 @@
 """The ``facesettool`` step: make a better copy of a faceset."""
 
 from core.console import interact
-from core.console.device_flags import add_device_flags
+from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_whole_number
 from core.errors import UserError
 from core.files.paths import absolute_path
@@ -18,6 +18,7 @@ def add_parser(subparsers):
     tools = parser.add_subparsers(title="tools", metavar="TOOL")
     enhance = _add_tool(tools, "enhance", "add detail to the face pictures, with a network", _enhance)
     add_device_flags(enhance)
+    add_engine_flags(enhance)
     resize = _add_tool(tools, "resize", "change the size and the face type of the face pictures", _resize)
     add_whole_number(resize, "--image-size", *SIZE_RANGE, help="new side in pixels, 128-2048")
     add_face_type_flag(resize, FACE_TYPE_KEYS, "new face type")
@@ -68,11 +69,11 @@ def _load_enhancer(options):
     from facelib.weights import require_weights
 
     path = require_weights("FaceEnhancer")
-    from core.device_choice import choose_devices
+    from core.device_choice import choose_places
     from facelib.enhancer import FaceEnhancer
 
-    choose_devices(options.cpu_only, options.force_gpu_idxs)
-    return FaceEnhancer(path).enhance
+    places, _ = choose_places(options.engine, options.provider, options.cpu_only, options.force_gpu_idxs)
+    return FaceEnhancer(path, places[0]).enhance
 
 
 def _make_copy(options, ending, work):

@@ -3,7 +3,7 @@
 import argparse
 
 from core.console import interact
-from core.console.device_flags import add_device_flags
+from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_number, add_whole_number
 from core.errors import UsageError, UserError
 from core.files.paths import absolute_path, resolve_input_file
@@ -57,6 +57,7 @@ def add_parser(subparsers):
     parser.add_argument("--model", required=True, choices=SWAP_NAMES, help="class of the model")
     parser.add_argument("--force-model-name", help="name of the model (asked)")
     add_device_flags(parser)
+    add_engine_flags(parser)
     add_pretraining_flag(parser)
     parser.add_argument(
         "--interactive",

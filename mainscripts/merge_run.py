@@ -23,7 +23,7 @@ def faceset_folders(options):
 
 def batch_size(options):
     """Faces in one call, over all devices."""
-    return options.batch_size * len(getattr(options, "devices", [None]))
+    return options.batch_size * len(getattr(options, "places", (None,)))
 
 
 def frame_jobs(options, frames, configs, pending):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from core.console import interact
 from core.console.loss import Fate, ask_fate
+from core.engines import DEFAULT_PLACE
 from core.errors import FormatError, UserError
 from core.files.trash import rename_aside
 from mainscripts.merge_run import batch_size, faceset_folders, frame_jobs, note_outcome, run_identity
@@ -23,19 +24,21 @@ def list_frames(options):
 
 
 def open_model(options):
-    """The trained model, on the devices of the flags or of the question; their names go to ``options.devices``."""
-    from core.device_choice import choose_devices
+    """The trained model, on the devices of the flags or of the question; their names go to ``options.places``."""
+    from core.device_choice import choose_places
     from merger.predictor import on_device
     from models.base import check_knows_faces, open_for_inference
     from models.saved.model_files import summary_text
 
-    devices = choose_devices(options.cpu_only, options.force_gpu_idxs)
-    options.devices = [f"GPU:{number}" for number in range(len(devices))] if len(devices) > 1 else [None]
-    with on_device(options.devices[0]):
-        model = open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only)
+    places, cards = choose_places(options.engine, options.provider, options.cpu_only, options.force_gpu_idxs)
+    # One card alone is left to TensorFlow, which then puts on it what can be there.
+    options.places = places if len(places) > 1 or places[0].is_onnx else [DEFAULT_PLACE]
+    first = options.places[0]
+    with on_device(first.device):
+        model = open_for_inference(options.model_dir, options.model, options.force_model_name, options.cpu_only, first)
     prefix = f"{model.name}_{model.class_name}"
     check_knows_faces(prefix, model.options, getattr(options, "allow_pretraining", None), "merge")
-    shown = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in devices]
+    shown = [(gpu.index, gpu.name, gpu.memory_gib) for gpu in cards]
     interact.info(summary_text(prefix, model.iteration, model.options, shown))
     return model
 
@@ -168,16 +171,16 @@ def make_networks(options, model):
     from merger.predictor import SpreadNetworks, on_device
     from models.base import open_for_inference
 
-    first, *others = getattr(options, "devices", [None])
+    first, *others = getattr(options, "places", [DEFAULT_PLACE])
     members = [_networks_on(options, model, first)]
-    for device in others:
-        with on_device(device):
-            copy = open_for_inference(options.model_dir, options.model, model.name, options.cpu_only)
-        members.append(_networks_on(options, copy, device))
+    for place in others:
+        with on_device(place.device):
+            copy = open_for_inference(options.model_dir, options.model, model.name, options.cpu_only, place)
+        members.append(_networks_on(options, copy, place))
     return SpreadNetworks(members) if others else members[0]
 
 
-def _networks_on(options, model, device):
+def _networks_on(options, model, place):
     from merger.predictor import LazyNetworks
 
     def make_xseg():
@@ -187,14 +190,14 @@ def _networks_on(options, model, device):
             raise UserError(
                 f"{options.model_dir}: no trained XSeg model, which this mask mode needs. Train XSeg, or choose another mask mode."
             )
-        return XSegPredictor(options.model_dir)
+        return XSegPredictor(options.model_dir, place)
 
     def make_enhancer():
         from facelib.enhancer import FaceEnhancer
 
-        return FaceEnhancer(device=device)
+        return FaceEnhancer(place=place)
 
-    return LazyNetworks(model, make_xseg, make_enhancer, device, getattr(options, "full_range_enhancer", False))
+    return LazyNetworks(model, make_xseg, make_enhancer, place.device, getattr(options, "full_range_enhancer", False))
 
 
 def _missing_network(options, config):

@@ -3,7 +3,7 @@
 import argparse
 
 from core.console import interact
-from core.console.device_flags import add_device_flags
+from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_whole_number
 from core.console.yes_no_flag import add_yes_no
 from core.errors import NothingToDo
@@ -172,6 +172,7 @@ def _add_apply_flags(parser):
 def _add_network_flags(parser):
     add_face_type_flag(parser, (*FACE_TYPE_KEYS, "same"), "face type of the model, when its files do not tell")
     add_device_flags(parser, several=False)
+    add_engine_flags(parser)
 
 
 def _add(commands, name, run, help_text):
@@ -234,12 +235,14 @@ def _mask_source(options):
 
 def _network_source(options):
     """Source of a trained network and its key: face type and device are asked where they are not known."""
-    from core.device_choice import choose_devices
+    from core.device_choice import choose_places
     from xseglib import source_choice
 
     face_type = source_choice.stored_face_type(options.model_dir) or _asked_face_type(options)
-    choose_devices(options.cpu_only, options.force_gpu_idxs, several=False)
-    return source_choice.network_source(options.model_dir, face_type)
+    [place], _ = choose_places(
+        options.engine, options.provider, options.cpu_only, options.force_gpu_idxs, several=False
+    )
+    return source_choice.network_source(options.model_dir, face_type, place)
 
 
 def _asked_face_type(options):

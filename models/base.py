@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.console import interact
+from core.engines import DEFAULT_PLACE, Place
 from core.errors import NothingToDo, UserError
 from models.option_values import from_model_file
 from models.options import SHOWN_WHILE_PRETRAINING
@@ -348,14 +349,14 @@ class InferenceModel:
         Whether :meth:`predict` looks at ``morph``.
     """
 
-    def __init__(self, saved: SavedModel):
+    def __init__(self, saved: SavedModel, network):
         from facelib.face_type import FaceType
 
         self.name, self.class_name = saved.name, saved.class_name
         self.options, self.iteration = saved.effective, saved.iteration
-        self.resolution = saved.network.resolution
+        self.resolution = network.resolution
         self.face_type = FaceType.from_prompt_key(self.options["face_type"])
-        self.network = saved.network
+        self.network = network
         self.is_morphable = saved.kind.is_morphable
 
     def predict(self, faces: np.ndarray, morph: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -377,7 +378,11 @@ class InferenceModel:
 
 
 def open_for_inference(
-    model_dir: Path, model_class: str, name: str | None = None, cpu_only: bool = False
+    model_dir: Path,
+    model_class: str,
+    name: str | None = None,
+    cpu_only: bool = False,
+    place: Place = DEFAULT_PLACE,
 ) -> InferenceModel:
     """Open a trained model for merging or export.
 
@@ -390,14 +395,21 @@ def open_for_inference(
         Asked for if left out.
     cpu_only : bool
         Hide the graphics cards (before TensorFlow uses one).
+    place : Place
+        Engine and device.
 
     Raises
     ------
     UserError
         When there is no trained model of that name.
     """
+    if place.is_onnx:
+        from models.inference import OnnxSwap
+
+        saved = find_trained(model_dir, model_class, name)
+        return InferenceModel(saved, OnnxSwap(saved, place))
     saved = open_trained(model_dir, model_class, name, cpu_only)
-    return InferenceModel(saved)
+    return InferenceModel(saved, saved.network)
 
 
 def check_knows_faces(prefix: str, options: dict, allowed: bool | None, deed: str) -> None:
@@ -440,6 +452,19 @@ def open_trained(
 
     ``check`` is called before the networks are built, and may raise.
     """
+    saved = find_trained(model_dir, class_name, name, check)
+    if cpu_only:
+        from core.nn import devices
+
+        devices.configure(cpu_only=True)
+    saved.build(training=False)
+    return saved
+
+
+def find_trained(
+    model_dir: Path, class_name: str, name: str | None, check: Callable[[SavedModel], None] | None = None
+) -> SavedModel:
+    """A trained model whose files are all there, without networks; ``check`` may raise."""
     name = choose_model(model_dir, class_name, name, may_create=False)
     saved = SavedModel(model_dir, class_name, name)
     transaction.wait_until_whole(saved.model_dir, saved.prefix)
@@ -448,15 +473,10 @@ def open_trained(
         raise NothingToDo(f"{saved.state_path}: this model is not trained yet. Train it first.")
     if check is not None:
         check(saved)
-    if cpu_only:
-        from core.nn import devices
-
-        devices.configure(cpu_only=True)
     for stem in saved.kind.needed_stems(saved.effective):
         path = saved.model_dir / saved.weight_name(stem)
         if not path.exists():
             raise UserError(f"{path}: no such file. {advice(saved.model_dir, class_name, saved.prefix)[0]}.")
-    saved.build(training=False)
     return saved
 
 

@@ -9,8 +9,6 @@ from core.errors import UserError
 from core.files.paths import atomic_write
 from models.base import SavedModel
 
-# Versions of ONNX's file format that belong to these operator sets, so that old runtimes open the files.
-IR_VERSIONS = {12: 7, 13: 7}
 LARGEST_DIFFERENCE = {"float32": 1e-3, "float16": 3e-2}
 
 
@@ -46,7 +44,7 @@ def export_model(saved: SavedModel, quantized: bool = False) -> Exported:
     if quantized:
         saved.build(training=False, overrides={"precision": precision})
     path = export_path(saved)
-    content = _to_onnx(saved)
+    content = _to_onnx(saved, quantized)
     difference = _largest_difference(saved, content)
     if not difference <= LARGEST_DIFFERENCE[precision]:
         raise UserError(
@@ -57,71 +55,31 @@ def export_model(saved: SavedModel, quantized: bool = False) -> Exported:
     return Exported(path, difference)
 
 
-def _to_onnx(saved):
+def _to_onnx(saved, half):
     """The ONNX file as bytes."""
-    tf2onnx, onnx = _packages()
-    import tensorflow as tf
-
-    resolution, form = saved.network.resolution, saved.kind.export
-    signature = [tf.TensorSpec((None, resolution, resolution, 3), tf.float32, name="in_face")]
-    if form.morphs:
-        signature.append(tf.TensorSpec((1,), tf.float32, name="morph_value"))
-    function = tf.function(_outputs(saved), input_signature=signature, autograph=False)
-    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=form.opset)
-    _name_tensors(proto.graph, [f"{spec.name}:0" for spec in signature], form.output_names)
-    _fix_shapes(proto.graph, resolution)
-    proto.ir_version = IR_VERSIONS[form.opset]
-    proto.graph.name, proto.graph.doc_string = saved.class_name, f"converted from {saved.class_name}"
-    values = {"face_type": saved.effective["face_type"], "iteration": str(saved.iteration), "model": saved.prefix}
-    onnx.helper.set_model_props(proto, values)
-    onnx.checker.check_model(proto)
-    return proto.SerializeToString()
-
-
-def _outputs(saved):
-    """Function from the inputs to the outputs in the file's order."""
     form = saved.kind.export
+    inputs = ("in_face:0", "morph_value:0") if form.morphs else ("in_face:0",)
+    outputs = dict(zip(form.output_order, form.output_names))
+    parts = {
+        stem: (_weights(saved, stem), saved.weight_name(stem)) for stem in saved.kind.needed_stems(saved.effective)
+    }
+    names = (*inputs, *(outputs[index] for index in range(len(outputs))))
+    graph = saved.kind.make_graph(parts, saved.effective, names=names, opset=form.opset, half=half)
+    graph.order_outputs(form.output_names)
+    values = {"face_type": saved.effective["face_type"], "iteration": str(saved.iteration), "model": saved.prefix}
+    return graph.to_bytes(values, saved.class_name, f"converted from {saved.class_name}")
 
-    def predict(in_face, morph_value=None):
-        inputs = (in_face,) if morph_value is None else (in_face, morph_value[0])
-        return _in_order(saved.network._predict(*inputs), form)
 
-    return predict
+def _weights(saved, stem):
+    from core.nn.weights import network_to_dict
+
+    return network_to_dict(saved.network.networks[stem])
 
 
 def _in_order(outputs, form):
     """What a prediction gives, one tensor or several, in the file's order."""
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     return tuple(outputs[index] for index in form.output_order)
-
-
-def _name_tensors(graph, input_names, output_names):
-    """Give inputs and outputs the names by which programs feed and fetch them."""
-    renames = {}
-    for tensors, names in ((graph.input, input_names), (graph.output, output_names)):
-        if len(tensors) != len(names):
-            raise UserError(f"The exported network has {len(tensors)} tensors where {len(names)} are expected.")
-        for tensor, name in zip(tensors, names):
-            renames[tensor.name] = name
-            tensor.name = name
-    for node in graph.node:
-        for names in (node.input, node.output):
-            for index, name in enumerate(names):
-                names[index] = renames.get(name, name)
-
-
-def _fix_shapes(graph, resolution):
-    """A free batch, fixed sides and channels: live programs read the side from the file."""
-    for tensor in (*graph.input, *graph.output):
-        dimensions = tensor.type.tensor_type.shape.dim
-        if len(dimensions) != 4:
-            continue
-        channels = 3 if tensor.name in ("in_face:0", "out_celeb_face:0") else 1
-        dimensions[0].Clear()
-        dimensions[0].dim_param = "N"
-        for dimension, value in zip(dimensions[1:], (resolution, resolution, channels)):
-            dimension.Clear()
-            dimension.dim_value = value
 
 
 def _largest_difference(saved, content):
@@ -151,13 +109,3 @@ def _largest_difference(saved, content):
 def _outputs_now(saved, arguments):
     outputs = _in_order(saved.network._predict_function(*arguments), saved.kind.export)
     return [np.array(output) for output in outputs]
-
-
-def _packages():
-    try:
-        import onnx
-        import onnxruntime  # noqa: F401 - wanted here, used later
-        import tf2onnx
-    except ImportError as error:
-        raise UserError(f"Exporting needs the package {error.name}: pip install tf2onnx onnx onnxruntime") from None
-    return tf2onnx, onnx

@@ -50,8 +50,9 @@ class ModelKind:
         As in file names and on the command line.
     options : tuple of Option
         In the order of asking.
-    network, data, preview : str
-        Where its trainable model, its batches and the function that makes its preview pages are: ``module:name``.
+    network, data, preview, graph : str
+        Where its trainable model, its batches, the function that makes its preview pages and the one that makes the ONNX
+        graph of its prediction are: ``module:name``.
     needed_stems : callable
         Takes effective options; the networks without which a model is of no use.
     constants : dict
@@ -84,6 +85,7 @@ class ModelKind:
     network: str
     data: str
     preview: str
+    graph: str
     needed_stems: Callable[[dict], tuple[str, ...]]
     constants: dict = field(default_factory=dict)
     pretraining: dict = field(default_factory=dict)
@@ -143,6 +145,24 @@ class ModelKind:
     def network_class(self) -> type:
         """The trainable model. Imports TensorFlow."""
         return _imported(self.network)
+
+    def make_graph(self, parts: dict, options: dict, **form):
+        """The ONNX graph of the prediction.
+
+        Parameters
+        ----------
+        parts : dict
+            Stem of each needed network to its weights and the file that they come from.
+        options : dict
+            Effective options.
+        **form
+            ``names`` of inputs and outputs, and what :class:`core.networks.onnx_graph.OnnxGraph` takes.
+
+        Returns
+        -------
+        core.networks.onnx_graph.OnnxGraph
+        """
+        return _imported(self.graph)(parts, options, **form)
 
     def data_class(self) -> type:
         """The batches of a training run; see :class:`models.training.training_data.SwapData`."""

@@ -7,6 +7,8 @@ rem                found by itself when not set
 rem   DFL_VENV     where the environment goes (default: .venv beside main.py)
 rem   DFL_TENSORFLOW   another TensorFlow than requirements.txt asks for: a requirement (tf-nightly, tensorflow==2.20.0), a wheel or
 rem                its address; kept in the environment until DFL_TENSORFLOW=default
+rem   DFL_ONNX     another ONNX Runtime, which runs everything but training: directml (any graphics card), openvino, gpu (NVIDIA),
+rem                or a requirement; kept in the environment until DFL_ONNX=default
 set "ERRORLEVEL="
 set DFL_EXIT=1
 for %%I in ("%~dp0..") do set "DFL_ROOT=%%~fI"
@@ -22,11 +24,20 @@ set "DFL_KEPT_TENSORFLOW="
 if exist "%DFL_VENV%\.tensorflow" for /f "usebackq tokens=1* delims==" %%A in ("%DFL_VENV%\.tensorflow") do set "DFL_KEPT_TENSORFLOW=%%B"
 if not defined DFL_TENSORFLOW if defined DFL_KEPT_TENSORFLOW set "DFL_TENSORFLOW=%DFL_KEPT_TENSORFLOW%"
 if "%DFL_TENSORFLOW%"=="default" set "DFL_TENSORFLOW="
+if defined DFL_ONNX set "DFL_ONNX=%DFL_ONNX:"=%"
+if "%DFL_ONNX%"=="directml" set "DFL_ONNX=onnxruntime-directml"
+if "%DFL_ONNX%"=="openvino" set "DFL_ONNX=onnxruntime-openvino"
+if "%DFL_ONNX%"=="gpu" set "DFL_ONNX=onnxruntime-gpu"
+set "DFL_KEPT_ONNX="
+if exist "%DFL_VENV%\.onnx" for /f "usebackq tokens=1* delims==" %%A in ("%DFL_VENV%\.onnx") do set "DFL_KEPT_ONNX=%%B"
+if not defined DFL_ONNX if defined DFL_KEPT_ONNX set "DFL_ONNX=%DFL_KEPT_ONNX%"
+if "%DFL_ONNX%"=="default" set "DFL_ONNX="
 rem TensorFlow has no CUDA libraries for Windows, so there is no such choice to keep here.
 if "%DFL_CUDA%"=="1" call :say_processor_only
 if not exist "%DFL_VENV_PYTHON%" goto make
 if not exist "%DFL_VENV%\.installed-run" goto make
 if not "%DFL_TENSORFLOW%"=="%DFL_KEPT_TENSORFLOW%" goto make
+if not "%DFL_ONNX%"=="%DFL_KEPT_ONNX%" goto make
 fc /b "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul 2>nul
 if "%ERRORLEVEL%"=="0" goto ready
 
@@ -64,15 +75,29 @@ if not "%ERRORLEVEL%"=="0" goto failed
 if exist "%DFL_VENV%\.installed-run" del "%DFL_VENV%\.installed-run"
 if exist "%DFL_VENV%\.tensorflow" del "%DFL_VENV%\.tensorflow"
 if defined DFL_TENSORFLOW set DFL_TENSORFLOW>"%DFL_VENV%\.tensorflow"
+rem The builds of ONNX Runtime share one module: the one before goes first.
+if not "%DFL_ONNX%"=="%DFL_KEPT_ONNX%" call :remove_onnx
+if exist "%DFL_VENV%\.onnx" del "%DFL_VENV%\.onnx"
+if defined DFL_ONNX set DFL_ONNX>"%DFL_VENV%\.onnx"
 if defined DFL_TENSORFLOW goto install_other
+if defined DFL_ONNX goto install_other
 "%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_ROOT%\requirements.txt"
 if not "%ERRORLEVEL%"=="0" goto failed
 goto installed
-rem All but TensorFlow, which the user's own takes the place of.
+rem All but the packages that the user's own take the place of.
 :install_other
-set "DFL_FILTER=import sys; sys.stdout.writelines(line for line in open(sys.argv[1]) if not line.startswith('tensorflow'))"
-"%DFL_VENV_PYTHON%" -c "%DFL_FILTER%" "%DFL_ROOT%\requirements.txt" >"%DFL_VENV%\requirements-beside-tensorflow.txt"
-"%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_VENV%\requirements-beside-tensorflow.txt" "%DFL_TENSORFLOW%"
+set "DFL_OWN="
+if defined DFL_TENSORFLOW set "DFL_OWN=tensorflow"
+if defined DFL_ONNX set "DFL_OWN=%DFL_OWN% onnxruntime"
+set "DFL_FILTER=import sys; o = tuple(sys.argv[2].split()); sys.stdout.writelines(x for x in open(sys.argv[1]) if not x.startswith(o))"
+"%DFL_VENV_PYTHON%" -c "%DFL_FILTER%" "%DFL_ROOT%\requirements.txt" "%DFL_OWN%" >"%DFL_VENV%\requirements.txt"
+if defined DFL_TENSORFLOW if defined DFL_ONNX goto install_both
+if defined DFL_ONNX set "DFL_TENSORFLOW=%DFL_ONNX%"
+"%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_VENV%\requirements.txt" "%DFL_TENSORFLOW%"
+if not "%ERRORLEVEL%"=="0" goto failed
+goto installed
+:install_both
+"%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_VENV%\requirements.txt" "%DFL_TENSORFLOW%" "%DFL_ONNX%"
 if not "%ERRORLEVEL%"=="0" goto failed
 :installed
 copy /y "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul
@@ -94,6 +119,10 @@ exit /b %DFL_EXIT%
 :say_processor_only
 echo In Windows, TensorFlow uses the processor only. To train on an NVIDIA card, install WSL 2 (wsl --install) and run there:
 echo DFL_CUDA=1 bash scripts/setup.sh
+exit /b 0
+
+:remove_onnx
+"%DFL_VENV_PYTHON%" -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu onnxruntime-directml onnxruntime-openvino >nul 2>nul
 exit /b 0
 
 rem Takes a program (and a version for py) if it is a fit Python.

@@ -2,6 +2,8 @@
 # Makes the environment that all other scripts use: .venv with everything in requirements.txt.
 # Does nothing when it is already there. "setup.sh --tests" adds what the test suite needs.
 #   DFL_PYTHON   the Python to use (3.10 to 3.13); found by itself when not set, or fetched by uv where that is installed
+#   DFL_ONNX=...  another ONNX Runtime, which runs everything but training: gpu (NVIDIA), directml, openvino, or a
+#                requirement, wheel or address; kept in the environment until DFL_ONNX=default
 #   DFL_UV=no    leave uv alone, which installs faster than pip and is used where it is installed
 #   DFL_VENV     where the environment goes (default: .venv beside main.py)
 #   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs; kept in the environment until DFL_CUDA=0
@@ -92,24 +94,46 @@ tensorflow=${DFL_TENSORFLOW:-$(cat "$venv/.tensorflow" 2>/dev/null || true)}
 # A wheel named by its path is found from every folder later on.
 [ -f "$tensorflow" ] && tensorflow=$(CDPATH="" cd -- "$(dirname -- "$tensorflow")" && pwd)/$(basename -- "$tensorflow")
 
+onnx=${DFL_ONNX:-$(cat "$venv/.onnx" 2>/dev/null || true)}
+case $onnx in
+    default) onnx= ;;
+    gpu | directml | openvino) onnx=onnxruntime-$onnx ;;
+esac
+
 stamp() {
     cat "$root/requirements.txt" "$1" 2>/dev/null | cksum
     echo "$cuda"
     [ -z "$tensorflow" ] || echo "$tensorflow"
+    [ -z "$onnx" ] || echo "$onnx"
 }
 
 is_current() { [ -x "$venv/bin/python" ] && [ -f "$venv/.installed-$1" ] && [ "$(cat "$venv/.installed-$1")" = "$2" ]; }
 
+# requirements.txt, but for the packages that the user's own take the place of.
 install_requirements() {
-    if [ -z "$tensorflow" ]; then
-        local requirements=(-r "$root/requirements.txt")
-        [ "$cuda" = 1 ] && requirements+=("tensorflow[and-cuda]")
-        install "${requirements[@]}"
-        return
+    local wanted=() left_out='^$'
+    if [ -n "$tensorflow" ]; then
+        left_out+='|^tensorflow\b'
+        wanted+=("$(with_cuda "$tensorflow")")
+    elif [ "$cuda" = 1 ]; then
+        wanted+=("tensorflow[and-cuda]")
     fi
-    # All but TensorFlow, which the user's own takes the place of.
-    grep -v '^tensorflow\b' "$root/requirements.txt" >"$venv/.requirements-beside-tensorflow"
-    install -r "$venv/.requirements-beside-tensorflow" "$(with_cuda "$tensorflow")"
+    if [ -n "$onnx" ]; then
+        left_out+='|^onnxruntime\b'
+        wanted+=("$onnx")
+    fi
+    # The builds of ONNX Runtime share one module: the one before goes first.
+    if [ -f "$venv/.onnx" ] && [ "$(cat "$venv/.onnx")" != "$onnx" ]; then
+        "$venv/bin/python" -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu onnxruntime-directml \
+            onnxruntime-openvino 2>/dev/null || true
+    fi
+    echo "$onnx" >"$venv/.onnx"
+    if [ "$left_out" = '^$' ]; then
+        install -r "$root/requirements.txt" ${wanted[@]+"${wanted[@]}"}
+    else
+        grep -Ev "$left_out" "$root/requirements.txt" >"$venv/.requirements"
+        install -r "$venv/.requirements" "${wanted[@]}"
+    fi
 }
 
 # "tf-nightly>1" as "tf-nightly[and-cuda]>1" where CUDA is wanted; what has extras already, a file or an address stays as it is.

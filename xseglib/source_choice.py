@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from core.engines import DEFAULT_PLACE, Place
 from core.errors import UserError
 from facelib.face_type import FaceType
 from models.saved.model_files import read_model_data
@@ -40,13 +41,17 @@ def stored_face_type(model_dir: Path) -> FaceType | None:
     return None if key is None else FaceType.from_prompt_key(key)
 
 
-def network_source(model_dir: Path, face_type: FaceType | None) -> tuple[NetworkMasks, str]:
+def network_source(
+    model_dir: Path, face_type: FaceType | None, place: Place = DEFAULT_PLACE
+) -> tuple[NetworkMasks, str]:
     """Source for a trained network, and the key that tells its version (see ``ApplyJournal``)."""
     from models.xseg.predictor import XSegPredictor
 
     weights = Path(model_dir) / WEIGHTS_NAME
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    return NetworkMasks(XSegPredictor(model_dir), face_type), f"{digest} {face_type.text if face_type else 'same'}"
+    return NetworkMasks(
+        XSegPredictor(model_dir, place), face_type
+    ), f"{digest} {face_type.text if face_type else 'same'}"
 
 
 def mesh_source() -> tuple[MeshMasks, str]:

@@ -1,6 +1,8 @@
-"""The two flags by which every step that runs networks is told its devices."""
+"""The flags by which every step that runs networks is told its devices and its engine."""
 
 import argparse
+
+from core.engines import AUTO, ENGINES, PROVIDERS
 
 
 def add_device_flags(parser: argparse.ArgumentParser, several: bool = True) -> None:
@@ -13,6 +15,21 @@ def add_device_flags(parser: argparse.ArgumentParser, several: bool = True) -> N
         help="graphics cards to use, by index, instead of the question"
         if several
         else "graphics card to use, by index",
+    )
+
+
+def add_engine_flags(parser: argparse.ArgumentParser) -> None:
+    """Add ``--engine`` and ``--provider``, for steps that run networks without training them."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=AUTO,
+        help="what runs the networks: ONNX Runtime, TensorFlow, or whichever reaches the graphics card (auto)",
+    )
+    parser.add_argument(
+        "--provider",
+        choices=tuple(PROVIDERS),
+        help="execution provider of ONNX Runtime; the fastest that is installed by default",
     )
 
 

@@ -61,6 +61,10 @@ class OnnxGraph:
         self._nodes.append(self._helper.make_node("Transpose", [value], [name], perm=(0, 2, 3, 1)))
         self._outputs.append(self._helper.make_tensor_value_info(name, 1, shape or ("N", None, None, None)))
 
+    def order_outputs(self, names: Sequence[str]) -> None:
+        """Put the outputs into this order, for programs that fetch them by place."""
+        self._outputs.sort(key=lambda output: list(names).index(output.name))
+
     def node(self, kind: str, *inputs: str, **attributes) -> str:
         """Add a node with one output; returns the output's name."""
         self._count += 1
@@ -96,11 +100,13 @@ class OnnxGraph:
         self._constants.append(numpy_helper.from_array(array.reshape(np.shape(values)), name))
         return name
 
-    def to_bytes(self, properties: Mapping[str, str] | None = None, description: str = "") -> bytes:
+    def to_bytes(
+        self, properties: Mapping[str, str] | None = None, name: str | None = None, description: str = ""
+    ) -> bytes:
         """The finished graph as the content of an ``.onnx`` file, checked by the package ``onnx``."""
         import onnx
 
-        graph = self._helper.make_graph(self._nodes, self.name, self._inputs, self._outputs, self._constants)
+        graph = self._helper.make_graph(self._nodes, name or self.name, self._inputs, self._outputs, self._constants)
         graph.doc_string = description
         model = self._helper.make_model(graph, opset_imports=[self._helper.make_opsetid("", self.opset)])
         model.ir_version = IR_VERSION

@@ -3,8 +3,8 @@
 import numpy as np
 
 from core.console import interact
+from core.engines import CPU, PROVIDERS, Place
 from core.errors import UserError
-from core.networks.place import CPU, PROVIDERS, Place
 
 # How far the results of a device may lie from the processor's, as a part of the largest value: fast arithmetic of graphics
 # cards (TF32, half precision) keeps within, a wrong kernel does not.

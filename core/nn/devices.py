@@ -3,35 +3,14 @@
 import contextlib
 import shutil
 import subprocess
-from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
 from core.errors import UsageError
+from core.graphics_cards import Gpu, select_gpus
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A graphics card.
-
-    Parameters
-    ----------
-    index : int
-        Number by which the user names it.
-    name : str
-    memory_gib : float
-        Total memory; 0 when unknown.
-    compute_capability : tuple of int
-        (0, 0) when unknown.
-    """
-
-    index: int
-    name: str
-    memory_gib: float
-    compute_capability: tuple[int, int] = (0, 0)
 
 
 def list_gpus() -> list[Gpu]:
@@ -59,12 +38,7 @@ def chosen_gpus(indexes: list[int] | None = None) -> list[Gpu]:
     UsageError
         When one of them is not there; the message lists those that are.
     """
-    gpus = list_gpus()
-    unknown = [] if indexes is None else sorted(set(indexes) - {gpu.index for gpu in gpus})
-    if unknown:
-        have = ", ".join(f"{gpu.index} ({gpu.name})" for gpu in gpus) or "none (leave the flag out to use the CPU)"
-        raise UsageError(f"--force-gpu-idxs: there is no GPU {', '.join(map(str, unknown))}; available: {have}.")
-    return [gpu for gpu in gpus if indexes is None or gpu.index in indexes]
+    return select_gpus(list_gpus(), indexes)
 
 
 def configure(cpu_only: bool = False, gpu_indexes: list[int] | None = None, threads: int | None = None) -> list[Gpu]:

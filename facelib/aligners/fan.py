@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.networks.place import Place
-from facelib.aligners.fan_points import HEATMAP_SIZE, LANDMARKS, SAMPLE_SHIFTS, FanCrop, peaks
-from facelib.networks import open_fan
+from core.engines import DEFAULT_PLACE, Place
+from facelib.aligners.fan_points import CROP_SIZE, HEATMAP_SIZE, LANDMARKS, SAMPLE_SHIFTS, FanCrop, peaks
+from facelib.networks import open_network
+from facelib.onnx_graphs import fan_graph
 
 BATCH_SIZE = 10
 
@@ -27,8 +28,8 @@ class FanAligner:
         Engine and device.
     """
 
-    def __init__(self, weights_path: Path, place: Place = Place()):
-        self._network = open_fan(weights_path, place)
+    def __init__(self, weights_path: Path, place: Place = DEFAULT_PLACE):
+        self._network = open_network(weights_path, place, fan_graph, _keras_network, [(None, CROP_SIZE, CROP_SIZE, 3)])
 
     def align(self, images: list[np.ndarray], boxes: list[list[tuple]]) -> list[list[np.ndarray | None]]:
         """Landmarks, (68, 2) float64 in picture pixels, for each box of each (H, W, 3) uint8 BGR picture.
@@ -67,3 +68,9 @@ class FanAligner:
             for crop, maps in zip(crops[part], heatmaps.transpose(0, 3, 1, 2)):
                 points.append(crop.to_picture(peaks(maps), HEATMAP_SIZE))
         return np.array(points, np.float64).reshape(-1, LANDMARKS, 2)
+
+
+def _keras_network():
+    from facelib.aligners.fan_network import FanNetwork
+
+    return FanNetwork

@@ -11,9 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from core.networks.place import Place
+from core.engines import DEFAULT_PLACE, Place
 from facelib.detectors.boxes import boxes_in_frame, decode_maps, select_faces
-from facelib.networks import open_s3fd
+from facelib.networks import open_network
+from facelib.onnx_graphs import s3fd_graph
 
 SMALLEST_FACE = 40
 
@@ -35,9 +36,9 @@ class S3fdDetector:
         Engine and device.
     """
 
-    def __init__(self, weights_path: Path, smallest_face: int = SMALLEST_FACE, place: Place = Place()):
+    def __init__(self, weights_path: Path, smallest_face: int = SMALLEST_FACE, place: Place = DEFAULT_PLACE):
         self.smallest_face = smallest_face
-        self._network = open_s3fd(weights_path, place)
+        self._network = open_network(weights_path, place, s3fd_graph, _keras_network, [(None, None, None, 3)])
 
     def detect(self, images: list[np.ndarray]) -> list[list[tuple[int, int, int, int]]]:
         """Boxes (left, top, right, bottom) of the faces of each (H, W, 3) uint8 BGR picture, largest first.
@@ -65,6 +66,12 @@ class S3fdDetector:
             )
             for n in range(len(batch))
         ]
+
+
+def _keras_network():
+    from facelib.detectors.s3fd_network import S3fdNetwork
+
+    return S3fdNetwork
 
 
 def network_size(shape: tuple) -> tuple[int, int, float]:

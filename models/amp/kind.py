@@ -21,6 +21,7 @@ KIND = ModelKind(
     network="models.amp.model:Amp",
     data="models.training.training_data:SwapData",
     preview="models.amp.preview:pages",
+    graph="models.architectures.onnx_deepfake:morph_graph",
     needed_stems=_needed_stems,
     conflicts_of=_conflicts,
     export=ExportForm(morphs=(0.25, 0.75)),

@@ -90,7 +90,7 @@ class DeepfakeLayers(WeightedGraph):
         return np.concatenate(kernels, axis=-1), np.concatenate([self.weight(f"{path}/bias") for path in paths])
 
 
-def swap_graph(parts: dict[str, tuple[dict, object]], archi: str, resolution: int, names=None, **form) -> OnnxGraph:
+def swap_graph(parts: dict[str, tuple[dict, object]], options: dict, names=None, **form) -> OnnxGraph:
     """Destination faces to (source face in their pose, its mask, the mask of the destination face).
 
     Parameters
@@ -98,15 +98,14 @@ def swap_graph(parts: dict[str, tuple[dict, object]], archi: str, resolution: in
     parts : dict
         Network name (``encoder``, ``inter`` or ``inter_AB`` and ``inter_B``, ``decoder`` or ``decoder_src`` and
         ``decoder_dst``) to its weights and the file that they come from.
-    archi : str
-        The option, such as ``liae-ud``.
-    resolution : int
+    options : dict
+        Of the model; ``archi`` and ``resolution`` count.
     names : sequence of str, optional
         Input, then outputs in the order above.
     **form
         Of :class:`core.networks.onnx_graph.OnnxGraph`.
     """
-    text = ArchitectureText.parse(archi)
+    text, resolution = ArchitectureText.parse(options["archi"]), options["resolution"]
     graph, layers = _open(parts, text, form)
     face, *outputs = names or ("face", "picture", "mask", "destination_mask")
     vector = layers["encoder"].encoder(graph.faces(face, resolution))
@@ -123,8 +122,12 @@ def swap_graph(parts: dict[str, tuple[dict, object]], archi: str, resolution: in
     return graph
 
 
-def morph_graph(parts: dict[str, tuple[dict, object]], resolution: int, names=None, **form) -> OnnxGraph:
-    """AMP: destination faces and the share of the code that comes from the source, (1,) float32, to the same outputs."""
+def morph_graph(parts: dict[str, tuple[dict, object]], options: dict, names=None, **form) -> OnnxGraph:
+    """AMP: destination faces and the share of the code that comes from the source, (1,) float32, to the same outputs.
+
+    Parameters as those of :func:`swap_graph`.
+    """
+    resolution = options["resolution"]
     text = ArchitectureText("df", likeness=True, double=True, deep=True)
     graph, layers = _open(parts, text, form)
     face, morph, *outputs = names or ("face", "morph", "picture", "mask", "destination_mask")

@@ -4,22 +4,23 @@ from core.networks.onnx_graph import OnnxGraph, WeightedGraph
 from models.architectures.xseg_levels import LEVELS, LOWEST_RESOLUTION, RESOLUTION
 
 
-def xseg_graph(weights: dict, source, names: tuple[str, str] = ("face", "mask"), **form) -> OnnxGraph:
+def xseg_graph(parts: dict[str, tuple[dict, object]], options: dict, names=None, **form) -> OnnxGraph:
     """Faces (N, 256, 256, 3) to masks (N, 256, 256, 1), 0..1.
 
     Parameters
     ----------
-    weights : dict
-        Content of ``XSeg_256.npy``.
-    source
-        The file, named in errors.
-    names : (str, str)
+    parts : dict
+        ``XSeg_256`` to its weights and the file that they come from.
+    options : dict
+        Of the model; none counts.
+    names : (str, str), optional
         Of input and output.
     **form
         Of :class:`core.networks.onnx_graph.OnnxGraph`.
     """
+    names = names or ("face", "mask")
     graph = OnnxGraph("XSeg", **form)
-    layers = WeightedGraph(graph, weights, source)
+    layers = WeightedGraph(graph, *parts["XSeg_256"])
     x, skips = graph.faces(names[0], RESOLUTION), []
     for level, (_, count, filter_size) in enumerate(LEVELS):
         for index in range(1, count + 1):

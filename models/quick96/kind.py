@@ -14,6 +14,7 @@ KIND = ModelKind(
     network="models.quick96.model:Quick96",
     data="models.quick96.data:Quick96Data",
     preview="models.quick96.preview:pages",
+    graph="models.architectures.onnx_deepfake:swap_graph",
     needed_stems=_needed_stems,
     constants=CONSTANTS,
     export=ExportForm(asks_to_quantize=False),

@@ -20,6 +20,7 @@ KIND = ModelKind(
     network="models.saehd.model:Saehd",
     data="models.training.training_data:SwapData",
     preview="models.saehd.preview:pages",
+    graph="models.architectures.onnx_deepfake:swap_graph",
     needed_stems=_needed_stems,
     pretraining=PRETRAINING,
     fresh_after_pretraining=_fresh_after_pretraining,

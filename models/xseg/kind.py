@@ -14,6 +14,7 @@ KIND = ModelKind(
     network="models.xseg.model:XSeg",
     data="models.xseg.data:XSegData",
     preview="models.xseg.preview:pages",
+    graph="models.architectures.onnx_xseg:xseg_graph",
     needed_stems=_needed_stems,
     constants=CONSTANTS,
     export=ExportForm(13, "onnx", ("out_mask:0",), output_order=(0,), may_quantize=False, asks_to_quantize=False),

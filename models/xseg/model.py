@@ -8,10 +8,10 @@ from core.nn.optimizers import RMSprop
 from models.architectures.xseg import XSegNetwork
 from models.architectures.xseg_levels import RESOLUTION
 from models.trainable import TrainableModel, full_names, to_unit_range, two_window_dssim
+from models.xseg.low_values import cut_low_values
 
 LEARNING_RATE = 1e-4
 KEEP_SHARE = 0.3
-SMALLEST_MASK_VALUE = 0.1
 
 
 class XSeg(TrainableModel):
@@ -31,9 +31,7 @@ class XSeg(TrainableModel):
             0..1; values under 0.1 are 0.
         """
         masks = np.array(self._predict_function(tf.convert_to_tensor(images, tf.float32)))
-        masks = np.clip(masks, 0, 1)
-        masks[masks < SMALLEST_MASK_VALUE] = 0
-        return masks
+        return cut_low_values(masks)
 
     def input_names(self):
         """Names of the arrays that a training step reads: in pretraining ``mask`` holds the grey face."""

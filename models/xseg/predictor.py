@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
+from core.engines import DEFAULT_PLACE, Place
 from core.errors import NothingToDo, UserError
 from facelib.face_type import FaceType
 from models.saved import transaction
 from models.saved.model_files import STATE_SUFFIX, read_model_data
 from models.saved.restore import advice_on_damage
+from models.xseg.low_values import cut_low_values
 
 PREFIX = "XSeg"
 WEIGHTS_NAME = "XSeg_256.npy"
@@ -27,6 +29,8 @@ class XSegPredictor:
     ----------
     model_dir : Path
         Folder with ``XSeg_256.npy`` and, unless it is a ready-made model, ``XSeg_data.dat``.
+    place : Place
+        Engine and device.
 
     Attributes
     ----------
@@ -41,7 +45,7 @@ class XSegPredictor:
         When it is in pretraining, or damaged.
     """
 
-    def __init__(self, model_dir: Path):
+    def __init__(self, model_dir: Path, place: Place = DEFAULT_PLACE):
         model_dir = Path(model_dir)
         if not available(model_dir):
             raise NothingToDo(
@@ -59,7 +63,7 @@ class XSegPredictor:
         key = options.get("face_type")
         self.face_type = None if key is None else FaceType.from_prompt_key(key)
         with advice_on_damage(model_dir, "XSeg", PREFIX):
-            self._network = _load(model_dir / WEIGHTS_NAME)
+            self._network = _load(model_dir / WEIGHTS_NAME, place)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Masks of faces.
@@ -78,7 +82,9 @@ class XSegPredictor:
         return np.concatenate(parts) if parts else np.zeros((0, *np.shape(images)[1:3], 1), np.float32)
 
 
-def _load(path):
+def _load(path, place):
+    if place.is_onnx:
+        return _OnnxMasks(path, place)
     from core.networks.weight_files import read_weights
     from core.nn.weights import dict_to_network
     from models.base import network_class
@@ -86,3 +92,19 @@ def _load(path):
     network = network_class("XSeg")({"pretrain": False, "batch_size": 1}, 1, training=False)
     dict_to_network(network.networks["XSeg_256"], read_weights(path), path)
     return network
+
+
+class _OnnxMasks:
+    """The network in ONNX Runtime."""
+
+    def __init__(self, path, place):
+        from core.networks.session import OnnxNetwork
+        from core.networks.weight_files import read_weights
+        from models.architectures.onnx_xseg import xseg_graph
+
+        graph = xseg_graph({"XSeg_256": (read_weights(path), path)}, {})
+        self._network = OnnxNetwork(graph.to_bytes(), place, path.name)
+
+    def predict(self, images):
+        """As :meth:`models.xseg.model.XSeg.predict`."""
+        return cut_low_values(self._network.run(images)[0])

@@ -288,14 +288,30 @@ def test_another_tensorflow_is_installed_beside_all_else_and_kept(wine, wanted):
     run = wine.run(setup, DFL_TENSORFLOW=wanted)
     assert run.calls[-1].arguments[1:] == ("doctor", "--cards")
     assert run.code == 0 and run.modules[-1][-1] == wanted, run.shown
-    others = root / ".venv" / "requirements-beside-tensorflow.txt"
+    others = root / ".venv" / "requirements.txt"
     assert others.exists() and run.modules[-1][-2] == windows_path(others)
     code = next(call.arguments[1] for call in run.calls if "writelines" in " ".join(call.arguments))
-    done = subprocess.run([sys.executable, "-c", code, root / "requirements.txt"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, root / "requirements.txt", "tensorflow"], capture_output=True, text=True
+    )
     assert done.stdout == "# networks\nnumpy>=1\n"
     assert wine.run(root / "scripts" / TRAIN).modules == []
     assert wine.run(setup, DFL_TENSORFLOW="default").modules[-1][-1].endswith("requirements.txt")
     assert wine.run(root / "scripts" / TRAIN).modules == []
+
+
+def test_another_onnx_runtime_takes_the_place_of_the_usual_one(wine):
+    root = wine.toolkit("own onnx")
+    setup = root / "scripts" / "setup.bat"
+    assert wine.run(setup).code == 0
+    run = wine.run(setup, DFL_ONNX="directml")
+    assert run.code == 0 and [words[:2] for words in run.modules] == [["pip", "uninstall"], ["pip", "install"]]
+    assert run.modules[-1][-1] == "onnxruntime-directml" and run.modules[-1][-2].endswith(".venv\\requirements.txt")
+    assert wine.run(root / "scripts" / TRAIN).modules == []
+    both = wine.run(setup, DFL_TENSORFLOW="tf-nightly").modules[-1]
+    assert both[-2:] == ["tf-nightly", "onnxruntime-directml"]
+    assert wine.run(root / "scripts" / TRAIN).modules == []
+    assert wine.run(setup, DFL_ONNX="default").modules[-1][-1] == "tf-nightly"
 
 
 def test_an_environment_without_pip_or_without_its_python_is_made_anew(wine):

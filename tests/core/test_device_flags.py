@@ -6,10 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 import main
+from core import device_choice
 from core.console import interact
 from core.console.device_flags import add_device_flags, gpu_indexes
 from core.device_choice import choose_devices
+from core.engines import Place
 from core.errors import UsageError
+from core.graphics_cards import GraphicsCard
 from mainscripts import extract, xseg
 
 
@@ -69,3 +72,66 @@ def test_cpu_only_wins_and_says_so(monkeypatch, capsys):
     monkeypatch.setattr("core.nn.devices.configure", lambda cpu_only=False, gpu_indexes=None: (cpu_only, gpu_indexes))
     assert choose_devices(True, [0, 3]) == (True, None)
     assert "so --force-gpu-idxs has no effect" in capsys.readouterr().out
+
+
+class Installed:
+    """What is installed on a computer, and which cards it has."""
+
+    def __init__(self, monkeypatch):
+        self.patch = monkeypatch
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: CARDS)
+        self(["cpu"])
+
+    def __call__(self, providers, tensorflow=True, cards=()):
+        self.patch.setattr(device_choice, "installed_providers", lambda: list(providers))
+        self.patch.setattr(device_choice, "has_tensorflow", lambda: tensorflow)
+        self.patch.setattr(device_choice, "nvidia_cards", lambda: list(cards))
+        self.patch.setattr(device_choice, "list_graphics_cards", lambda: list(cards))
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    return Installed(monkeypatch)
+
+
+RTX = GraphicsCard("NVIDIA", "RTX", (8, 6), 24.0)
+ON_CPU, ON_CARD = Place("onnx"), Place("onnx", "cuda", 0)
+TENSORFLOW = [Place(device="GPU:0"), Place(device="GPU:1")]
+
+
+@pytest.mark.parametrize(
+    ("has", "flags", "places"),
+    [
+        ((["cpu"], True, []), {}, [ON_CPU]),
+        ((["cpu"], True, [RTX]), {}, TENSORFLOW),
+        ((["cpu"], True, [RTX]), {"cpu_only": True}, [ON_CPU]),
+        ((["cpu"], True, [RTX]), {"engine": "onnx"}, [ON_CPU]),
+        ((["cpu"], False, [RTX]), {}, [ON_CPU]),
+        ((["cuda", "cpu"], True, [RTX]), {}, [ON_CARD]),
+        ((["cuda", "cpu"], True, [RTX]), {"provider": "cpu"}, [ON_CPU]),
+        ((["cuda", "cpu"], True, [RTX]), {"engine": "tensorflow"}, TENSORFLOW),
+        ((["cuda", "cpu"], True, [RTX, RTX]), {"indexes": [1]}, [Place("onnx", "cuda", 1)]),
+        ((["directml", "cpu"], True, []), {}, [Place("onnx", "directml")]),
+        (([], True, []), {}, TENSORFLOW),
+    ],
+)
+def test_auto_takes_the_engine_that_reaches_the_card(installed, has, flags, places):
+    installed(*has)
+    assert device_choice.choose_places(**flags)[0] == places
+
+
+@pytest.mark.parametrize(
+    ("has", "flags", "told"),
+    [
+        ((["cpu"], True, []), {"provider": "cuda"}, "the installed ONNX Runtime has no cuda; available: cpu"),
+        (([], True, []), {"engine": "onnx"}, "ONNX Runtime is not installed"),
+        ((["cpu"], True, []), {"engine": "tensorflow", "provider": "cpu"}, "leave out --engine tensorflow"),
+        ((["cuda", "cpu"], True, [RTX]), {"indexes": [2]}, r"there is no GPU 2; available: 0 \(RTX\)"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_refused(installed, has, flags, told):
+    installed(*has)
+    with pytest.raises(UsageError, match=told) as refusal:
+        device_choice.choose_places(**flags)
+    assert refusal.value.exit_code == 2

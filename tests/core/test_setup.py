@@ -154,7 +154,7 @@ def test_cuda_comes_with_tensorflow_when_it_is_asked_for(house):
     house.python("python3", "3.11.0")
     assert house.setup(DFL_CUDA="1")[0] == 0
     assert house.noted() == ["python3 -m venv", installs(house, "tensorflow[and-cuda]")]
-    assert 'extras_require={"cuda": ["tensorflow[and-cuda]' in (ROOT / "setup.py").read_text()
+    assert '"cuda": ["tensorflow[and-cuda]' in (ROOT / "setup.py").read_text()
 
 
 def test_a_launcher_sets_up_by_itself_and_calls_the_program_in_the_environment(house):

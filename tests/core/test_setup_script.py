@@ -86,12 +86,30 @@ def test_an_environment_of_an_earlier_version_keeps_its_choice(setup):
 def test_another_tensorflow_is_installed_beside_all_else_and_kept(setup):
     told = setup(DFL_TENSORFLOW="tf-nightly>=2.22.0.dev0")
     assert "tf-nightly>=2.22.0.dev0" in told and "requirements.txt" not in told
-    kept = (setup.venv / ".requirements-beside-tensorflow").read_text()
+    kept = (setup.venv / ".requirements").read_text()
     assert "numpy" in kept and "\ntensorflow" not in kept
     assert setup() == ""
     (setup.venv / ".installed-run").write_text("other requirements\n")
     assert "tf-nightly>=2.22.0.dev0" in setup()
     assert "requirements.txt" in setup(DFL_TENSORFLOW="default") and setup() == ""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "package"),
+    [
+        ("gpu", "onnxruntime-gpu"),
+        ("directml", "onnxruntime-directml"),
+        ("onnxruntime-qnn==1.2", "onnxruntime-qnn==1.2"),
+    ],
+)
+def test_another_onnx_runtime_takes_the_place_of_the_usual_one(setup, chosen, package):
+    setup()
+    told = setup(DFL_ONNX=chosen)
+    assert told.index("uninstall") < told.index(f" {package}\n") and "requirements.txt" not in told
+    kept = (setup.venv / ".requirements").read_text()
+    assert "tensorflow" in kept and "\nonnxruntime" not in kept
+    assert setup() == ""
+    assert "uninstall" in setup(DFL_ONNX="default") and setup() == ""
 
 
 def test_another_tensorflow_gets_cuda_where_it_is_wanted(setup, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from core.engines import Place
 from mainscripts import merge_steps
 from models.base import SavedModel, open_for_inference
 
@@ -32,7 +33,9 @@ def main(folder):
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     model = make_model(folder)
-    options = Namespace(model_dir=folder, model="SAEHD", cpu_only=False, devices=DEVICES)
+    options = Namespace(
+        model_dir=folder, model="SAEHD", cpu_only=False, places=[Place(device=device) for device in DEVICES]
+    )
     networks = merge_steps.make_networks(options, model)
     for member, device in zip(networks.members, DEVICES, strict=True):
         (found,) = {weight.value.device for weight in member.model.network.networks["decoder_src"].weights}

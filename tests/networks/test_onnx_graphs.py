@@ -54,7 +54,7 @@ def test_swaps_of_every_architecture(archi):
     autoencoder = DeepfakeAutoencoder(64, archi, 16, 8, 8, 6)
     parts = {name: (randomized(network, 3), name) for name, network in autoencoder.networks.items()}
     faces = pictures(3, 64, 64, 3)
-    agree(run(swap_graph(parts, archi, 64), face=faces), autoencoder.swap(tf.constant(faces)))
+    agree(run(swap_graph(parts, {"archi": archi, "resolution": 64}), face=faces), autoencoder.swap(tf.constant(faces)))
 
 
 @pytest.mark.parametrize("morph", [0.0, 0.3, 0.75, 1.0])
@@ -63,13 +63,13 @@ def test_morphs(morph):
     parts = {name: (randomized(network, 5), name) for name, network in autoencoder.networks.items()}
     faces = pictures(2, 64, 64, 3)
     wanted = autoencoder.swap(tf.constant(faces), tf.constant(morph))
-    agree(run(morph_graph(parts, 64), face=faces, morph=[morph]), wanted)
+    agree(run(morph_graph(parts, {"resolution": 64}), face=faces, morph=[morph]), wanted)
 
 
 def test_xseg():
     network = XSegNetwork(base_channels=4)
     weights, faces = randomized(network), pictures(2, 256, 256, 3)
-    agree(run(xseg_graph(weights, "XSeg_256.npy"), face=faces), network(faces)[1:])
+    agree(run(xseg_graph({"XSeg_256": (weights, "XSeg_256.npy")}, {}), face=faces), network(faces)[1:])
 
 
 def test_fan():
@@ -100,13 +100,13 @@ def test_enhancer():
 def test_half_precision_stays_near():
     autoencoder = DeepfakeAutoencoder(64, "liae-ud", 16, 8, 8, 6)
     parts = {name: (randomized(network, 3), name) for name, network in autoencoder.networks.items()}
-    faces = pictures(2, 64, 64, 3)
-    found = run(swap_graph(parts, "liae-ud", 64, half=True), face=faces)
-    wanted = run(swap_graph(parts, "liae-ud", 64), face=faces)
+    faces, options = pictures(2, 64, 64, 3), {"archi": "liae-ud", "resolution": 64}
+    found = run(swap_graph(parts, options, half=True), face=faces)
+    wanted = run(swap_graph(parts, options), face=faces)
     agree(found, wanted, tolerance=1e-2)
     assert any(np.abs(ours - theirs).max() > 0 for ours, theirs in zip(found, wanted))
 
 
 def test_a_file_of_another_network_is_named():
     with pytest.raises(FormatError, match="XSeg_256.npy.*conv01/conv/weight:0 is missing"):
-        xseg_graph({"other:0": np.zeros(3)}, "XSeg_256.npy")
+        xseg_graph({"XSeg_256": ({"other:0": np.zeros(3)}, "XSeg_256.npy")}, {})

@@ -78,11 +78,13 @@ def test_the_flag_allows_export_without_a_question(model, asked):
 @pytest.mark.parametrize(("flag", "refused"), [(None, True), (True, False)])
 def test_merge_is_refused_without_the_flag(monkeypatch, tmp_path, flag, refused):
     found = SimpleNamespace(name="a", class_name="SAEHD", iteration=5, options=dict(PRETRAINING))
-    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments: [])
+    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: [])
     monkeypatch.setattr("models.base.open_for_inference", lambda *arguments: found)
     options = argparse.Namespace(
         force_gpu_idxs=None,
         cpu_only=True,
+        engine="tensorflow",
+        provider=None,
         model_dir=tmp_path,
         model="SAEHD",
         force_model_name="a",

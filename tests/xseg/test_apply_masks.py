@@ -21,6 +21,7 @@ from labelled_faces import (
     write_face,
 )
 
+from core.engines import Place
 from core.errors import NothingToDo, UserError
 from core.imagelib.polygons import rasterize
 from core.networks.weight_files import write_weights
@@ -263,9 +264,11 @@ def test_each_run_hides_the_other_card(tmp_path, monkeypatch, index):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: CARDS)
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda cards, kind: visible.append((cards, kind)))
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda card, on: visible.append((card, on)))
-    monkeypatch.setattr(source_choice, "network_source", lambda folder, face_type: (folder, face_type))
-    flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": [index]}
-    assert xseg._network_source(argparse.Namespace(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
+    monkeypatch.setattr(source_choice, "network_source", lambda folder, face_type, place: (folder, face_type, place))
+    flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": [index],
+             "engine": "tensorflow", "provider": None}  # fmt: skip
+    found = xseg._network_source(argparse.Namespace(**flags))
+    assert found == (tmp_path, FaceType.WHOLE_FACE, Place(device="GPU:0"))
     assert visible == [([CARDS[index]], "GPU"), (CARDS[index], True)]
 
 
@@ -305,9 +308,12 @@ def test_one_device_is_asked_for_unless_a_flag_decides(tmp_path, monkeypatch):
     from mainscripts import xseg
 
     asked = []
-    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: asked.append((arguments, rest)))
-    monkeypatch.setattr(source_choice, "network_source", lambda folder, face_type: (folder, face_type))
-    flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": None}
+    monkeypatch.setattr(
+        device_choice, "choose_devices", lambda *arguments, **rest: asked.append((arguments, rest)) or []
+    )
+    monkeypatch.setattr(source_choice, "network_source", lambda folder, face_type, place: (folder, face_type))
+    flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": None,
+             "engine": "tensorflow", "provider": None}  # fmt: skip
     assert xseg._network_source(argparse.Namespace(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
     xseg._network_source(argparse.Namespace(**{**flags, "force_gpu_idxs": [1]}))
     xseg._network_source(argparse.Namespace(**{**flags, "cpu_only": True}))

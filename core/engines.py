@@ -29,22 +29,20 @@ class Place:
     provider : str
         A key of :data:`PROVIDERS`; of ONNX Runtime only.
     index : int, optional
-        Of the device among those of its engine; None leaves the choice to the engine.
+        Of the device among those of the provider; None leaves the choice to it.
+    device : str, optional
+        TensorFlow's name of the device, for example ``"GPU:1"``; None leaves the choice to it.
     """
 
     engine: str = TENSORFLOW
     provider: str = CPU
     index: int | None = None
+    device: str | None = None
 
     @property
     def is_onnx(self) -> bool:
         """Whether ONNX Runtime is the engine."""
         return self.engine == ONNX
-
-    @property
-    def device(self) -> str | None:
-        """TensorFlow's name of the device, for example ``"GPU:1"``; None leaves the choice to it."""
-        return f"GPU:{self.index}" if self.engine == TENSORFLOW and self.index is not None else None
 
     def __str__(self) -> str:
         if not self.is_onnx:
@@ -52,6 +50,9 @@ class Place:
         return (
             "ONNX Runtime on the processor" if self.provider == CPU else f"ONNX Runtime with {PROVIDERS[self.provider]}"
         )
+
+
+DEFAULT_PLACE = Place()
 
 
 def installed_providers() -> list[str]:
