@@ -8,29 +8,10 @@ from core.console.number_flags import add_number, add_whole_number
 from core.errors import UsageError, UserError
 from core.files.paths import absolute_path, resolve_input_file
 from core.video.hdr_flag import add_hdr_flag
+from merger.settings.flags import add_setting_flags, given_settings
 from models.pretraining_flag import add_pretraining_flag
 from models.registry import SWAP_NAMES
 
-_SETTING_HELP = {
-    "mode": "original, overlay, hist-match, seamless, seamless-hist-match, raw-rgb or raw-predict, or its number",
-    "masked_hist_match": "y or n: match histograms inside the mask only",
-    "hist_match_threshold": "0…255",
-    "mask_mode": "full, dst, learned-prd, learned-dst, … or its number 0…9",
-    "erode_mask_modifier": "-400…400; negative values dilate",
-    "blur_mask_modifier": "0…400",
-    "motion_blur_power": "0…100",
-    "output_face_scale": "-50…50; positive values make the face smaller",
-    "color_transfer_mode": "none, rct, lct, mkl, mkl-m, idt, idt-m, sot-m or mix-m, or its number",
-    "sharpen_mode": "none, box or gaussian",
-    "blursharpen_amount": "-100…100; negative values blur",
-    "super_resolution_power": "0…100",
-    "image_denoise_power": "0…500",
-    "bicubic_degrade_power": "0…100",
-    "color_degrade_power": "0…100",
-    "two_pass_mode": "none, face or face+mask",
-    "pre_sharpen_power": "0…200",
-    "morph_power": "0…100, AMP: share of the source identity",
-}
 _FACE_TYPE_NAMES = {0: "half", 1: "midfull", 2: "full", 4: "whole_face", 10: "head"}
 
 
@@ -113,7 +94,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--no-provenance", action="store_true", help="--output-video: do not mark it as made by a model"
     )
-    _add_setting_flags(parser)
+    add_setting_flags(parser)
     parser.set_defaults(run=run, fills=("output_dir", "output_mask_dir"), writes=("output_video",))
 
 
@@ -124,7 +105,7 @@ def run(options):
 
     interact.info("Running merger.\n")
     _check_options(options)
-    values, tracks = _given_settings(options)
+    values, tracks = given_settings(options)
     paths = merge_steps.list_frames(options)
     if not paths:
         interact.info("No frames to merge in input_dir.")
@@ -145,12 +126,6 @@ def run(options):
     settings = Settings(ask_settings(base, given), tracks)
     workers = _workers(options)
     return merge_steps.run_all(options, frames, settings, model, workers)
-
-
-def _add_setting_flags(parser):
-    group = parser.add_argument_group("settings (each is asked if left out)")
-    for name, text in _SETTING_HELP.items():
-        group.add_argument(f"--{name.replace('_', '-')}", dest=f"setting_{name}", metavar="V", help=text)
 
 
 def _check_options(options):
@@ -205,19 +180,6 @@ def _wants_window(options):
     if options.interactive is False or streamed or not interact.has_terminal() or window_problem() is not None:
         return False
     return interact.ask_bool("Use interactive merger?", True)
-
-
-def _given_settings(options):
-    from merger.settings.config import parse_value
-    from merger.settings.settings_file import read_settings
-
-    values, tracks = read_settings(options.config) if options.config else ({}, {})
-    for name in _SETTING_HELP:
-        text = getattr(options, f"setting_{name}")
-        if text is not None:
-            values[name] = parse_value(name, text, "--" + name.replace("_", "-") + ": ")
-            tracks.pop(name, None)
-    return values, tracks
 
 
 def _model_config(model):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.window.keys import ESCAPE, TAB
-from merger.settings.config import CYCLE_KEYS, RANGES, MergeConfig
+from merger.settings.config import CYCLE_KEYS, RANGES, SETTINGS, MergeConfig
 
 HELP, MAIN = "help", "main"
 
@@ -364,6 +364,14 @@ _NAVIGATION = {
     "\\": InteractiveMerger._interpolate,
 }
 
+
+def _setting_keys():
+    """Keys and effect of every setting but the mode, in the order of the table."""
+    for name, known in SETTINGS.items():
+        if known.keys is not None and name != "mode":
+            yield " / ".join(known.keys.signs.upper()), known.keys.effect
+
+
 KEY_TABLE = (
     ("General", (
         ("Tab", "switch between this page and the picture"),
@@ -384,28 +392,7 @@ KEY_TABLE = (
         ("[ / ]", "jump back / on to a change of settings"),
         ("\\", "let the numbers run from the last change to here"),
     )),
-    ("Mode", (
-        ("`", "original"), ("1", "overlay"), ("2", "hist-match"), ("3", "seamless"),
-        ("4", "seamless-hist-match"), ("5", "raw-rgb"), ("6", "raw-predict"),
-    )),
-    ("Settings (Shift: steps of 5)", (
-        ("Q / A", "histogram match threshold"),
-        ("Z", "histogram match inside the mask only"),
-        ("X", "mask mode"),
-        ("W / S", "erode / dilate the mask"),
-        ("E / D", "blur the mask"),
-        ("R / F", "motion blur"),
-        ("U / J", "output face scale"),
-        ("C", "color transfer"),
-        ("N", "sharpen mode"),
-        ("Y / H", "sharpen / blur the face"),
-        ("T / G", "super resolution"),
-        ("I / K", "denoise the frame"),
-        ("O / L", "bicubic degrade of the frame"),
-        ("P / ;", "color degrade of the result"),
-        ("B", "two pass mode"),
-        ("9 / 8", "sharpen the face before the network"),
-        ("( / *", "morph factor (AMP)"),
-    )),
+    ("Mode", tuple(zip(SETTINGS["mode"].keys.signs, SETTINGS["mode"].choices))),
+    ("Settings (Shift: steps of 5)", tuple(_setting_keys())),
 )  # fmt: skip
 """Keys for the help screen and the documentation: groups of (keys, effect)."""

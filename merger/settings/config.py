@@ -1,10 +1,11 @@
-"""The settings of a merged frame: ranges, names, keys, and the text that shows them."""
+"""The settings of a merged frame, one row each, and the checks of what a user gives for them."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import UsageError
 from core.records.file_value import describe, short
+from merger.settings.setting import Keys, Question, setting, settings_of, starts_of
 
 MODES = ("original", "overlay", "hist-match", "seamless", "seamless-hist-match", "raw-rgb", "raw-predict")
 MASK_MODES = (
@@ -24,75 +25,36 @@ SHARPEN_MODES = ("None", "box", "gaussian")
 TWO_PASS_MODES = ("None", "face", "face+mask")
 FACE_TYPES = ("half", "midfull", "full", "whole_face", "head")
 
-CHOICES = {
-    "mode": MODES,
-    "mask_mode": MASK_MODES,
-    "color_transfer_mode": COLOR_TRANSFER_MODES,
-    "sharpen_mode": SHARPEN_MODES,
-    "two_pass_mode": TWO_PASS_MODES,
-}
-"""Settings with a fixed list of values. All but ``mode`` are stored as the index into the list."""
 
-RANGES = {
-    "hist_match_threshold": (0, 255),
-    "erode_mask_modifier": (-400, 400),
-    "blur_mask_modifier": (0, 400),
-    "motion_blur_power": (0, 100),
-    "output_face_scale": (-50, 50),
-    "blursharpen_amount": (-100, 100),
-    "super_resolution_power": (0, 100),
-    "image_denoise_power": (0, 500),
-    "bicubic_degrade_power": (0, 100),
-    "color_degrade_power": (0, 100),
-    "pre_sharpen_power": (0, 200),
-    "morph_power": (0, 100),
-}
-"""Settings that are whole numbers, with their smallest and largest value."""
+def _is_coloured(config):
+    return "raw" not in config.mode
 
-_LARGE_STEP = 5
-_MODE_KEYS = "`123456"
-CYCLE_KEYS = {"x": "mask_mode", "c": "color_transfer_mode", "n": "sharpen_mode", "b": "two_pass_mode"}
-_STEP_KEYS = {
-    "q": ("hist_match_threshold", 1),
-    "a": ("hist_match_threshold", -1),
-    "w": ("erode_mask_modifier", 1),
-    "s": ("erode_mask_modifier", -1),
-    "e": ("blur_mask_modifier", 1),
-    "d": ("blur_mask_modifier", -1),
-    "r": ("motion_blur_power", 1),
-    "f": ("motion_blur_power", -1),
-    "u": ("output_face_scale", 1),
-    "j": ("output_face_scale", -1),
-    "y": ("blursharpen_amount", 1),
-    "h": ("blursharpen_amount", -1),
-    "t": ("super_resolution_power", 1),
-    "g": ("super_resolution_power", -1),
-    "i": ("image_denoise_power", 1),
-    "k": ("image_denoise_power", -1),
-    "o": ("bicubic_degrade_power", 1),
-    "l": ("bicubic_degrade_power", -1),
-    "p": ("color_degrade_power", 1),
-    ";": ("color_degrade_power", -1),
-}
-_FIXED_STEP_KEYS = {
-    ":": ("color_degrade_power", -_LARGE_STEP),
-    "9": ("pre_sharpen_power", 1),
-    "8": ("pre_sharpen_power", -1),
-    "(": ("morph_power", 1),
-    "*": ("morph_power", -1),
-}
+
+def _matches_histograms(config):
+    return "hist-match" in config.mode
+
+
+def _is_plain_histogram_match(config):
+    return config.mode == "hist-match"
+
+
+def _is_morphable(config):
+    return config.is_morphable
+
+
+def _differs(name, value):
+    return lambda config: getattr(config, name) != value
 
 
 @dataclass(frozen=True)
 class MergeConfig:
-    """How one frame is merged. Numbers out of range are clamped, an unknown ``mode`` becomes ``overlay``.
+    """How one frame is merged: the table of all settings. Numbers out of range are clamped, an unknown ``mode`` becomes ``overlay``.
+
+    Each field is a row of the table (:class:`merger.settings.setting.Setting`). From it come the flags, the questions, the keys, the key
+    map, the settings files, their checks, and the table in ``docs/merging.md``.
 
     Attributes
     ----------
-    mode : str
-        One of :data:`MODES`.
-    mask_mode, color_transfer_mode, sharpen_mode, two_pass_mode : int
-        Index into :data:`MASK_MODES`, :data:`COLOR_TRANSFER_MODES`, :data:`SHARPEN_MODES`, :data:`TWO_PASS_MODES`.
     face_type : str
         Face type of the model, one of :data:`FACE_TYPES`; not part of equality.
     is_morphable : bool
@@ -101,37 +63,180 @@ class MergeConfig:
         Whether colour transfers with a mask count only the pixels inside; not part of equality.
     """
 
-    mode: str = "overlay"
-    masked_hist_match: bool = True
-    hist_match_threshold: int = 238
-    mask_mode: int = 4
-    erode_mask_modifier: int = 0
-    blur_mask_modifier: int = 0
-    motion_blur_power: int = 0
-    output_face_scale: int = 0
-    color_transfer_mode: int = 1
-    sharpen_mode: int = 0
-    blursharpen_amount: int = 0
-    super_resolution_power: int = 0
-    image_denoise_power: int = 0
-    bicubic_degrade_power: int = 0
-    color_degrade_power: int = 0
-    two_pass_mode: int = 0
-    pre_sharpen_power: int = 0
-    morph_power: int = 100
+    mode: str = setting(
+        "overlay",
+        choices=MODES,
+        stored_by_name=True,
+        label="Mode",
+        flag="original, overlay, hist-match, seamless, seamless-hist-match, raw-rgb or raw-predict, or its number",
+        question=Question(1, "Choose mode: ", "overlay"),
+        keys=Keys("`123456", "mode"),
+        note="*raw-rgb* pastes the whole square, *raw-predict* writes the square alone",
+    )
+    masked_hist_match: bool = setting(
+        True,
+        flag="y or n: match histograms inside the mask only",
+        shown=_is_plain_histogram_match,
+        question=Question(2, "Masked hist match?", True, applies=_is_plain_histogram_match),
+        keys=Keys("z", "histogram match inside the mask only", _is_plain_histogram_match),
+        note="hist-match: count only pixels of the face",
+    )
+    hist_match_threshold: int = setting(
+        238,
+        limits=(0, 255),
+        shown=_matches_histograms,
+        question=Question(3, "Hist match threshold", 255, applies=_matches_histograms),
+        keys=Keys("qa", "histogram match threshold", _matches_histograms),
+        note="hist-match modes; 255 is the full match",
+    )
+    mask_mode: int = setting(
+        4,
+        choices=MASK_MODES,
+        flag="full, dst, learned-prd, learned-dst, … or its number 0…9",
+        question=Question(4, "Choose mask mode: ", 1),
+        keys=Keys("x", "mask mode"),
+        note="*dst* is the hull of the landmarks. XSeg needs its trained model in the model folder",
+    )
+    erode_mask_modifier: int = setting(
+        0,
+        limits=(-400, 400),
+        flag="negative values dilate",
+        shown=_is_coloured,
+        question=Question(5, "Choose erode mask modifier", applies=_is_coloured),
+        keys=Keys("ws", "erode / dilate the mask"),
+        note="negative values enlarge the mask",
+    )
+    blur_mask_modifier: int = setting(
+        0,
+        limits=(0, 400),
+        shown=_is_coloured,
+        question=Question(6, "Choose blur mask modifier", applies=_is_coloured),
+        keys=Keys("ed", "blur the mask"),
+        note="soft edge",
+    )
+    motion_blur_power: int = setting(
+        0,
+        limits=(0, 100),
+        shown=_is_coloured,
+        question=Question(7, "Choose motion blur power", applies=_is_coloured),
+        keys=Keys("rf", "motion blur"),
+        note="along the movement of the face; `--subpixel-motion` measures it finer",
+    )
+    output_face_scale: int = setting(
+        0,
+        limits=(-50, 50),
+        flag="positive values make the face smaller",
+        question=Question(10, "Choose output face scale modifier"),
+        keys=Keys("uj", "output face scale"),
+        note="positive values make the face **smaller**",
+    )
+    color_transfer_mode: int = setting(
+        1,
+        choices=COLOR_TRANSFER_MODES,
+        flag="none, rct, lct, mkl, mkl-m, idt, idt-m, sot-m or mix-m, or its number",
+        shown=_is_coloured,
+        keys=Keys("c", "color transfer"),
+        note="*-m*: inside the mask",
+        question=Question(11, "Color transfer to predicted face", applies=_is_coloured, names_only=True),
+    )
+    sharpen_mode: int = setting(
+        0,
+        choices=SHARPEN_MODES,
+        flag="none, box or gaussian",
+        label="sharpen_mode ",
+        shown=_is_coloured,
+        question=Question(12, "Choose sharpen mode: ", help="Sharpening brings out detail of the predicted face."),
+        keys=Keys("n", "sharpen mode"),
+        note="how `blursharpen_amount` works",
+    )
+    blursharpen_amount: int = setting(
+        0,
+        limits=(-100, 100),
+        flag="negative values blur",
+        label="blursharpen_amount ",
+        shown=_is_coloured,
+        question=Question(13, "Choose blur/sharpen amount", applies=_differs("sharpen_mode", 0)),
+        keys=Keys("yh", "sharpen / blur the face"),
+        note="negative amounts blur, in every mode",
+    )
+    super_resolution_power: int = setting(
+        0,
+        limits=(0, 100),
+        keys=Keys("tg", "super resolution"),
+        note="needs the FaceEnhancer weights",
+        question=Question(
+            14,
+            "Choose super resolution power",
+            help="Adds detail to the predicted face with the super resolution network.",
+        ),
+    )
+    image_denoise_power: int = setting(
+        0,
+        limits=(0, 500),
+        shown=_is_coloured,
+        keys=Keys("ik", "denoise the frame"),
+        note="of the frame around the face",
+        question=Question(15, "Choose image degrade by denoise power", applies=_is_coloured),
+    )
+    bicubic_degrade_power: int = setting(
+        0,
+        limits=(0, 100),
+        shown=_is_coloured,
+        keys=Keys("ol", "bicubic degrade of the frame"),
+        note="of the frame around the face",
+        question=Question(16, "Choose image degrade by bicubic rescale power", applies=_is_coloured),
+    )
+    color_degrade_power: int = setting(
+        0,
+        limits=(0, 100),
+        shown=_is_coloured,
+        keys=Keys("p;", "color degrade of the result"),
+        note="of the whole result",
+        question=Question(17, "Degrade color power of final image", applies=_is_coloured),
+    )
+    pre_sharpen_power: int = setting(
+        0,
+        limits=(0, 200),
+        shown=_differs("pre_sharpen_power", 0),
+        note="sharpens the face before the network",
+        keys=Keys("98", "sharpen the face before the network", large_steps=False),
+        question=Question(
+            9,
+            "Choose pre_sharpen power",
+            high=100,
+            help="Sharpens the face before it goes to the network, which can improve the result.",
+        ),
+    )
+    two_pass_mode: int = setting(
+        0,
+        choices=TWO_PASS_MODES,
+        flag="none, face or face+mask",
+        label="two_pass-mode",
+        shown=_differs("two_pass_mode", 0),
+        keys=Keys("b", "two pass mode"),
+        note="the prediction goes through the network again",
+        question=Question(
+            8,
+            "Use two pass mode?",
+            yes=2,
+            help="Feeds the network's output to the network again, which can improve the likeness.",
+        ),
+    )
+    morph_power: int = setting(
+        100,
+        limits=(0, 100),
+        flag="AMP: share of the source identity",
+        shown=_differs("morph_power", 100),
+        keys=Keys("(*", "morph factor (AMP)", _is_morphable, large_steps=False),
+        note="AMP: share of the source's identity",
+    )
     face_type: str = field(default="full", compare=False)
     is_morphable: bool = field(default=False, compare=False)
     masked_statistics: bool = field(default=False, compare=False)
 
     def __post_init__(self):
-        if self.mode not in MODES:
-            object.__setattr__(self, "mode", "overlay")
-        for name, (low, high) in RANGES.items():
-            object.__setattr__(self, name, int(min(max(int(getattr(self, name)), low), high)))
-        for name, values in CHOICES.items():
-            if name != "mode":
-                object.__setattr__(self, name, min(max(int(getattr(self, name)), 0), len(values) - 1))
-        object.__setattr__(self, "masked_hist_match", bool(self.masked_hist_match))
+        for name, known in SETTINGS.items():
+            object.__setattr__(self, name, known.valid(getattr(self, name), _STARTS[name]))
         if self.face_type not in FACE_TYPES:
             raise UsageError(
                 f"face type {self.face_type!r} cannot be merged; it must be one of {', '.join(FACE_TYPES)}"
@@ -186,59 +291,46 @@ class MergeConfig:
         return self if changed == self else changed
 
     def _after_key(self, character, shift):
-        if len(character) != 1:
+        name = _NAMES_BY_KEY.get(character)
+        if name is None or not SETTINGS[name].keys.applies(self):
             return self
-        if character in _MODE_KEYS:
-            return self.replace(mode=MODES[_MODE_KEYS.index(character)])
-        if character == "z":
-            return self.replace(masked_hist_match=not self.masked_hist_match) if self.mode == "hist-match" else self
-        if character in CYCLE_KEYS:
-            name = CYCLE_KEYS[character]
-            return self.replace(**{name: (getattr(self, name) + 1) % len(CHOICES[name])})
-        if character in _FIXED_STEP_KEYS:
-            name, step = _FIXED_STEP_KEYS[character]
-            if name == "morph_power" and not self.is_morphable:
-                return self
-        elif character in _STEP_KEYS:
-            name, step = _STEP_KEYS[character]
-            step *= _LARGE_STEP if shift else 1
-            if name == "hist_match_threshold" and "hist-match" not in self.mode:
-                return self
-        else:
-            return self
-        return self.replace(**{name: getattr(self, name) + step})
+        # The large step down of the colours has a sign of its own, as Shift and ";" type it.
+        return self.replace(
+            **{name: SETTINGS[name].after_key(getattr(self, name), *_LARGE_KEYS.get(character, (character, shift)))}
+        )
 
     def text(self, file_name: str) -> str:
         """The settings as lines for the console."""
-        lines = [f"MergerConfig {file_name}:", f"Mode: {self.mode}"]
-        if self.mode == "hist-match":
-            lines.append(f"masked_hist_match: {self.masked_hist_match}")
-        if "hist-match" in self.mode:
-            lines.append(f"hist_match_threshold: {self.hist_match_threshold}")
-        lines.append(f"mask_mode: {MASK_MODES[self.mask_mode]}")
-        if not self.is_raw:
-            lines += self._numbers("erode_mask_modifier", "blur_mask_modifier", "motion_blur_power")
-        lines += self._numbers("output_face_scale")
-        if not self.is_raw:
-            lines.append(f"color_transfer_mode: {COLOR_TRANSFER_MODES[self.color_transfer_mode]}")
-            lines.append(f"sharpen_mode : {SHARPEN_MODES[self.sharpen_mode]}")
-            lines.append(f"blursharpen_amount : {self.blursharpen_amount}")
-        lines += self._numbers("super_resolution_power")
-        if not self.is_raw:
-            lines += self._numbers("image_denoise_power", "bicubic_degrade_power", "color_degrade_power")
-        if self.pre_sharpen_power:
-            lines += self._numbers("pre_sharpen_power")
-        if self.two_pass_mode:
-            lines.append(f"two_pass-mode: {TWO_PASS_MODES[self.two_pass_mode]}")
-        if self.morph_power != 100:
-            lines += self._numbers("morph_power")
-        return "\n".join([*lines, "================"])
-
-    def _numbers(self, *names):
-        return [f"{name}: {getattr(self, name)}" for name in names]
+        lines = [
+            f"{known.label or name}: {known.readable(getattr(self, name))}"
+            for name, known in SETTINGS.items()
+            if known.shown(self)
+        ]
+        return "\n".join([f"MergerConfig {file_name}:", *lines, "================"])
 
 
-SETTING_NAMES = tuple(item.name for item in fields(MergeConfig) if item.compare)
+SETTINGS = settings_of(MergeConfig)
+"""All settings by name, in order."""
+
+_STARTS = starts_of(MergeConfig)
+_LARGE_KEYS = {":": (";", True)}
+_NAMES_BY_KEY = {sign: name for name, known in SETTINGS.items() if known.keys for sign in known.keys.signs}
+_NAMES_BY_KEY |= {sign: _NAMES_BY_KEY[plain] for sign, (plain, _) in _LARGE_KEYS.items()}
+
+CHOICES = {name: known.choices for name, known in SETTINGS.items() if known.choices is not None}
+"""Settings with a fixed list of values. All but ``mode`` are stored as the index into the list."""
+
+RANGES = {name: known.limits for name, known in SETTINGS.items() if known.limits is not None}
+"""Settings that are whole numbers, with their smallest and largest value."""
+
+CYCLE_KEYS = {
+    known.keys.signs: name
+    for name, known in SETTINGS.items()
+    if known.keys and known.choices and len(known.keys.signs) == 1
+}
+"""Keys that go through the choices of a setting."""
+
+SETTING_NAMES = tuple(SETTINGS)
 """Names of all settings, in order."""
 
 
@@ -266,8 +358,8 @@ def parse_value(name: str, value: Any, origin: str = "") -> Any:
         if index is None:
             choices = ", ".join(f"{number} {text}" for number, text in enumerate(CHOICES[name]))
             raise UsageError(f"{origin}{name} cannot be {describe(value)}; possible are {choices}.")
-        return MODES[index] if name == "mode" else index
-    if name == "masked_hist_match":
+        return CHOICES[name][index] if SETTINGS[name].stored_by_name else index
+    if name not in RANGES:
         return _truth(name, value, origin)
     low, high = RANGES[name]
     try:
@@ -283,7 +375,7 @@ def parse_value(name: str, value: Any, origin: str = "") -> Any:
 
 def readable_value(name: str, value: Any) -> Any:
     """A stored setting as it is written to a settings file: lists by name."""
-    return CHOICES[name][value] if name in CHOICES and name != "mode" else value
+    return SETTINGS[name].readable(value)
 
 
 def _choice_index(name, value):

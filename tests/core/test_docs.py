@@ -83,6 +83,12 @@ def test_every_merge_setting_is_a_flag_and_has_its_row():
         assert any(f"`{name}`" in row.split(" | ")[0] for row in rows), name
 
 
+def test_the_table_of_merge_settings_is_current():
+    from merger.settings import setting_docs
+
+    assert setting_docs.page() == setting_docs.PAGE.read_text(encoding="utf-8")
+
+
 FILE_IN_TEXT = re.compile(
     r"(?<![\w/.-])((?:core|facelib|samplelib|models|merger|xseglib|mainscripts|tests|scripts|docs|benchmarks)/[\w/.-]+\.(?:py|md|yaml|json|sh|bat))\b"
 )

@@ -15,6 +15,7 @@ import pytest
 import main
 from core import device_choice
 from core.console import interact
+from core.engines import DEFAULT_PLACE, Place
 from core.version import VERSION
 from core.window.keys import Key
 from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
@@ -138,10 +139,10 @@ def test_extraction_asks_for_devices_and_by_hand_for_one(monkeypatch, detector, 
     calls = []
     monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: True)
     monkeypatch.setattr(device_choice, "choose_devices", lambda *a, **k: calls.append((a, k)) or [1, 2])
-    options = Namespace(detector=detector, force_gpu_idxs=None, cpu_only=False)
+    options = Namespace(detector=detector, force_gpu_idxs=None, cpu_only=False, engine="tensorflow", provider=None)
     extract._choose_devices(options)
     assert calls == [((False, None), {"several": several})]
-    assert options.devices == ("GPU:0", "GPU:1")
+    assert options.places == (Place(device="GPU:0"), Place(device="GPU:1"))
 
 
 def test_training_asks_for_devices(monkeypatch):
@@ -495,9 +496,12 @@ def test_merging_asks_for_devices_and_shows_the_model(monkeypatch, tmp_path, cap
     model = SimpleNamespace(name="t", class_name="SAEHD", iteration=1234, options={"resolution": 128, "archi": "df-ud"})
     monkeypatch.setattr(device_choice, "choose_devices", lambda *a, **k: calls.append((a, k)) or CARDS[1:])
     monkeypatch.setattr("models.base.open_for_inference", lambda *arguments: model)
-    options = Namespace(force_gpu_idxs=None, cpu_only=False, model_dir=tmp_path, model="SAEHD", force_model_name=None)
+    options = Namespace(
+        force_gpu_idxs=None, cpu_only=False, model_dir=tmp_path, model="SAEHD", force_model_name=None, engine="tensorflow",
+        provider=None,
+    )  # fmt: skip
     assert merge_steps.open_model(options) is model
-    assert calls == [((False, None), {})] and options.devices == [None]
+    assert calls == [((False, None), {"several": True})] and options.places == [DEFAULT_PLACE]
     shown = capsys.readouterr().out
     for text in ("t_SAEHD", "1234", "resolution: 128", "archi: df-ud", "Large"):
         assert text in shown
