@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,8 +19,10 @@ from core.console import interact
 from core.engines import DEFAULT_PLACE, Place
 from core.version import VERSION
 from core.window.keys import Key
-from mainscripts import exportdfm, extract, facesettool, merge, merge_steps, videoed, workspace
+from mainscripts import exportdfm, extract, facesettool, videoed, workspace
 from mainscripts.jobs.step_table import folders, load_steps
+from merger.run import steps
+from merger.run.request import MergeRequest
 from merger.settings.config import MASK_MODES, MODES, SHARPEN_MODES, MergeConfig
 from merger.settings.questions import ask_settings
 from models.base import SavedModel
@@ -496,12 +499,9 @@ def test_merging_asks_for_devices_and_shows_the_model(monkeypatch, tmp_path, cap
     model = SimpleNamespace(name="t", class_name="SAEHD", iteration=1234, options={"resolution": 128, "archi": "df-ud"})
     monkeypatch.setattr(device_choice, "choose_devices", lambda *a, **k: calls.append((a, k)) or CARDS[1:])
     monkeypatch.setattr("models.base.open_for_inference", lambda *arguments: model)
-    options = Namespace(
-        force_gpu_idxs=None, cpu_only=False, model_dir=tmp_path, model="SAEHD", force_model_name=None, engine="tensorflow",
-        provider=None,
-    )  # fmt: skip
-    assert merge_steps.open_model(options) is model
-    assert calls == [((False, None), {"several": True})] and options.places == [DEFAULT_PLACE]
+    opened, request = steps.open_model(MergeRequest(tmp_path, "SAEHD", tmp_path, engine="tensorflow"))
+    assert opened is model
+    assert calls == [((False, None), {"several": True})] and request.places == (DEFAULT_PLACE,)
     shown = capsys.readouterr().out
     for text in ("t_SAEHD", "1234", "resolution: 128", "archi: df-ud", "Large"):
         assert text in shown
@@ -513,9 +513,7 @@ def test_interactive_merger_is_asked_for(asked, monkeypatch, answer, window):
     monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
     if answer:
         asked.answers["interactive"] = answer
-    folders = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
-    options = main.build_parser().parse_args(["merge", *folders, "--model", "SAEHD"])
-    assert merge._wants_window(options) is window
+    assert steps._wants_window(MergeRequest(Path("d"), "SAEHD", Path("a"))) is window
     assert asked.prompts == ["[y] Use interactive merger? ( y/n ) : "]
 
 
@@ -524,19 +522,20 @@ def test_a_flag_decides_whether_there_is_a_window(asked, monkeypatch, flag, wind
     """Where there are a terminal and a display, so that nothing else decides."""
     monkeypatch.setattr(interact, "has_terminal", lambda: True)
     monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
-    places = ("--input-dir", "a", "--output-dir", "b", "--output-mask-dir", "c", "--model-dir", "d")
-    options = main.build_parser().parse_args(["merge", *places, "--model", "SAEHD", flag])
-    assert merge._wants_window(options) is window and asked.prompts == []
+    given = main.build_parser().parse_args(["merge", "--model-dir", "d", "--model", "SAEHD", flag]).interactive
+    request = MergeRequest(Path("d"), "SAEHD", Path("a"), interactive=given)
+    assert steps._wants_window(request) is window and asked.prompts == []
 
 
 @pytest.mark.parametrize(("cores", "default"), [(4, 4), (16, 16), (1, 1)])
 def test_workers_are_asked_for_within_the_cores(asked, monkeypatch, cores, default):
     monkeypatch.setattr("core.parallel.cpu_count", lambda: cores)
-    assert merge._workers(Namespace(workers=None)) == default
+    request = MergeRequest(Path("d"), "SAEHD", Path("a"))
+    assert steps._workers(request) == default
     (prompt,) = asked.prompts
     assert prompt == f"[{default}] Number of workers? ( 1-{cores} ?:help ) : " and asked.helps[prompt]
     asked.answers["workers"] = "99"
-    assert merge._workers(Namespace(workers=None)) == cores
+    assert steps._workers(request) == cores
 
 
 @pytest.mark.parametrize(("answer", "used"), [(None, True), ("n", False)])
@@ -549,16 +548,16 @@ def test_a_saved_session_is_offered(asked, monkeypatch, tmp_path, answer, used):
     write_session(path, [FrameState("1.png", MergeConfig(mode="seamless"))], 0, 5)
     if answer:
         asked.answers["session"] = answer
-    options = Namespace(use_session=None, model_dir=tmp_path, model="SAEHD")
+    request = MergeRequest(tmp_path, "SAEHD", tmp_path)
     model = SimpleNamespace(name="t", iteration=5)
-    stored = merge_steps._stored_session(options, model, MergeConfig(), path)
+    stored = steps._stored_session(request, model, MergeConfig(), path)
     assert asked.prompts == ["[y] Use saved session? ( y/n ) : "]
     assert (stored is not None) == used
     if used:
         assert stored.configs["1.png"].mode == "seamless"
     for flag in (True, False):
-        options.use_session = flag
-        assert (merge_steps._stored_session(options, model, MergeConfig(), path) is not None) == flag
+        request = replace(request, use_session=flag)
+        assert (steps._stored_session(request, model, MergeConfig(), path) is not None) == flag
     assert len(asked.prompts) == 1, "a flag decides without a question"
 
 

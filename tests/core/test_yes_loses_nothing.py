@@ -272,19 +272,20 @@ def test_a_declined_session_is_kept(tmp_path, console):
     """It holds the settings that somebody gave to every frame."""
     from types import SimpleNamespace
 
-    from mainscripts.merge_steps import _states
     from merger.frames import Frame
     from merger.interactive.session import session_path
+    from merger.run.request import MergeRequest
+    from merger.run.steps import _states
     from merger.settings.config import MergeConfig
 
     console(yes=True)
     path = session_path(tmp_path, "a", "SAEHD")
-    options = SimpleNamespace(model_dir=tmp_path, model="SAEHD", use_session=False)
+    request = MergeRequest(tmp_path, "SAEHD", tmp_path, use_session=False)
     settings = SimpleNamespace(base=MergeConfig(), tracks=())
     frames = [Frame(0, tmp_path / "00001.png", ())]
     for _ in range(2):
         path.write_text("the settings of every frame")
-        _states(options, frames, settings, SimpleNamespace(name="a", iteration=1), None, path)
+        _states(request, frames, settings, SimpleNamespace(name="a", iteration=1), None, path)
     kept = sorted(file.name for file in tmp_path.iterdir())
     assert kept == ["a_SAEHD_merger_session_old.json", "a_SAEHD_merger_session_old_1.json"]
     assert (tmp_path / kept[0]).read_text() == "the settings of every frame"

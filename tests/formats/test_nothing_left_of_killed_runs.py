@@ -31,9 +31,9 @@ with ModelLock(folder, "t_SAEHD"):
 _MERGE = f"""
 sys.path[:0] = [{str(ROOT / "tests" / "merger")!r}]
 import merge_program, main
-from mainscripts import merge_steps
-merge_steps.open_model = lambda options: merge_program.StubModel()
-merge_steps._record = lambda options, model: None
+from merger.run import steps
+steps.open_model = lambda request: (merge_program.StubModel(), request)
+steps._record = lambda request, model: None
 sys.exit(main.main(sys.argv[1:]))
 """
 

@@ -2,14 +2,14 @@
 
 import sys
 import threading
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from core.engines import Place
-from mainscripts import merge_steps
+from merger.run.request import MergeRequest
+from merger.run.steps import make_networks
 from models.base import SavedModel, open_for_inference
 
 DEVICES = ["CPU:0", "CPU:1"]
@@ -33,10 +33,8 @@ def main(folder):
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     model = make_model(folder)
-    options = Namespace(
-        model_dir=folder, model="SAEHD", cpu_only=False, places=[Place(device=device) for device in DEVICES]
-    )
-    networks = merge_steps.make_networks(options, model)
+    places = tuple(Place(device=device) for device in DEVICES)
+    networks = make_networks(MergeRequest(folder, "SAEHD", folder, places=places), model)
     for member, device in zip(networks.members, DEVICES, strict=True):
         (found,) = {weight.value.device for weight in member.model.network.networks["decoder_src"].weights}
         assert found.endswith(device), (found, device)

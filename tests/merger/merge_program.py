@@ -9,7 +9,7 @@ from merge_stubs import load, unit
 
 import main
 from facelib.face_type import FaceType
-from mainscripts import merge_steps, merge_video
+from merger.run import steps, to_video
 
 
 class StubModel:
@@ -41,9 +41,9 @@ def peak_kibibytes():
 
 
 if __name__ == "__main__":
-    merge_video.PART_FRAMES = int(os.environ.get("PART_FRAMES", merge_video.PART_FRAMES))
-    merge_steps.open_model = lambda options: StubModel()
-    merge_steps._record = lambda options, model: None
+    to_video.PART_FRAMES = int(os.environ.get("PART_FRAMES", to_video.PART_FRAMES))
+    steps.open_model = lambda request: (StubModel(), request)
+    steps._record = lambda request, model: None
     if "TELLING_WINDOW" in os.environ:
         import telling_window
 

@@ -142,9 +142,9 @@ def test_wrong_use_is_explained_in_one_line(workspace, change, message, monkeypa
     from merge_program import StubModel
 
     import main
-    from mainscripts import merge_steps
+    from merger.run import steps
 
-    monkeypatch.setattr(merge_steps, "open_model", lambda options: StubModel())
+    monkeypatch.setattr(steps, "open_model", lambda request: (StubModel(), request))
     monkeypatch.setitem(interact._state, "assume_yes", False)
     monkeypatch.chdir(workspace.folder)
     assert main.main(["merge", *map(str, workspace.arguments("--yes", *change))]) in (1, 2, 3)

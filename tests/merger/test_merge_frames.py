@@ -10,8 +10,9 @@ from merge_stubs import read_json
 from merge_workspace import INPUTS, Workspace
 
 from core.errors import UserError
-from mainscripts.merge_steps import collect_frames
 from merger.frames import match_faces, with_motion
+from merger.run.request import MergeRequest
+from merger.run.steps import collect_frames
 
 SETS = [case for case in read_json("collect_and_motion.json") if case["frames"]]
 
@@ -79,15 +80,8 @@ def test_a_frame_of_two_faces_stops_all_motion(tmp_path, capsys, second_face):
         workspace.add_face(INPUTS["frame_u8"], path.name, INPUTS["lm_A"] + [6 * index, 0])
     if second_face:
         shutil.copy(workspace.frames / "aligned" / "1_0.jpg", workspace.frames / "aligned" / "1_1.jpg")
-    options = SimpleNamespace(
-        aligned_dir=workspace.frames / "aligned",
-        smooth_landmarks=None,
-        subpixel_motion=False,
-        input_video=None,
-        input_dir=workspace.frames,
-        force=False,
-    )
-    frames = collect_frames(options, paths)
+    request = MergeRequest(workspace.model, "SAEHD", workspace.frames / "aligned", workspace.frames)
+    frames = collect_frames(request, paths)
     assert [len(frame.faces) for frame in frames] == [1, 2 if second_face else 1, 1, 1]
     powers = [frame.motion.power for frame in frames]
     assert (not any(powers)) if second_face else (min(powers) >= 6 and max(powers) >= 12)

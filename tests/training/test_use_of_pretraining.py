@@ -1,6 +1,5 @@
 """A model in pretraining does not know the user's faces: merge, export and apply say so before they use it."""
 
-import argparse
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +10,9 @@ from core import device_choice
 from core.console import interact
 from core.errors import UserError
 from core.networks.weight_files import write_weights
-from mainscripts import exportdfm, merge_steps
+from mainscripts import exportdfm
+from merger.run.request import MergeRequest
+from merger.run.steps import open_model
 from models.base import check_knows_faces
 from models.saved.model_files import ModelData, write_model_data
 from models.xseg.predictor import XSegPredictor
@@ -80,21 +81,12 @@ def test_merge_is_refused_without_the_flag(monkeypatch, tmp_path, flag, refused)
     found = SimpleNamespace(name="a", class_name="SAEHD", iteration=5, options=dict(PRETRAINING))
     monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: [])
     monkeypatch.setattr("models.base.open_for_inference", lambda *arguments: found)
-    options = argparse.Namespace(
-        force_gpu_idxs=None,
-        cpu_only=True,
-        engine="tensorflow",
-        provider=None,
-        model_dir=tmp_path,
-        model="SAEHD",
-        force_model_name="a",
-        allow_pretraining=flag,
-    )
+    request = MergeRequest(tmp_path, "SAEHD", tmp_path, engine="tensorflow", cpu_only=True, allow_pretraining=flag)
     if refused:
         with pytest.raises(UserError, match="a_SAEHD is still in pretraining.*--allow-pretraining to merge with it"):
-            merge_steps.open_model(options)
+            open_model(request)
     else:
-        assert merge_steps.open_model(options) is found
+        assert open_model(request) == (found, request)
 
 
 def test_merge_takes_the_flag():

@@ -200,11 +200,14 @@ def test_left_over_pictures_are_named_and_doubled_ones_refused(workspace):
 def test_a_merge_notes_its_frames_before_the_first_is_written(workspace):
     from types import SimpleNamespace
 
-    from mainscripts.merge_steps import _record_frames
+    from merger.run.request import MergeRequest
+    from merger.run.steps import _record_frames
 
     folder = workspace / "data_dst"
-    options = SimpleNamespace(output_dir=folder / "merged", output_mask_dir=folder / "merged_mask")
-    _record_frames(options, [SimpleNamespace(stem=stem) for stem in numbers((1, 30))])
+    output = {"output_dir": folder / "merged", "output_mask_dir": folder / "merged_mask"}
+    _record_frames(
+        MergeRequest(folder, "SAEHD", folder, **output), [SimpleNamespace(stem=stem) for stem in numbers((1, 30))]
+    )
     for image in folder.glob("*.png"):
         image.unlink()
     for name in ("merged", "merged_mask"):

@@ -9,12 +9,12 @@ _MOST_FRAMES_OF_A_VIDEO = 300
 _MOST_NAMED = 3
 
 
-def check_sources(options, frames, samples):
+def check_sources(request, frames, samples):
     """Refuse to merge faces into frames that they were not cut out of; ``--force`` makes it a warning.
 
     Parameters
     ----------
-    options
+    request
         Of the command line.
     frames : list of merger.frames.Frame
         With the faces that name them.
@@ -29,10 +29,10 @@ def check_sources(options, frames, samples):
     named = [sample for sample in samples if _belongs_somewhere(sample.metadata)]
     if not named:
         return
-    problem = _compared(options, frames, named)
+    problem = _compared(request, frames, named)
     if problem is None:
         return
-    if not options.force:
+    if not request.force:
         raise UserError(f"{problem} Nothing was merged; --force merges all the same.")
     interact.warning(f"{problem} Merging all the same, because of --force.")
 
@@ -41,15 +41,15 @@ def _belongs_somewhere(metadata):
     return bool(metadata.source_filename) and metadata.source_landmarks is not None
 
 
-def _compared(options, frames, named):
+def _compared(request, frames, named):
     """What is wrong with the frames as far as some of the faces tell, or None."""
     from merger import source_check
 
-    faces = _faces_to_check(options, frames, named)
+    faces = _faces_to_check(request, frames, named)
     indices = source_check.frames_to_read(faces, len(frames))
-    sizes = _recorded_sizes(options.aligned_dir)
+    sizes = _recorded_sizes(request.aligned_dir)
     recorded = {index: sizes[frames[index].path.name] for index in indices if frames[index].path.name in sizes}
-    findings = source_check.compare(faces, _pictures(options, frames, indices), recorded)
+    findings = source_check.compare(faces, _pictures(request, frames, indices), recorded)
     wrong = source_check.wrong(findings)
     single = [finding for finding in findings if not finding.fits and not wrong]
     for finding in single:
@@ -58,20 +58,20 @@ def _compared(options, frames, named):
         return None
     told = "; ".join(_describe(finding, frames) for finding in wrong[:_MOST_NAMED])
     return (
-        f"{_place(options)}: these are not the frames that the faces of {options.aligned_dir} were cut out of; "
+        f"{_place(request)}: these are not the frames that the faces of {request.aligned_dir} were cut out of; "
         f"{len(wrong)} of {len(findings)} faces that were compared do not fit: {told}"
         f"{' …' if len(wrong) > _MOST_NAMED else ''}. Put the frames of the extraction back, or extract the faces anew."
     )
 
 
-def _faces_to_check(options, frames, named):
+def _faces_to_check(request, frames, named):
     """Faces spread over the film; of a video, which is read from its beginning, over its first part that has faces."""
     from merger import source_check
 
     index_of = {frame.stem: frame.index for frame in frames}
     pairs = [(index_of.get(Path(sample.metadata.source_filename).stem), sample) for sample in named]
     pairs = sorted(((index, sample) for index, sample in pairs if index is not None), key=lambda pair: pair[0])
-    if options.input_video is not None:
+    if request.input_video is not None:
         pairs = [pair for pair in pairs if pair[0] <= pairs[0][0] + _MOST_FRAMES_OF_A_VIDEO]
     faces = []
     for place in source_check.choose(len(pairs)):
@@ -87,13 +87,13 @@ def _faces_to_check(options, frames, named):
     return faces
 
 
-def _pictures(options, frames, indices):
+def _pictures(request, frames, indices):
     """Index and picture of the frames; one that cannot be read is left out here, and reported where it is merged."""
-    if options.input_video is not None:
+    if request.input_video is not None:
         from core.video.frames import read_frames
 
         wanted = set(indices)
-        for index, image in enumerate(read_frames(options.input_video, max(wanted, default=-1) + 1)):
+        for index, image in enumerate(read_frames(request.input_video, max(wanted, default=-1) + 1)):
             if index in wanted:
                 yield index, image
         return
@@ -125,5 +125,5 @@ def _describe(finding, frames):
     return f"{finding.name} does not fit {name} ({now[0]}x{now[1]})"
 
 
-def _place(options):
-    return options.input_dir or options.input_video
+def _place(request):
+    return request.input_dir or request.input_video

@@ -7,43 +7,43 @@ CONTEXT_FRAMES = 12
 """How far steady colours look to both sides of a frame."""
 
 
-def run_identity(options, model):
+def run_identity(request, model):
     """What all frames of a run depend on, besides their settings."""
-    run = [options.smooth_landmarks, options.smooth_color, str(options.input_video or "")]
-    run += [name for name in ("masked_statistics", "full_range_enhancer") if getattr(options, name)]
-    run += ["hdr"] if options.hdr == "keep" else []
-    return [options.model, model.name, model.iteration, run]
+    run = [request.smooth_landmarks, request.smooth_color, str(request.input_video or "")]
+    run += [name for name in ("masked_statistics", "full_range_enhancer") if getattr(request, name)]
+    run += ["hdr"] if request.hdr == "keep" else []
+    return [request.model, model.name, model.iteration, run]
 
 
-def faceset_folders(options):
+def faceset_folders(request):
     """The destination's faces, and the source's where the workspace has the usual names."""
-    source = options.aligned_dir.parent.parent / "data_src" / "aligned"
-    return [folder for folder in (source, options.aligned_dir) if folder.is_dir()]
+    source = request.aligned_dir.parent.parent / "data_src" / "aligned"
+    return [folder for folder in (source, request.aligned_dir) if folder.is_dir()]
 
 
-def batch_size(options):
+def batch_size(request):
     """Faces in one call, over all devices."""
-    return options.batch_size * len(getattr(options, "places", (None,)))
+    return request.batch_size * len(request.places)
 
 
-def frame_jobs(options, frames, configs, pending):
+def frame_jobs(request, frames, configs, pending):
     """Jobs of the pending frames; with steady colours also of their neighbours, which are only looked at."""
     from merger.pipeline import Job
 
     wanted = set(pending)
-    if options.smooth_color:
+    if request.smooth_color:
         reach = range(-CONTEXT_FRAMES, CONTEXT_FRAMES + 1)
         wanted = {index + step for index in pending for step in reach if 0 <= index + step < len(frames)}
-    if options.input_video is None:
+    if request.input_video is None:
         for index in sorted(wanted):
             yield Job(frames[index], configs[index], context=index not in pending)
         return
     from core.video.frames import probe, read_frames
     from core.video.steps import tell_hdr
 
-    keep_hdr = options.hdr == "keep"
-    tell_hdr(probe(options.input_video), keep_hdr)
-    for frame, image in zip(frames, read_frames(options.input_video, len(frames), keep_hdr=keep_hdr), strict=False):
+    keep_hdr = request.hdr == "keep"
+    tell_hdr(probe(request.input_video), keep_hdr)
+    for frame, image in zip(frames, read_frames(request.input_video, len(frames), keep_hdr=keep_hdr), strict=False):
         if frame.index in wanted:
             yield Job(frame, configs[frame.index], image, frame.index not in pending)
 
