@@ -1,6 +1,7 @@
 """Devices are named the same way in every step."""
 
 import argparse
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,9 @@ from core.device_choice import choose_devices
 from core.engines import Place
 from core.errors import UsageError
 from core.graphics_cards import GraphicsCard
-from mainscripts import extract, xseg
+from mainscripts import xseg
+from samplelib.extraction.request import ExtractRequest
+from samplelib.extraction.run import _choose_places
 
 
 @pytest.mark.parametrize(("text", "indexes"), [("0", [0]), ("0,1", [0, 1]), (" 2 , 0", [2, 0])])
@@ -47,7 +50,9 @@ CARDS = [SimpleNamespace(index=0, name="Small"), SimpleNamespace(index=1, name="
     [
         lambda flags: choose_devices(flags.cpu_only, flags.force_gpu_idxs),
         lambda flags: choose_devices(flags.cpu_only, flags.force_gpu_idxs, silent=True),
-        extract._choose_devices,
+        lambda flags: _choose_places(
+            ExtractRequest(Path("faces"), detector="embedded", force_gpu_idxs=flags.force_gpu_idxs)
+        ),
         xseg._mask_source,
     ],
     ids=["networks", "silent", "extract embedded", "xseg generic mesh"],

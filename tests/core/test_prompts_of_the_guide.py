@@ -19,7 +19,7 @@ from core.console import interact
 from core.engines import DEFAULT_PLACE, Place
 from core.version import VERSION
 from core.window.keys import Key
-from mainscripts import exportdfm, extract, facesettool, videoed, workspace
+from mainscripts import exportdfm, facesettool, videoed, workspace
 from mainscripts.jobs.step_table import folders, load_steps
 from merger.run import steps
 from merger.run.request import MergeRequest
@@ -34,6 +34,8 @@ from models.registry import kind, option_table
 from models.saved.model_files import ModelData
 from models.training import trainer
 from models.training.training_session import TrainingSession
+from samplelib.extraction import run as extraction
+from samplelib.extraction.request import ExtractRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -142,10 +144,9 @@ def test_extraction_asks_for_devices_and_by_hand_for_one(monkeypatch, detector, 
     calls = []
     monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: True)
     monkeypatch.setattr(device_choice, "choose_devices", lambda *a, **k: calls.append((a, k)) or [1, 2])
-    options = Namespace(detector=detector, force_gpu_idxs=None, cpu_only=False, engine="tensorflow", provider=None)
-    extract._choose_devices(options)
+    places = extraction._choose_places(ExtractRequest(Path("faces"), detector=detector, engine="tensorflow"))
     assert calls == [((False, None), {"several": several})]
-    assert options.places == (Place(device="GPU:0"), Place(device="GPU:1"))
+    assert places == (Place(device="GPU:0"), Place(device="GPU:1"))
 
 
 def test_training_asks_for_devices(monkeypatch):
