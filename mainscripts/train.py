@@ -1,5 +1,7 @@
 """The ``train`` step: from command line to a finished or resumed training."""
 
+from dataclasses import fields
+
 from core.console import interact
 from core.console.device_flags import add_device_flags
 from core.errors import UsageError
@@ -86,20 +88,34 @@ _RANGES = {
 }  # fmt: skip
 
 
-def run(options):
+def run(flags):
     """Train; returns the exit code."""
-    _check_numbers(options)
+    request = request_of(flags)
     from models.training.training_session import TrainingSession
 
     interact.info("Running trainer.\n")
-    return TrainingSession(options).run()
+    return TrainingSession(request).run()
 
 
-def _check_numbers(options):
-    if not 0 < options.saving_time < float("inf"):
-        raise UsageError(f"--saving-time {options.saving_time:g}: give more than 0 minutes.")
+def request_of(flags):
+    """The flags as a request.
+
+    Raises
+    ------
+    UsageError
+        When a number is out of its range.
+    """
+    from models.training.request import TrainRequest
+
+    _check_numbers(flags)
+    return TrainRequest(**{field.name: getattr(flags, field.name) for field in fields(TrainRequest)})
+
+
+def _check_numbers(flags):
+    if not 0 < flags.saving_time < float("inf"):
+        raise UsageError(f"--saving-time {flags.saving_time:g}: give more than 0 minutes.")
     for name, (low, high) in _RANGES.items():
-        value = getattr(options, name)
+        value = getattr(flags, name)
         if value is not None and not low <= value <= (float("inf") if high is None else high) or value == float("inf"):
             allowed = f"{low} or more" if high is None else f"{low} to {high}"
             raise UsageError(f"--{name.replace('_', '-')} {value:g}: give {allowed}.")

@@ -20,6 +20,7 @@ from models.saved.emergency import check_fallback, parents_to_search
 from models.saved.lock import ModelLock
 from models.saved.restore import DamagedModel, find_copy, newer_copy, restore
 from models.saved.saved_models import choose_model, file_prefix
+from models.training.request import TrainRequest
 from models.training.side_work import SideWork
 from models.training.trainer import Trainer, TrainerSettings
 from models.training.training_data import DataSettings
@@ -34,30 +35,29 @@ class TrainingSession:
 
     Parameters
     ----------
-    flags : argparse.Namespace
-        As parsed by :mod:`mainscripts.train`.
+    request : TrainRequest
     """
 
-    def __init__(self, flags):
-        self.flags = flags
-        self.notebook = flags.notebook or "google.colab" in sys.modules
+    def __init__(self, request: TrainRequest):
+        self.request = request
+        self.notebook = request.notebook or "google.colab" in sys.modules
         self.recipe = None
 
     def run(self) -> int:
         """Train until the target or until told to stop; returns the exit code."""
-        flags = self.flags
-        class_name = flags.model
+        request = self.request
+        class_name = request.model
         given = self._given_options(class_name)
-        for folder in (flags.training_data_src_dir, flags.training_data_dst_dir, flags.model_dir):
+        for folder in (request.training_data_src_dir, request.training_data_dst_dir, request.model_dir):
             make_folder(folder)
-        if flags.fallback_save_dir is not None:
-            check_fallback(flags.fallback_save_dir)
-        report_consent(flags.training_data_src_dir)
-        report_consent(flags.training_data_dst_dir)
-        name = choose_model(flags.model_dir, class_name, flags.force_model_name, flags.silent_start)
-        with ModelLock(flags.model_dir, file_prefix(class_name, name)):
-            if flags.restore_backup is not None:
-                self._restore(name, find_copy(flags.model_dir, class_name, name, flags.restore_backup))
+        if request.fallback_save_dir is not None:
+            check_fallback(request.fallback_save_dir)
+        report_consent(request.training_data_src_dir)
+        report_consent(request.training_data_dst_dir)
+        name = choose_model(request.model_dir, class_name, request.force_model_name, request.silent_start)
+        with ModelLock(request.model_dir, file_prefix(class_name, name)):
+            if request.restore_backup is not None:
+                self._restore(name, find_copy(request.model_dir, class_name, name, request.restore_backup))
             try:
                 return self._run_model(name, given)
             except DamagedModel as error:
@@ -68,12 +68,12 @@ class TrainingSession:
 
     def _run_model(self, name, given):
         """Load, ask, train; the model's lock is held."""
-        flags = self.flags
-        saved = SavedModel(flags.model_dir, flags.model, name)
+        request = self.request
+        saved = SavedModel(request.model_dir, request.model, name)
         if transaction.recover(saved.model_dir, saved.prefix):
             interact.info("The latest save was cut off while files were put in place; it is complete now.")
         saved.load_state()
-        saved.check_state_is_there(flags.replace_missing_weights)
+        saved.check_state_is_there(request.replace_missing_weights)
         self._mention_newer_copy(saved)
         if saved.is_first_run:
             interact.info("\nModel first run.")
@@ -82,15 +82,15 @@ class TrainingSession:
         if self.recipe is not None:
             given = {**self._recipe_options(saved), **given}
         fresh = self._settle_options(saved, given, gpus)
-        if flags.dump_options:
-            dump_options(flags.model, saved.effective, flags.dump_options)
-            interact.info(f"Options written to {flags.dump_options}.")
+        if request.dump_options:
+            dump_options(request.model, saved.effective, request.dump_options)
+            interact.info(f"Options written to {request.dump_options}.")
             return 0
         return self._train(saved, fresh)
 
     def _restore(self, name, copy):
-        flags = self.flags
-        kept = restore(flags.model_dir, file_prefix(flags.model, name), copy)
+        request = self.request
+        kept = restore(request.model_dir, file_prefix(request.model, name), copy)
         interact.info(f"Restored: {copy.described()}.")
         if kept is not None:
             interact.info(f"The files that were there before are kept in {kept.name}.")
@@ -105,7 +105,7 @@ class TrainingSession:
         )
 
     def _mention_newer_copy(self, saved):
-        folders = parents_to_search(saved.model_dir, saved.prefix, [self.flags.fallback_save_dir])
+        folders = parents_to_search(saved.model_dir, saved.prefix, [self.request.fallback_save_dir])
         copy = newer_copy(saved.model_dir, saved.class_name, saved.prefix, saved.iteration, folders)
         if copy is not None:
             interact.warning(
@@ -115,20 +115,20 @@ class TrainingSession:
 
     def _given_options(self, class_name):
         """Options of file, recipe and flags; later ones win."""
-        flags, given = self.flags, {}
-        if flags.options:
-            given.update(read_options_file(class_name, flags.options))
-        if flags.recipe:
+        request, given = self.request, {}
+        if request.options:
+            given.update(read_options_file(class_name, request.options))
+        if request.recipe:
             from models.training.recipe import read_recipe
 
-            self.recipe = read_recipe(class_name, flags.recipe)
-            if any(phase.plateau_saves for phase in self.recipe.phases) and not flags.holdout:
+            self.recipe = read_recipe(class_name, request.recipe)
+            if any(phase.plateau_saves for phase in self.recipe.phases) and not request.holdout:
                 interact.warning(
                     "The recipe's plateau rules need held-out faces; without --holdout N they never end a phase."
                 )
-        given.update(parse_assignments(class_name, flags.set))
-        if flags.target_iter is not None:
-            given["target_iter"] = check_value(class_name, "target_iter", flags.target_iter, "--target-iter")
+        given.update(parse_assignments(class_name, request.set))
+        if request.target_iter is not None:
+            given["target_iter"] = check_value(class_name, "target_iter", request.target_iter, "--target-iter")
         return given
 
     def _recipe_options(self, saved):
@@ -143,20 +143,20 @@ class TrainingSession:
         from core.device_choice import choose_devices
 
         tf.get_logger().setLevel("ERROR")
-        if self.flags.seed is not None:
+        if self.request.seed is not None:
             from core.nn import devices
 
-            chosen = choose_devices(self.flags.cpu_only, self.flags.force_gpu_idxs, self.flags.silent_start)
-            devices.make_deterministic(self.flags.seed)
+            chosen = choose_devices(self.request.cpu_only, self.request.force_gpu_idxs, self.request.silent_start)
+            devices.make_deterministic(self.request.seed)
             return chosen
-        return choose_devices(self.flags.cpu_only, self.flags.force_gpu_idxs, self.flags.silent_start)
+        return choose_devices(self.request.cpu_only, self.request.force_gpu_idxs, self.request.silent_start)
 
     def _settle_options(self, saved, given, gpus):
         """Ask or take the options, store them; returns the networks that start anew."""
-        flags = self.flags
+        request = self.request
         context = Context(len(gpus), int(min((gpu.memory_gib for gpu in gpus), default=0) * _GIB), self.notebook)
         defaults = saved.default_options()
-        silent = flags.silent_start or self.recipe is not None
+        silent = request.silent_start or self.recipe is not None
         override = False
         if not saved.is_first_run and not silent and saved.kind.asks:
             seconds = OVERRIDE_SECONDS_NOTEBOOK if self.notebook else OVERRIDE_SECONDS
@@ -184,7 +184,7 @@ class TrainingSession:
         options["batch_size"] = max(1, options["batch_size"])
         if options["batch_size"] != wanted:
             interact.info(f"batch_size becomes {options['batch_size']}.")
-        if options.get("pretrain") and flags.pretraining_data_dir is None:
+        if options.get("pretrain") and request.pretraining_data_dir is None:
             raise UsageError("Pretraining mode needs a faceset: give --pretraining-data-dir, or set pretrain to no.")
         return self.fresh_networks(saved, before, options)
 
@@ -219,11 +219,11 @@ class TrainingSession:
         options = ask_options(saved.class_name, before, {}, changes, context, False, False, silent=True)
         options.pop("choose_preview_history", None)
         saved.data.options = options
-        if options.get("pretrain") and self.flags.pretraining_data_dir is None:
+        if options.get("pretrain") and self.request.pretraining_data_dir is None:
             raise UsageError("The recipe's next phase is pretraining: give --pretraining-data-dir.")
         fresh = self.fresh_networks(saved, before, options)
         saved.network = None
-        saved.build(True, self.flags.seed, fresh)
+        saved.build(True, self.request.seed, fresh)
         trainer.data.restart(saved.effective, saved.iteration)
         if saved.data.sample_for_preview is None:
             trainer.previewer.load_sample()
@@ -240,8 +240,8 @@ class TrainingSession:
         return interact.ask_bool(option.prompt, False, option.help)
 
     def _train(self, saved, fresh):
-        flags = self.flags
-        if flags.debug:
+        request = self.request
+        if request.debug:
             return self._show_samples(saved)
         data = make_data(saved, self._data_settings())
         trainer = None
@@ -250,7 +250,11 @@ class TrainingSession:
                 saved.set_aside_old_files()
             with advice_on_memory(saved):
                 saved.build(
-                    True, flags.seed, fresh, flags.pretrained_model_dir, replace_missing=flags.replace_missing_weights
+                    True,
+                    request.seed,
+                    fresh,
+                    request.pretrained_model_dir,
+                    replace_missing=request.replace_missing_weights,
                 )
             saved.network.resume(data, saved.iteration)
             trainer = self._make_trainer(saved, data)
@@ -277,14 +281,14 @@ class TrainingSession:
         return 0
 
     def _make_trainer(self, saved, data):
-        flags = self.flags
+        request = self.request
         window = self._opens_window()
-        previewer = Previewer(saved, data, window, bool(flags.web_preview), self.notebook)
+        previewer = Previewer(saved, data, window, bool(request.web_preview), self.notebook)
         previewer.load_sample()
         if self.choose_sample:
             self._choose_sample(previewer, window)
         settings = TrainerSettings(
-            flags.saving_time, flags.save_every, flags.backup_every, fallback_dir=flags.fallback_save_dir
+            request.saving_time, request.save_every, request.backup_every, fallback_dir=request.fallback_save_dir
         )
         trainer = Trainer(saved, data, settings, previewer)
         settings.hooks.append(previewer)
@@ -292,24 +296,24 @@ class TrainingSession:
         return trainer
 
     def _hooks(self, trainer):
-        flags = self.flags
+        request = self.request
         hooks = []
-        if flags.execute_program or flags.run_every:
+        if request.execute_program or request.run_every:
             from models.training.periodic_tasks import ScheduledCommands
 
-            hooks.append(ScheduledCommands(trainer, flags.execute_program, flags.run_every))
-        if flags.holdout:
+            hooks.append(ScheduledCommands(trainer, request.execute_program, request.run_every))
+        if request.holdout:
             from models.training.holdout import HoldoutScores
 
             hooks.append(HoldoutScores(trainer))
-        if flags.tensorboard:
+        if request.tensorboard:
             from models.training.tensorboard import TensorBoardLog
 
-            hooks.append(TensorBoardLog(flags.tensorboard, trainer))
-        if flags.web_preview:
+            hooks.append(TensorBoardLog(request.tensorboard, trainer))
+        if request.web_preview:
             from models.preview.web_preview import WebPreview
 
-            hooks.append(WebPreview(flags.web_preview, trainer))
+            hooks.append(WebPreview(request.web_preview, trainer))
         if self.recipe is not None:
             from models.training.recipe import RecipeRunner
 
@@ -325,21 +329,21 @@ class TrainingSession:
         choose_sample(previewer)
 
     def _data_settings(self):
-        flags = self.flags
+        request = self.request
         return DataSettings(
-            flags.training_data_src_dir,
-            flags.training_data_dst_dir,
-            flags.pretraining_data_dir,
-            new_seed() if flags.seed is None else flags.seed,
-            flags.workers,
-            None if flags.cache_mb is None else flags.cache_mb * 2**20,
-            flags.holdout,
+            request.training_data_src_dir,
+            request.training_data_dst_dir,
+            request.pretraining_data_dir,
+            new_seed() if request.seed is None else request.seed,
+            request.workers,
+            None if request.cache_mb is None else request.cache_mb * 2**20,
+            request.holdout,
         )
 
     def _opens_window(self):
         from core.window.picture_window import window_problem
 
-        if self.flags.no_preview or self.notebook:
+        if self.request.no_preview or self.notebook:
             return False
         problem = window_problem()
         if problem is not None:

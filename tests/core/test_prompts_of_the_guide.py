@@ -33,6 +33,7 @@ from models.preview import sample_chooser
 from models.registry import kind, option_table
 from models.saved.model_files import ModelData
 from models.training import trainer
+from models.training.request import TrainRequest
 from models.training.training_session import TrainingSession
 from samplelib.extraction import run as extraction
 from samplelib.extraction.request import ExtractRequest
@@ -155,8 +156,7 @@ def test_training_asks_for_devices(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(get_logger=lambda: log))
     monkeypatch.setitem(sys.modules, "core.nn", SimpleNamespace())
     monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments: calls.append(arguments) or [])
-    flags = Namespace(notebook=False, seed=None, cpu_only=False, force_gpu_idxs=None, silent_start=False)
-    assert TrainingSession(flags)._devices() == [] and calls == [(False, None, False)]
+    assert session()._devices() == [] and calls == [(False, None, False)]
 
 
 # --- extraction, video, faceset tools
@@ -287,8 +287,7 @@ def test_saving_metadata_says_what_to_keep(tmp_path, capsys):
 
 
 def session(**flags):
-    defaults = {"notebook": False, "silent_start": False, "pretraining_data_dir": ROOT}
-    return TrainingSession(Namespace(**{**defaults, **flags}))
+    return TrainingSession(TrainRequest("SAEHD", ROOT, ROOT, ROOT, pretraining_data_dir=ROOT, **flags))
 
 
 def trained(class_name, tmp_path, **options):

@@ -14,6 +14,7 @@ from core.console import interact
 from core.errors import NothingToDo, UsageError, UserError
 from core.networks.weight_files import read_weights
 from main import build_parser
+from mainscripts.train import request_of
 from models.base import NonFiniteWeights, SavedModel, open_for_inference, open_trained
 from models.registry import effective_options
 from models.saved.model_files import read_default_options, read_model_data
@@ -39,7 +40,7 @@ def train(facesets, model_dir, iterations, *options, model="SAEHD", name="t", ex
     arguments += ["--force-model-name", name, "--target-iter", iterations, *extra]
     arguments += [word for option in options for word in ("--set", option)]
     flags = build_parser().parse_args([str(word) for word in arguments])
-    assert TrainingSession(flags).run() == 0
+    assert TrainingSession(request_of(flags)).run() == 0
     prefix = "XSeg" if model == "XSeg" else f"{name}_{model}"
     return read_model_data(model_dir / f"{prefix}_data.dat")
 
@@ -87,7 +88,7 @@ def test_consent_on_record_is_told_of_both_sides_before_anything_is_trained(face
         "--yes",
     ]
     flags = build_parser().parse_args([*map(str, arguments), "--dump-options", str(tmp_path / "options.yaml")])
-    assert TrainingSession(flags).run() == 0
+    assert TrainingSession(request_of(flags)).run() == 0
     told = capsys.readouterr().out
     assert f"data_src: consent of Ada L. (signed agreement; short film; 2026-03-01), {source.parent}" in told
     assert "data_dst: no consent.json, so it is not on record whether this person agreed." in told

@@ -10,6 +10,7 @@ from core.console import interact
 from core.files.imageio import read_bgr
 from main import build_parser
 from mainscripts.jobs.step_table import folders, load_steps
+from mainscripts.train import request_of
 from models.base import SavedModel
 from models.option_values import ask_options
 from models.options import Context
@@ -27,7 +28,7 @@ PAGES = ("SAEHD", "SAEHD masked", "SAEHD masks")
 def session(*flags, folder="x"):
     """A session with the flags of a command line."""
     words = ["train", "--training-data-src-dir", folder, "--training-data-dst-dir", folder, "--model-dir", folder]
-    return TrainingSession(build_parser().parse_args([*words, "--model", "SAEHD", *flags]))
+    return TrainingSession(request_of(build_parser().parse_args([*words, "--model", "SAEHD", *flags])))
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_run_without_a_window_trains_and_writes_its_previews(
     words = ["train", "--training-data-src-dir", facesets[0], "--training-data-dst-dir", facesets[1]]
     words += ["--model-dir", tmp_path, "--model", "SAEHD", "--force-model-name", "t", "--cpu-only", "--yes", flag]
     words += ["--keep-priority", "--target-iter", 5, *(word for option in TINY for word in ("--set", option))]
-    assert TrainingSession(build_parser().parse_args(list(map(str, words)))).run() == 0
+    assert TrainingSession(request_of(build_parser().parse_args(list(map(str, words))))).run() == 0
     assert read_model_data(tmp_path / "t_SAEHD_data.dat").iteration == 5
 
     told = capsys.readouterr().out

@@ -6,6 +6,7 @@ from conftest import make_faceset
 
 from core.console import interact
 from main import build_parser
+from mainscripts.train import request_of
 from models.saved.model_files import read_model_data
 from models.training.training_session import TrainingSession
 from models.xseg.predictor import XSegPredictor, available
@@ -22,7 +23,7 @@ def train(source, destination, model_dir, iterations, *options, extra=()):
     words = ["train", "--training-data-src-dir", source, "--training-data-dst-dir", destination, "--model", "XSeg"]
     words += ["--model-dir", model_dir, "--target-iter", iterations, "--no-preview", "--keep-priority", "--cpu-only"]
     words += [*extra, *(word for option in options for word in ("--set", option))]
-    assert TrainingSession(build_parser().parse_args([str(word) for word in words])).run() == 0
+    assert TrainingSession(request_of(build_parser().parse_args([str(word) for word in words]))).run() == 0
     return read_model_data(model_dir / "XSeg_data.dat")
 
 
