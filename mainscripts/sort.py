@@ -53,9 +53,8 @@ def run(options):
     if options.undo:
         return _undo(folder, options)
     paths = list_images(folder, required=True)
-    if options.identity is not None and options.by is None:
-        options.by = "identity"
-    method = find_method(options.by) if options.by else _ask_method()
+    by = "identity" if options.identity is not None and options.by is None else options.by
+    method = find_method(by) if by else _ask_method()
     method_options = _method_options(method.key, options)
     _ask_about_frames(folder, paths, options)
     result = methods.sort_pictures(paths, method.key, method_options)

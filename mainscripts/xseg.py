@@ -1,6 +1,7 @@
 """The ``xseg`` step: label masks, apply a trained XSeg network, remove masks and labels."""
 
 import argparse
+from dataclasses import fields
 
 from core.console import interact
 from core.console.device_flags import add_device_flags, add_engine_flags
@@ -66,10 +67,11 @@ def run_apply(options):
     """Write masks into the faces of a folder."""
     from xseglib.apply import apply_masks
     from xseglib.folders import face_files
+    from xseglib.mask_request import mask_source
 
     folder = options.input_dir
     face_files(folder)
-    source, key = _mask_source(options)
+    source, key = mask_source(_mask_request(options))
     interact.info(f"Applying {_describe(source)} to {folder.name}/ folder.")
     statistics = apply_masks(folder, source, key, options.batch_size, options.restart)
     for own, count in getattr(source, "converted", {}).items():
@@ -138,13 +140,12 @@ def run_suggest(options):
 
 def run_queue(options):
     """Make the queue of a folder and print its beginning."""
-    from xseglib import source_choice
+    from xseglib.mask_request import network_source
     from xseglib.queue import make_queue, write_queue
 
     network = None
     if options.model_dir is not None:
-        source_choice.require_network(options.model_dir)
-        network = _network_source(options)[0]
+        network = network_source(_mask_request(options))[0]
     entries, statistics = make_queue(options.input_dir, network)
     path = write_queue(options.input_dir, entries)
     interact.info("Disagreement of trained mask and face mesh (0 = same area, 1 = nothing in common):")
@@ -215,48 +216,11 @@ def _yes_or_no(text):
     return text == "yes"
 
 
-def _mask_source(options):
-    """Mask source and its key for ``apply``."""
-    from core.device_choice import check_indexes
-    from xseglib import source_choice
+def _mask_request(flags):
+    from xseglib.mask_request import MaskRequest
 
-    generic = options.generic or options.model_dir.name == source_choice.GENERIC_FOLDER_NAME
-    if generic and not source_choice.has_network(options.model_dir):
-        check_indexes(options.cpu_only, options.force_gpu_idxs)
-        interact.info(
-            f"No generic XSeg network in {options.model_dir} (files {source_choice.WEIGHTS_NAME}, {source_choice.STATE_NAME}). "
-            "Using the embedded face mesh instead: a whole-face mask from forehead to jaw that does not cut out hands, "
-            "hair or glasses."
-        )
-        return source_choice.mesh_source()
-    source_choice.require_network(options.model_dir)
-    return _network_source(options)
-
-
-def _network_source(options):
-    """Source of a trained network and its key: face type and device are asked where they are not known."""
-    from core.device_choice import choose_places
-    from xseglib import source_choice
-
-    face_type = source_choice.stored_face_type(options.model_dir) or _asked_face_type(options)
-    [place], _ = choose_places(
-        options.engine, options.provider, options.cpu_only, options.force_gpu_idxs, several=False
-    )
-    return source_choice.network_source(options.model_dir, face_type, place)
-
-
-def _asked_face_type(options):
-    """Face type of a model whose files do not tell; None for "as the faces"."""
-    from facelib.face_type import FaceType
-
-    key = options.face_type or interact.ask_text(
-        "XSeg model face type",
-        "same",
-        choices=[*FACE_TYPE_KEYS, "same"],
-        help_text="Face type of the faces that the XSeg model was trained on. Faces of another type are converted. "
-        "same: take every face as it is.",
-    )
-    return None if key == "same" else FaceType.from_prompt_key(key)
+    names = [field.name for field in fields(MaskRequest) if hasattr(flags, field.name)]
+    return MaskRequest(**{name: getattr(flags, name) for name in names})
 
 
 def _describe(source):

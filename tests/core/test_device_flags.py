@@ -14,9 +14,9 @@ from core.device_choice import choose_devices
 from core.engines import Place
 from core.errors import UsageError
 from core.graphics_cards import GraphicsCard
-from mainscripts import xseg
 from samplelib.extraction.request import ExtractRequest
 from samplelib.extraction.run import _choose_places
+from xseglib.mask_request import MaskRequest, mask_source
 
 
 @pytest.mark.parametrize(("text", "indexes"), [("0", [0]), ("0,1", [0, 1]), (" 2 , 0", [2, 0])])
@@ -53,7 +53,7 @@ CARDS = [SimpleNamespace(index=0, name="Small"), SimpleNamespace(index=1, name="
         lambda flags: _choose_places(
             ExtractRequest(Path("faces"), detector="embedded", force_gpu_idxs=flags.force_gpu_idxs)
         ),
-        xseg._mask_source,
+        lambda flags: mask_source(MaskRequest(flags.model_dir, generic=True, force_gpu_idxs=flags.force_gpu_idxs)),
     ],
     ids=["networks", "silent", "extract embedded", "xseg generic mesh"],
 )

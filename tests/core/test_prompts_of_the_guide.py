@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -173,9 +172,9 @@ def test_denoise_factor(asked, monkeypatch, tmp_path):
     (tmp_path / "1.png").write_bytes(b"x")
     taken = []
     monkeypatch.setattr("core.video.steps.denoise_images", lambda folder, factor, record: taken.append(factor) or 1)
-    videoed.denoise(Namespace(input_dir=tmp_path, factor=None))
+    videoed.denoise(parsed("videoed", "denoise-image-sequence", "--input-dir", tmp_path))
     asked.answers["Denoise"] = "55"
-    videoed.denoise(Namespace(input_dir=tmp_path, factor=None))
+    videoed.denoise(parsed("videoed", "denoise-image-sequence", "--input-dir", tmp_path))
     assert taken == [7, 20] and asked.prompts == ["[7] Denoise factor? ( 1-20 ) : "] * 2
 
 
@@ -284,6 +283,11 @@ def test_saving_metadata_says_what_to_keep(tmp_path, capsys):
 
 
 # --- training
+
+
+def parsed(*words):
+    """Flags as the command line has them."""
+    return main.build_parser().parse_args([str(word) for word in words])
 
 
 def session(**flags):
@@ -486,7 +490,7 @@ def test_export_asks_for_half_precision(asked, monkeypatch, tmp_path, answer, ha
         ),
     )
     monkeypatch.setitem(sys.modules, "models.export", export)
-    exportdfm.run(Namespace(model_dir=tmp_path, model="SAEHD", force_model_name=None, quantize=None))
+    exportdfm.run(parsed("exportdfm", "--model-dir", tmp_path, "--model", "SAEHD"))
     assert calls == [("model", half)] and asked.prompts == ["[n] Export quantized? ( y/n ?:help ) : "]
     assert asked.helps[asked.prompts[0]]
 

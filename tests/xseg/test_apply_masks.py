@@ -1,6 +1,5 @@
 """Applying masks: batches, face types, interrupted runs, bad files, the generic mask."""
 
-import argparse
 import json
 import os
 from pathlib import Path
@@ -256,7 +255,8 @@ def test_each_run_hides_the_other_card(tmp_path, monkeypatch, index):
     import tensorflow as tf
 
     from core.nn import devices
-    from mainscripts import xseg
+    from xseglib import mask_request
+    from xseglib.mask_request import MaskRequest
 
     visible = []
     listed = [devices.Gpu(number, f"card {number}", 8.0, (8, 0)) for number in range(2)]
@@ -264,10 +264,11 @@ def test_each_run_hides_the_other_card(tmp_path, monkeypatch, index):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: CARDS)
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda cards, kind: visible.append((cards, kind)))
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda card, on: visible.append((card, on)))
+    monkeypatch.setattr(source_choice, "require_network", lambda folder: None)
     monkeypatch.setattr(source_choice, "network_source", lambda folder, face_type, place: (folder, face_type, place))
     flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": [index],
              "engine": "tensorflow", "provider": None}  # fmt: skip
-    found = xseg._network_source(argparse.Namespace(**flags))
+    found = mask_request.network_source(MaskRequest(**flags))
     assert found == (tmp_path, FaceType.WHOLE_FACE, Place(device="GPU:0"))
     assert visible == [([CARDS[index]], "GPU"), (CARDS[index], True)]
 
@@ -286,18 +287,19 @@ def test_a_network_that_gives_no_numbers_changes_nothing(faces):
 
 def test_the_face_type_of_an_unknown_network_is_asked(tmp_path, monkeypatch):
     from core.console import interact
-    from mainscripts import xseg
+    from xseglib import mask_request
+    from xseglib.mask_request import MaskRequest
 
     monkeypatch.setattr(
         interact, "ask_text", lambda label, default, **rest: asked.append((label, default, rest)) or "wf"
     )
     asked = []
-    assert xseg._asked_face_type(argparse.Namespace(face_type=None)) is FaceType.WHOLE_FACE
+    assert mask_request._asked_face_type(MaskRequest(tmp_path, face_type=None)) is FaceType.WHOLE_FACE
     ((label, default, rest),) = asked
     assert (label, default) == ("XSeg model face type", "same")
     assert rest["choices"] == ["h", "mf", "f", "wf", "head", "same"] and rest["help_text"]
-    assert xseg._asked_face_type(argparse.Namespace(face_type="same")) is None
-    assert xseg._asked_face_type(argparse.Namespace(face_type="head")) is FaceType.HEAD
+    assert mask_request._asked_face_type(MaskRequest(tmp_path, face_type="same")) is None
+    assert mask_request._asked_face_type(MaskRequest(tmp_path, face_type="head")) is FaceType.HEAD
     assert source_choice.stored_face_type(tmp_path) is None
     (tmp_path / "XSeg_data.dat").write_bytes(model_data_to_bytes(ModelData(1, {"face_type": "mf"}, [[0.5]])))
     assert source_choice.stored_face_type(tmp_path) is FaceType.MIDFULL
@@ -305,17 +307,19 @@ def test_the_face_type_of_an_unknown_network_is_asked(tmp_path, monkeypatch):
 
 def test_one_device_is_asked_for_unless_a_flag_decides(tmp_path, monkeypatch):
     from core import device_choice
-    from mainscripts import xseg
+    from xseglib import mask_request
+    from xseglib.mask_request import MaskRequest
 
     asked = []
     monkeypatch.setattr(
         device_choice, "choose_devices", lambda *arguments, **rest: asked.append((arguments, rest)) or []
     )
+    monkeypatch.setattr(source_choice, "require_network", lambda folder: None)
     monkeypatch.setattr(source_choice, "network_source", lambda folder, face_type, place: (folder, face_type))
     flags = {"model_dir": tmp_path, "face_type": "wf", "cpu_only": False, "force_gpu_idxs": None,
              "engine": "tensorflow", "provider": None}  # fmt: skip
-    assert xseg._network_source(argparse.Namespace(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
-    xseg._network_source(argparse.Namespace(**{**flags, "force_gpu_idxs": [1]}))
-    xseg._network_source(argparse.Namespace(**{**flags, "cpu_only": True}))
+    assert mask_request.network_source(MaskRequest(**flags)) == (tmp_path, FaceType.WHOLE_FACE)
+    mask_request.network_source(MaskRequest(**{**flags, "force_gpu_idxs": [1]}))
+    mask_request.network_source(MaskRequest(**{**flags, "cpu_only": True}))
     assert [arguments for arguments, _ in asked] == [(False, None), (False, [1]), (True, None)]
     assert all(rest == {"several": False} for _, rest in asked)
