@@ -126,9 +126,8 @@ def extract(options):
     video = resolve_input_file(options.input_file)
     fps = options.fps
     if fps is None:
-        fps = interact.ask_int("Enter FPS", 0, help_text=_FPS_HELP)
-    if fps < 0:
-        raise UsageError(f"Enter FPS {fps}: give 0 for all frames, or a positive number.")
+        problem = _outside("Enter FPS", 0, _HIGHEST_RATE, "frames per second (0: all frames)")
+        fps = interact.ask_int("Enter FPS", 0, help_text=_FPS_HELP, problem=problem)
     kind = options.output_ext or interact.ask_text("Output image format", "png", ["png", "jpg"], _FORMAT_HELP)
     folder = options.output_dir
     if folder.exists() and not folder.is_dir():
@@ -187,17 +186,18 @@ def cut(options):
     video = resolve_input_file(options.input_file)
     info = probe(video)
     duration = _time_text(info.duration)
-    begin = options.from_time or interact.ask_text("From time", _START)
-    end = options.to_time or interact.ask_text("To time", duration)
-    begin_seconds, end_seconds = _seconds(begin, "--from-time"), _seconds(end, "--to-time")
+    begin = options.from_time or interact.ask_text("From time", _START, problem=_time_problem("--from-time"))
+    begin_seconds = _seconds(begin, "--from-time")
+    if info.duration and begin_seconds >= info.duration:
+        raise UsageError(f"The beginning {begin} lies behind the end of {video.name} ({duration}).")
+    end = options.to_time or interact.ask_text("To time", duration, problem=_time_problem("--to-time", begin))
+    end_seconds = _seconds(end, "--to-time")
     track = _audio_track(options, info)
     bitrate = _bitrate(options, 25)
     if end_seconds == 0 or end == duration:
         end_seconds = None
     if end_seconds is not None and end_seconds <= begin_seconds:
         raise UsageError(f"The end {end} is not after the beginning {begin}.")
-    if info.duration and begin_seconds >= info.duration:
-        raise UsageError(f"The beginning {begin} lies behind the end of {video.name} ({duration}).")
     output = options.output_file or _cut_name(video)
     if output.exists() and output.samefile(video):
         raise UsageError(f"{output}: is the video itself. Give another --output-file.")
@@ -251,12 +251,17 @@ def _audio_track(options, info):
         interact.info(f"Audio track {track.number}: {track.codec}, {track.channels}{f' ({notes})' if notes else ''}")
     number = options.audio_track_id
     if number is None:
-        number = interact.ask_int("Specify audio track id.", 0)
-    if not info.audio and number == 0:
-        return 0
-    if not 0 <= number < len(info.audio):
-        raise UsageError(f"Audio track {number} does not exist; the file has {len(info.audio)}, counted from 0.")
+        return interact.ask_int("Specify audio track id.", 0, problem=lambda number: _track_problem(info, number))
+    problem = _track_problem(info, number)
+    if problem is not None:
+        raise UsageError(problem)
     return number
+
+
+def _track_problem(info, number):
+    if 0 <= number < max(1, len(info.audio)):
+        return None
+    return f"Audio track {number} does not exist; the file has {len(info.audio)}, counted from 0."
 
 
 def denoise(options):
@@ -305,7 +310,7 @@ def encode(options):
     images = _pictures_of_video(options, reference)
     fps = options.fps
     if reference is None and fps is None:
-        fps = interact.ask_int("Enter FPS", 25, low=1)
+        fps = interact.ask_int("Enter FPS", 25, problem=_outside("Enter FPS", 1, _HIGHEST_RATE, "frames per second"))
     bitrate = 16 if options.lossless else _bitrate(options, 16)
     if options.include_audio and (reference is None or not reference.info.audio):
         interact.info("The reference has no sound." if reference else "No --reference-file, so there is no sound.")
@@ -437,10 +442,18 @@ def _bitrate(options, default):
     """Megabits per second from the flag or by asking. The label says MB/s because users know it so."""
     bitrate = options.bitrate
     if bitrate is None:
-        bitrate = interact.ask_int("Bitrate of output file in MB/s", default, low=1)
-        if bitrate > _HIGHEST_BITRATE:
-            raise UsageError(f"Bitrate {bitrate}: give megabits per second, 1 to {_HIGHEST_BITRATE}.")
+        problem = _outside("Bitrate", 1, _HIGHEST_BITRATE, "megabits per second")
+        bitrate = interact.ask_int("Bitrate of output file in MB/s", default, problem=problem)
     return bitrate
+
+
+def _outside(name, low, high, unit):
+    """A function that says so when a number lies outside of ``low`` to ``high``."""
+
+    def problem(number):
+        return None if low <= number <= high else f"{name} {number}: give {unit}, {low} to {high}."
+
+    return problem
 
 
 def _settings(options, output, bitrate, lossless):
@@ -459,6 +472,21 @@ def _seconds(text, name):
     if not match:
         raise UsageError(f"{name} {text}: not a time. Write it as 00:01:30.500, or in seconds.")
     return int(match[1] or 0) * 3600 + int(match[2] or 0) * 60 + float(match[3])
+
+
+def _time_problem(name, begin=None):
+    """A function that says what is wrong with a typed time, be it that it does not lie after ``begin``."""
+
+    def problem(text):
+        try:
+            seconds = _seconds(text, name)
+        except UsageError as error:
+            return str(error)
+        if begin is not None and seconds and seconds <= _seconds(begin, name):
+            return f"The end {text} is not after the beginning {begin}."
+        return None
+
+    return problem
 
 
 def _time_text(seconds):

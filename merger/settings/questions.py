@@ -77,8 +77,8 @@ def _ask_list(heading, names, default, help_text=None):
 
 
 def _ask_index(names, default, help_text=None):
-    """Number of a list. As in DeepFaceLab an unknown one is not asked again; the default is taken, and that is said."""
-    return interact.ask_int("", default, help_text=help_text, allowed=range(len(names)), again=False)
+    """Number of a list. An unknown one is asked again; without a terminal the default is taken, and that is said."""
+    return interact.ask_int("", default, help_text=help_text, allowed=range(len(names)))
 
 
 def _print_list(heading, names):
