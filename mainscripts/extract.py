@@ -98,6 +98,10 @@ def _input_frames(options):
     if options.input_video is not None:
         options.input_video = resolve_input_file(options.input_video)
         return None
+    if options.input_dir.is_file():
+        raise UsageError(
+            f"--input-dir {options.input_dir}: is a file, not a folder. To extract from a video: --input-video {options.input_dir}"
+        )
     paths, doubles = unique_stems(list_images(options.input_dir, required=True))
     for path in doubles:
         interact.info(f"Duplicate filenames are not allowed, skipping: {path.name}")

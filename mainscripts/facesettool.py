@@ -1,6 +1,7 @@
 """The ``facesettool`` step: make a better copy of a faceset."""
 
 from core.console import interact
+from core.console.commands import command
 from core.console.device_flags import add_device_flags
 from core.console.number_flags import add_whole_number
 from core.errors import UserError
@@ -113,7 +114,9 @@ def _require_loose(folder):
 
     list_images(folder)
     if (folder / PACK_NAME).is_file() and not list_images(folder):
-        raise UserError(f"{folder}: the faceset is packed. Unpack it first (util --unpack-faceset).")
+        raise UserError(
+            f"{folder}: the faceset is packed. Unpack it first: {command('util --unpack-faceset --input-dir', folder)}"
+        )
 
 
 def _size(given):

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from core.console import interact
+from core.console.commands import command
 from core.console.loss import Fate, ask_fate
 from core.errors import UserError
 from core.files.paths import IMAGE_EXTENSIONS, absolute_path, free_name
@@ -168,4 +169,4 @@ def run_cpu_only(options):
         return
     CPU_ONLY_MARK.write_text("The numbered scripts use the processor only while this file is here.\n", encoding="utf-8")
     interact.info(f"The numbered scripts now use the processor only. To undo: delete {CPU_ONLY_MARK}, or run")
-    interact.info("main.py workspace cpu-only --off")
+    interact.info(command("workspace cpu-only --off"))

@@ -9,12 +9,21 @@ from contextlib import contextmanager
 from core.console import events
 from core.console.answers import Answers, as_bool_answer
 from core.console.number_answer import NumberAnswer
+from core.console.repeated_warnings import RepeatedWarnings
 from core.errors import UsageError
 from core.records.file_value import short
 
 _ANY_TEXT = "a text"
 _LINES_ABOVE = 100  # of an unlabelled question, which an answers file may call it by
-_state = {"assume_yes": False, "answers": None, "printed": deque(maxlen=_LINES_ABOVE), "pending": b"", "bar": None}
+_state = {
+    "assume_yes": False,
+    "answers": None,
+    "printed": deque(maxlen=_LINES_ABOVE),
+    "pending": b"",
+    "bar": None,
+    "status": False,
+    "repeated": RepeatedWarnings(),
+}
 
 _PIPE_PATIENCE_SECONDS = 0.3
 _PLAIN_PROGRESS_SECONDS = 5.0
@@ -66,9 +75,22 @@ def info(text=""):
 
 
 def warning(text):
-    """Print a warning line to standard error."""
+    """Print a warning line to standard error; of many that differ only in their file, those after the third at the end."""
     events.log("warning", str(text))
-    _print(f"Warning: {text}", sys.stderr)
+    if _state["repeated"].is_new(str(text)):
+        _print(f"Warning: {text}", sys.stderr)
+
+
+def tell_repeated_warnings():
+    """Print what :func:`warning` has kept back: one line with a count and the names for each kind of warning."""
+    for line in _state["repeated"].summary():
+        _print(f"Warning: {line}", sys.stderr)
+
+
+def status(text, width):
+    """Show a line of at least ``width`` characters that the next status overwrites; any other line stands below it."""
+    print(f"\r{text:<{width}}", end="", flush=True)
+    _state["status"] = True
 
 
 def error(text):
@@ -295,6 +317,11 @@ def _print(text, stream):
     bar = _state["bar"]
     if bar is not None and bar._bar is not None:
         bar._bar.clear()
+    if _state["status"]:
+        _state["status"] = False
+        if not text.startswith("\r"):
+            print(flush=True)
+            text = text.removeprefix("\n")
     print(text, file=stream, flush=True)
     if bar is not None and bar._bar is not None:
         bar._bar.refresh()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.console import interact
+from core.console.commands import command
 from core.errors import FormatError, UserError
 from core.files.imageio import read_bgr
 from core.files.paths import natural_key
@@ -163,7 +164,7 @@ def by_absolute_difference(paths, options):
         if shape != first:
             raise UserError(
                 f"{path}: is {shape[1]}×{shape[0]} pixels, but {shapes.paths[0].name} is {first[1]}×{first[0]}. "
-                "This method needs pictures of one size; run: main.py facesettool resize"
+                f"This method needs pictures of one size; run: {command('facesettool resize --input-dir', path.parent)}"
             )
     if not shapes.paths:
         return Sorted(shapes.failed)

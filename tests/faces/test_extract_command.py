@@ -349,7 +349,11 @@ def test_s3fd_without_its_weights_says_so_and_goes_on(frames, tmp_path, monkeypa
     monkeypatch.delenv("DFL_WEIGHTS", raising=False)
     assert extract(frames, tmp_path / "out", "--no-output-debug", options=("--detector", "s3fd", *OPTIONS[2:])) == 0
     text, errors = capsys.readouterr()
-    assert "S3FD.npy" in errors and "2DFAN.npy" in errors and "embedded face finder" in text
+    line = next(line for line in text.splitlines() if line.startswith("Face finder: "))
+    assert line.startswith(
+        "Face finder: embedded, landmarks: embedded. Not on this computer: 2DFAN.npy, S3FD.npy. To fetch: "
+    )
+    assert line.endswith("main.py util --fetch-weights") and "npy" not in errors
     assert "Faces detected:      2" in text
 
 
@@ -428,3 +432,10 @@ def test_marking_by_hand_in_the_command(frames, tmp_path, portrait, monkeypatch,
     assert (debug / "clip_1_a.jpg").exists()
     report = json.loads((output / REPORT_NAME).read_text())
     assert report["options"]["detector"] == "embedded" and report["images_found"] == 4
+
+
+def test_a_video_as_the_folder_names_the_flag_for_videos(tmp_path, capsys):
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"x")
+    assert main.main(["extract", "--input-dir", str(video), "--output-dir", str(tmp_path / "out")]) == 2
+    assert f"--input-video {video}" in capsys.readouterr().err and not (tmp_path / "out").exists()
