@@ -1,6 +1,7 @@
 """The ``extract`` step: find the faces of frames and save them aligned."""
 
 from core.console import interact
+from core.console.counted import counted
 from core.console.device_flags import add_device_flags
 from core.console.loss import Fate, ask_fate
 from core.console.number_flags import add_whole_number
@@ -291,7 +292,7 @@ def _re_extract(options, paths, debug_folder):
         options.face_type = folder.face_type_of_first(options.output_dir)
     present = {path.stem for path in list_images(debug_folder)}
     paths = [path for path in paths if path.stem not in present]
-    interact.info(f"Found {len(paths)} images.")
+    interact.info(f"Found {counted(len(paths), 'image')}.")
     state = read_state(options.output_dir)
     settings = _ask(options, debug_folder, {})
     tally = _Tally()
@@ -394,7 +395,7 @@ def _fix_by_hand(options, settings, paths, state, journal, tally):
     if not empty:
         interact.info("All faces are detected, manual fix not needed.")
         return
-    interact.info(f"Performing manual fix for {len(empty)} images...")
+    interact.info(f"Performing manual fix for {counted(len(empty), 'image')}...")
     problem = window_problem()
     if problem:
         tally.fail(f"{len(empty)} frames without a face were not fixed by hand: {problem}.")

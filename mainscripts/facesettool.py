@@ -2,6 +2,7 @@
 
 from core.console import interact
 from core.console.commands import command
+from core.console.counted import counted
 from core.console.device_flags import add_device_flags
 from core.console.number_flags import add_whole_number
 from core.errors import UserError
@@ -96,7 +97,7 @@ def _make_copy(options, ending, work):
     if not offer_merge(output, folder, written, options.merge):
         interact.info(f"The new pictures are in {output}")
     if failed:
-        interact.error(f"{failed} pictures could not be processed; see the warnings above.")
+        interact.error(f"{counted(failed, 'picture')} could not be processed; see the warnings above.")
         return 1
     return 0
 

@@ -2,6 +2,7 @@
 
 from core.console import interact
 from core.console.commands import command
+from core.console.counted import counted
 from core.console.loss import Fate, ask_fate
 from core.console.yes_no_flag import add_yes_no
 from core.errors import NothingToDo, UsageError, UserError
@@ -135,7 +136,7 @@ def _pack(options):
 
 def _tell_what_is_packed(packed):
     if packed.is_new:
-        interact.info(f"Packed {len(packed.files)} pictures into {packed.path}")
+        interact.info(f"Packed {counted(len(packed.files), 'picture')} into {packed.path}")
     elif not packed.files:
         interact.info(f"{packed.path}: there is no face picture in the folder to add.")
     else:

@@ -4,6 +4,7 @@ import re
 from contextlib import contextmanager, nullcontext
 
 from core.console import interact
+from core.console.counted import counted
 from core.console.loss import Fate, ask_fate, confirm_loss
 from core.console.number_flags import add_whole_number
 from core.errors import UsageError, UserError
@@ -140,7 +141,7 @@ def extract(options):
 
     keep_old = fate is Fate.SET_ASIDE
     result = extract_frames(video, folder, f".{kind}", fps, allow_damaged, options.hdr == "keep", keep_old)
-    interact.info(f"{result.count} frames written to {folder}")
+    interact.info(f"{counted(result.count, 'frame')} written to {folder}")
     if result.complaints:
         interact.warning(f"{video.name} is damaged in places ({result.complaints[-1]}); some frames may look broken.")
     _mention_other_images(folder, kind)
@@ -158,10 +159,10 @@ def _fate_of_old_frames(folder, old):
             f"Not all frames in {folder} are as a video gave them that is still there; some may be the only ones."
         )
     if interact.has_terminal():
-        if not confirm_loss(f"Replace the {len(old)} frames in {folder} ?"):
+        if not confirm_loss(f"Replace the {counted(len(old), 'frame')} in {folder} ?"):
             raise UserError("Stopped; the frames were left as they are.")
         return Fate.DELETE
-    interact.info(f"Replacing {len(old)} frames of an earlier extraction.")
+    interact.info(f"Replacing {counted(len(old), 'frame')} of an earlier extraction.")
     if again:
         return Fate.DELETE
     interact.info(f"They go to {trash_folder_of(folder)}.")
@@ -275,7 +276,7 @@ def denoise(options):
     if factor is None:
         factor = interact.ask_int("Denoise factor?", 7, *FACTOR_RANGE)
     count = denoise_images(options.input_dir, factor, step_record())
-    interact.info(f"{count} images denoised. Transparency and other data inside the images are not kept.")
+    interact.info(f"{counted(count, 'image')} denoised. Transparency and other data inside the images are not kept.")
 
 
 def _refuse_faces(images):
@@ -320,7 +321,7 @@ def encode(options):
             options.input_dir, target, fps or 25, settings, reference, options.include_audio, metadata,
             f"Writing {output.name}", options.hdr, images,
         )  # fmt: skip
-    interact.info(f"{count} frames written to {output}")
+    interact.info(f"{counted(count, 'frame')} written to {output}")
 
 
 def _pictures_of_video(options, reference):

@@ -4,6 +4,7 @@ import argparse
 
 from core.console import interact
 from core.console.commands import command
+from core.console.counted import counted
 from core.console.device_flags import add_device_flags
 from core.console.number_flags import add_whole_number
 from core.console.yes_no_flag import add_yes_no
@@ -188,7 +189,7 @@ def _warn_and_wait(folder, warning, question):
     from xseglib.folders import face_files
 
     count = len(face_files(folder))
-    interact.info(f"Processing folder {folder} ({count} pictures)")
+    interact.info(f"Processing folder {folder} ({counted(count, 'picture')})")
     for _ in range(3):
         interact.info(warning)
     if interact.has_terminal():

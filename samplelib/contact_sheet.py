@@ -9,6 +9,7 @@ import numpy as np
 
 from core.console import interact
 from core.console.commands import command
+from core.console.counted import counted
 from core.errors import UserError
 from core.files.imageio import decode_image, read_bgr, to_bgr8
 from core.files.paths import free_name, list_images, natural_key
@@ -188,7 +189,7 @@ class Viewer:
         self._all = [path for path in self._all if path not in self.marked]
         self.marked = set()
         self.page = min(self.page, self.pages - 1)
-        interact.info(f"{len(moved)} pictures were moved to {self.trash}. Ctrl+Z brings them back.")
+        interact.info(f"Moved to {self.trash}: {counted(len(moved), 'picture')}. Ctrl+Z brings back what was moved.")
 
     def undo(self) -> None:
         """Bring back what was moved last."""
@@ -201,11 +202,11 @@ class Viewer:
                 continue
             shutil.move(place, path)
         self._all = list_images(self.folder)
-        interact.info(f"{len(moved)} pictures are back.")
+        interact.info(f"Back: {counted(len(moved), 'picture')}.")
 
     def foot(self) -> str:
         """The line below the sheet."""
-        parts = [f"page {self.page + 1} of {self.pages}, {len(self.paths)} pictures"]
+        parts = [f"page {self.page + 1} of {self.pages}, {counted(len(self.paths), 'picture')}"]
         if self.filter:
             parts.append(f'names with "{self.filter}" (Esc: all)')
         if self.marked:
@@ -253,7 +254,7 @@ def show_folder(folder: Path) -> None:
         When a packed faceset is damaged, or no window can be opened.
     """
     viewer, window = Viewer(folder), open_window(TITLE)
-    interact.info(f"{len(viewer.paths)} pictures on {viewer.pages} pages.")
+    interact.info(f"{counted(len(viewer.paths), 'picture')} on {counted(viewer.pages, 'page')}.")
     drawn = None
     while not (viewer.closing or window.closed):
         if viewer.state() != drawn:

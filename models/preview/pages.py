@@ -92,10 +92,10 @@ def window_picture(
     index: int,
     history: Sequence[Sequence[float]],
     iteration: int,
-    with_keys: bool = True,
+    keys: Sequence[str] = HEAD_KEYS,
     held_out: Sequence[Sequence[float]] = (),
 ) -> np.ndarray:
-    """What the preview window shows: head with the keys, loss graph, one page; uint8 BGR.
+    """What the preview window shows: head with the keys, loss graph (from iteration 1 on), one page; uint8 BGR.
 
     Pages are brought to the common largest size by a border, at least as wide as the head needs, and only ever made
     smaller, to a height of at most 800.
@@ -105,13 +105,13 @@ def window_picture(
     width = max(SMALLEST_WIDTH, *(picture.shape[1] for picture in shrunk))
     page = np.zeros((height, width, 3), np.float32)
     page[: shrunk[index].shape[0], : shrunk[index].shape[1]] = shrunk[index]
-    lines = (*HEAD_KEYS, f'Preview: "{pages[index][0]}" [{index + 1}/{len(pages)}]') if with_keys else ()
+    lines = (*keys, f'Preview: "{pages[index][0]}" [{index + 1}/{len(pages)}]') if keys else ()
     head = np.full((HEAD_LINE_HEIGHT * len(lines), width, 3), _HEAD_BACKGROUND, np.float32)
     for number, line in enumerate(lines):
         needed = cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, _HEAD_SIZE, 1)[0][0]
         write_text(head, line, (4, number * HEAD_LINE_HEIGHT + 11), _HEAD_SIZE * min(1.0, (width - 8) / needed))
-    graph = loss_graph(history, width, iteration, held_out)
-    return to_uint8(np.concatenate([head, graph, page], axis=0))
+    graph = [loss_graph(history, width, iteration, held_out)] if iteration else []
+    return to_uint8(np.concatenate([head, *graph, page], axis=0))
 
 
 def to_uint8(picture: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,3 +175,8 @@ def test_a_question_mark_shows_help_at_every_question(answers, capsys, ask, help
     answers("?")
     ask()
     assert help_text in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 faces"), (1, "1 face"), (2, "2 faces")])
+def test_one_thing_is_no_plural(count, text):
+    assert counted(count, "face") == text

@@ -91,7 +91,14 @@ def test_nothing_is_shown_before_the_first_preview(window):
 
 def test_tall_pages_are_shrunk_and_small_ones_left_alone():
     pages = [("a", np.zeros((1600, 1000, 3), np.float32)), ("b", np.zeros((100, 200, 3), np.float32))]
-    assert preview.window_picture(pages, 0, [], 0).shape == (TOP + 800, 500, 3)
+    assert preview.window_picture(pages, 0, [], 1).shape == (TOP + 800, 500, 3)
+
+
+def test_a_choice_of_samples_has_its_own_keys_and_no_graph_of_nothing():
+    pages = [("a", np.zeros((100, 400, 3), np.float32))]
+    assert preview.window_picture(pages, 0, [], 0, ()).shape == (100, 400, 3)
+    with_keys = preview.window_picture(pages, 0, [], 0, ["[p]:next"])
+    assert with_keys.shape == (100 + 2 * preview.HEAD_LINE_HEIGHT, 400, 3) and with_keys.max() > 150
 
 
 class FakeSwap:

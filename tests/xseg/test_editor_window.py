@@ -464,3 +464,27 @@ def test_keys_of_other_layouts():
     assert keys.key_name(event(Qt.Key_E, 40)) is None
     assert keys.key_name(event(Qt.Key_A, 24)) == "A"
     assert keys.key_name(event(Qt.Key_F5, 71)) is None
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_the_window_fits_the_screen(plain, stored):
+    """Qt's screen without a display is 800 × 800; a window that was larger on another one is brought onto it."""
+    kept = settings.Settings()
+    if stored:
+        with editor(plain) as opened:
+            opened.window.setGeometry(300, 200, 1500, 1200)
+        kept = opened.settings
+        assert kept.geometry
+    with editor(plain, settings=kept) as opened:
+        screen = QApplication.primaryScreen().availableGeometry()
+        assert screen.contains(opened.window.geometry()), opened.window.geometry()
+        assert all(
+            screen.contains(button.mapToGlobal(button.rect().center())) for button in opened.window.buttons.values()
+        )
+        assert opened.window.minimumSizeHint().height() < 680, "a screen of 1280 × 720 has room for every control"
+
+
+def test_settings_lie_where_the_variable_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("DFL_CONFIG_DIR", str(tmp_path / "own"))
+    settings.save_settings(settings.Settings(color="blue"))
+    assert (tmp_path / "own" / "mask_editor.json").is_file() and settings.load_settings().color == "blue"
