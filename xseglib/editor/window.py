@@ -88,11 +88,7 @@ class EditorWindow(QWidget):
     def _fit_screen(self):
         """Bring a window that was on a larger screen, or on one that is gone, wholly onto a screen that is there."""
         room, place = self._room(), self.geometry()
-        if (
-            self.isMaximized()
-            or self.isFullScreen()
-            or QApplication.primaryScreen().availableGeometry().contains(place)
-        ):
+        if self.isMaximized() or self.isFullScreen() or room.contains(place):
             return
         place.setSize(place.size().boundedTo(room.size()))
         place.moveRight(min(place.right(), room.right()))
