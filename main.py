@@ -59,7 +59,10 @@ def main(arguments=None):
         events.open_files(options.json_events, options.log_file)
         frame_limit()
         events.emit("start", command=_words(arguments), version=VERSION)
-        code = _run(options)
+        try:
+            code = _run(options)
+        finally:
+            interact.tell_repeated_warnings()
         events.emit("result", exit_code=code)
     except UserError as error:
         interact.error(error)

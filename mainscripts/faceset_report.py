@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import UsageError
 from core.files.paths import absolute_path
 
@@ -32,7 +33,7 @@ def run(options):
     output = options.output or Path(os.path.commonpath([folder.parent for folder in folders])) / "faceset_report.html"
     surveys = write_report(output, options.src_dir, options.dst_dir)
     for side, survey in surveys.items():
-        interact.info(f"{side}: {len(survey.faces)} faces, {len(survey.suspects)} suspected wrong")
+        interact.info(f"{side}: {counted(len(survey.faces), 'face')}, {len(survey.suspects)} suspected wrong")
     for gap in find_gaps(surveys):
         interact.info(gap)
     interact.info(f"Report: {output}")

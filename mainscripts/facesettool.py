@@ -1,6 +1,8 @@
 """The ``facesettool`` step: make a better copy of a faceset."""
 
 from core.console import interact
+from core.console.commands import command
+from core.console.counted import counted
 from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_whole_number
 from core.errors import UserError
@@ -96,7 +98,7 @@ def _make_copy(options, ending, work):
     if not offer_merge(output, folder, written, options.merge):
         interact.info(f"The new pictures are in {output}")
     if failed:
-        interact.error(f"{failed} pictures could not be processed; see the warnings above.")
+        interact.error(f"{counted(failed, 'picture')} could not be processed; see the warnings above.")
         return 1
     return 0
 
@@ -114,7 +116,9 @@ def _require_loose(folder):
 
     list_images(folder)
     if (folder / PACK_NAME).is_file() and not list_images(folder):
-        raise UserError(f"{folder}: the faceset is packed. Unpack it first (util --unpack-faceset).")
+        raise UserError(
+            f"{folder}: the faceset is packed. Unpack it first: {command('util --unpack-faceset --input-dir', folder)}"
+        )
 
 
 def _size(given):

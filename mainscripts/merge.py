@@ -140,6 +140,10 @@ def _check_flags(flags):
 def _check_folders(request):
     if request.input_video is not None and request.output_video == request.input_video:
         raise UsageError("--output-video must not be the --input-video.")
+    if request.input_dir is not None and request.input_dir.is_file():
+        raise UsageError(
+            f"--input-dir {request.input_dir}: is a file, not a folder. To merge a video: --input-video {request.input_dir}"
+        )
     inputs = ((request.input_dir, "Input"), (request.model_dir, "Model"), (request.aligned_dir, "Aligned"))
     for folder, name in inputs:
         if folder is not None and not folder.is_dir():

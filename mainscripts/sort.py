@@ -1,6 +1,7 @@
 """The ``sort`` step: renames the pictures of a faceset in a new order."""
 
 from core.console import interact
+from core.console.commands import command
 from core.console.number_flags import add_number, add_whole_number
 from core.errors import NothingToDo, UsageError, UserError
 from core.files.paths import absolute_path, list_images
@@ -113,7 +114,7 @@ def _check_folder(folder):
     if pack.is_file():
         raise UserError(
             f"{pack}: is a packed faceset, which cannot be sorted. "
-            f"Unpack it first: main.py util --input-dir {folder} --unpack-faceset"
+            f"Unpack it first: {command('util --unpack-faceset --input-dir', folder)}"
         )
 
 

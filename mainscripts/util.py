@@ -1,6 +1,8 @@
 """The ``util`` step: work on the files of a faceset as a whole."""
 
 from core.console import interact
+from core.console.commands import command
+from core.console.counted import counted
 from core.console.loss import Fate, ask_fate
 from core.console.yes_no_flag import add_yes_no
 from core.errors import NothingToDo, UsageError, UserError
@@ -62,7 +64,9 @@ def _loose_folder(options):
     folder = options.input_dir
     images = list_images(folder)
     if (folder / PACK_NAME).is_file() and not any(read_metadata(image) for image in images):
-        raise UserError(f"{folder}: the faceset is packed. Unpack it first (util --unpack-faceset).")
+        raise UserError(
+            f"{folder}: the faceset is packed. Unpack it first: {command('util --unpack-faceset --input-dir', folder)}"
+        )
     if not images:
         raise NothingToDo(f"{folder}: no images found in this folder.")
     return folder
@@ -132,7 +136,7 @@ def _pack(options):
 
 def _tell_what_is_packed(packed):
     if packed.is_new:
-        interact.info(f"Packed {len(packed.files)} pictures into {packed.path}")
+        interact.info(f"Packed {counted(len(packed.files), 'picture')} into {packed.path}")
     elif not packed.files:
         interact.info(f"{packed.path}: there is no face picture in the folder to add.")
     else:

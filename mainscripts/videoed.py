@@ -4,6 +4,7 @@ import re
 from contextlib import contextmanager, nullcontext
 
 from core.console import interact
+from core.console.counted import counted
 from core.console.loss import Fate, ask_fate, confirm_loss
 from core.console.number_flags import add_whole_number
 from core.errors import UsageError, UserError
@@ -126,9 +127,8 @@ def extract(options):
     video = resolve_input_file(options.input_file)
     fps = options.fps
     if fps is None:
-        fps = interact.ask_int("Enter FPS", 0, help_text=_FPS_HELP)
-    if fps < 0:
-        raise UsageError(f"Enter FPS {fps}: give 0 for all frames, or a positive number.")
+        problem = _outside("Enter FPS", 0, _HIGHEST_RATE, "frames per second (0: all frames)")
+        fps = interact.ask_int("Enter FPS", 0, help_text=_FPS_HELP, problem=problem)
     kind = options.output_ext or interact.ask_text("Output image format", "png", ["png", "jpg"], _FORMAT_HELP)
     folder = options.output_dir
     if folder.exists() and not folder.is_dir():
@@ -141,7 +141,7 @@ def extract(options):
 
     keep_old = fate is Fate.SET_ASIDE
     result = extract_frames(video, folder, f".{kind}", fps, allow_damaged, options.hdr == "keep", keep_old)
-    interact.info(f"{result.count} frames written to {folder}")
+    interact.info(f"{counted(result.count, 'frame')} written to {folder}")
     if result.complaints:
         interact.warning(f"{video.name} is damaged in places ({result.complaints[-1]}); some frames may look broken.")
     _mention_other_images(folder, kind)
@@ -159,10 +159,10 @@ def _fate_of_old_frames(folder, old):
             f"Not all frames in {folder} are as a video gave them that is still there; some may be the only ones."
         )
     if interact.has_terminal():
-        if not confirm_loss(f"Replace the {len(old)} frames in {folder} ?"):
+        if not confirm_loss(f"Replace the {counted(len(old), 'frame')} in {folder} ?"):
             raise UserError("Stopped; the frames were left as they are.")
         return Fate.DELETE
-    interact.info(f"Replacing {len(old)} frames of an earlier extraction.")
+    interact.info(f"Replacing {counted(len(old), 'frame')} of an earlier extraction.")
     if again:
         return Fate.DELETE
     interact.info(f"They go to {trash_folder_of(folder)}.")
@@ -187,17 +187,18 @@ def cut(options):
     video = resolve_input_file(options.input_file)
     info = probe(video)
     duration = _time_text(info.duration)
-    begin = options.from_time or interact.ask_text("From time", _START)
-    end = options.to_time or interact.ask_text("To time", duration)
-    begin_seconds, end_seconds = _seconds(begin, "--from-time"), _seconds(end, "--to-time")
+    begin = options.from_time or interact.ask_text("From time", _START, problem=_time_problem("--from-time"))
+    begin_seconds = _seconds(begin, "--from-time")
+    if info.duration and begin_seconds >= info.duration:
+        raise UsageError(f"The beginning {begin} lies behind the end of {video.name} ({duration}).")
+    end = options.to_time or interact.ask_text("To time", duration, problem=_time_problem("--to-time", begin))
+    end_seconds = _seconds(end, "--to-time")
     track = _audio_track(options, info)
     bitrate = _bitrate(options, 25)
     if end_seconds == 0 or end == duration:
         end_seconds = None
     if end_seconds is not None and end_seconds <= begin_seconds:
         raise UsageError(f"The end {end} is not after the beginning {begin}.")
-    if info.duration and begin_seconds >= info.duration:
-        raise UsageError(f"The beginning {begin} lies behind the end of {video.name} ({duration}).")
     output = options.output_file or _cut_name(video)
     if output.exists() and output.samefile(video):
         raise UsageError(f"{output}: is the video itself. Give another --output-file.")
@@ -251,12 +252,17 @@ def _audio_track(options, info):
         interact.info(f"Audio track {track.number}: {track.codec}, {track.channels}{f' ({notes})' if notes else ''}")
     number = options.audio_track_id
     if number is None:
-        number = interact.ask_int("Specify audio track id.", 0)
-    if not info.audio and number == 0:
-        return 0
-    if not 0 <= number < len(info.audio):
-        raise UsageError(f"Audio track {number} does not exist; the file has {len(info.audio)}, counted from 0.")
+        return interact.ask_int("Specify audio track id.", 0, problem=lambda number: _track_problem(info, number))
+    problem = _track_problem(info, number)
+    if problem is not None:
+        raise UsageError(problem)
     return number
+
+
+def _track_problem(info, number):
+    if 0 <= number < max(1, len(info.audio)):
+        return None
+    return f"Audio track {number} does not exist; the file has {len(info.audio)}, counted from 0."
 
 
 def denoise(options):
@@ -270,7 +276,7 @@ def denoise(options):
     if factor is None:
         factor = interact.ask_int("Denoise factor?", 7, *FACTOR_RANGE)
     count = denoise_images(options.input_dir, factor, step_record())
-    interact.info(f"{count} images denoised. Transparency and other data inside the images are not kept.")
+    interact.info(f"{counted(count, 'image')} denoised. Transparency and other data inside the images are not kept.")
 
 
 def _refuse_faces(images):
@@ -305,7 +311,7 @@ def encode(options):
     images = _pictures_of_video(options, reference)
     fps = options.fps
     if reference is None and fps is None:
-        fps = interact.ask_int("Enter FPS", 25, low=1)
+        fps = interact.ask_int("Enter FPS", 25, problem=_outside("Enter FPS", 1, _HIGHEST_RATE, "frames per second"))
     bitrate = 16 if options.lossless else _bitrate(options, 16)
     if options.include_audio and (reference is None or not reference.info.audio):
         interact.info("The reference has no sound." if reference else "No --reference-file, so there is no sound.")
@@ -315,7 +321,7 @@ def encode(options):
             options.input_dir, target, fps or 25, settings, reference, options.include_audio, metadata,
             f"Writing {output.name}", options.hdr, images,
         )  # fmt: skip
-    interact.info(f"{count} frames written to {output}")
+    interact.info(f"{counted(count, 'frame')} written to {output}")
 
 
 def _pictures_of_video(options, reference):
@@ -437,10 +443,18 @@ def _bitrate(options, default):
     """Megabits per second from the flag or by asking. The label says MB/s because users know it so."""
     bitrate = options.bitrate
     if bitrate is None:
-        bitrate = interact.ask_int("Bitrate of output file in MB/s", default, low=1)
-        if bitrate > _HIGHEST_BITRATE:
-            raise UsageError(f"Bitrate {bitrate}: give megabits per second, 1 to {_HIGHEST_BITRATE}.")
+        problem = _outside("Bitrate", 1, _HIGHEST_BITRATE, "megabits per second")
+        bitrate = interact.ask_int("Bitrate of output file in MB/s", default, problem=problem)
     return bitrate
+
+
+def _outside(name, low, high, unit):
+    """A function that says so when a number lies outside of ``low`` to ``high``."""
+
+    def problem(number):
+        return None if low <= number <= high else f"{name} {number}: give {unit}, {low} to {high}."
+
+    return problem
 
 
 def _settings(options, output, bitrate, lossless):
@@ -459,6 +473,21 @@ def _seconds(text, name):
     if not match:
         raise UsageError(f"{name} {text}: not a time. Write it as 00:01:30.500, or in seconds.")
     return int(match[1] or 0) * 3600 + int(match[2] or 0) * 60 + float(match[3])
+
+
+def _time_problem(name, begin=None):
+    """A function that says what is wrong with a typed time, be it that it does not lie after ``begin``."""
+
+    def problem(text):
+        try:
+            seconds = _seconds(text, name)
+        except UsageError as error:
+            return str(error)
+        if begin is not None and seconds and seconds <= _seconds(begin, name):
+            return f"The end {text} is not after the beginning {begin}."
+        return None
+
+    return problem
 
 
 def _time_text(seconds):

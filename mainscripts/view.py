@@ -25,10 +25,10 @@ def view(options):
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder. Run the step that makes it first.")
     interact.info(folder)
-    if options.built_in and has_display():
+    viewer = os.environ.get("DFL_VIEWER")
+    if (options.built_in or (not viewer and _is_packed(folder))) and has_display():
         _show_contact_sheet(folder)
         return
-    viewer = os.environ.get("DFL_VIEWER")
     if not viewer and sys.platform == "win32":
         os.startfile(folder)
         return
@@ -40,6 +40,14 @@ def view(options):
         interact.info("There is no display here, or no program that opens folders. Set DFL_VIEWER to an image viewer.")
         return
     _start([*command, str(folder)])
+
+
+def _is_packed(folder):
+    """Whether there is nothing to see for other programs, because all faces are in a packed faceset."""
+    from core.files.paths import list_images
+    from samplelib.packs.names import PACK_NAME
+
+    return (folder / PACK_NAME).is_file() and not list_images(folder)
 
 
 def _viewer_command(viewer):

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 from core.console import interact
+from core.console.commands import command
+from core.console.counted import counted
 from core.console.loss import Fate, ask_fate
 from core.errors import UserError
 from core.files.paths import IMAGE_EXTENSIONS, absolute_path, free_name
@@ -48,7 +50,9 @@ def run_clear(options):
     to_remove = _entries_to_remove(workspace)
     for name in _PARTS:
         refuse_if_in_use(workspace / name)
-    counts = [f"{name} ({_count_files(paths)} files)" for name, paths in to_remove.items() if _count_files(paths)]
+    counts = [
+        f"{name} ({counted(_count_files(paths), 'file')})" for name, paths in to_remove.items() if _count_files(paths)
+    ]
     for path in (path for paths in to_remove.values() for path in paths if path.is_symlink() and not path.is_file()):
         interact.info(f"{path} is a link to {os.readlink(path)}; only the link is removed, what it leads to stays.")
     if counts:
@@ -168,4 +172,4 @@ def run_cpu_only(options):
         return
     CPU_ONLY_MARK.write_text("The numbered scripts use the processor only while this file is here.\n", encoding="utf-8")
     interact.info(f"The numbered scripts now use the processor only. To undo: delete {CPU_ONLY_MARK}, or run")
-    interact.info("main.py workspace cpu-only --off")
+    interact.info(command("workspace cpu-only --off"))

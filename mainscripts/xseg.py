@@ -4,6 +4,8 @@ import argparse
 from dataclasses import fields
 
 from core.console import interact
+from core.console.commands import command
+from core.console.counted import counted
 from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_whole_number
 from core.console.yes_no_flag import add_yes_no
@@ -151,7 +153,8 @@ def run_queue(options):
     interact.info("Disagreement of trained mask and face mesh (0 = same area, 1 = nothing in common):")
     for entry in entries[: options.show]:
         interact.info(f"  {entry.disagreement:.3f}  {entry.path.name}")
-    interact.info(f"{len(entries)} faces without labels are queued in {path}. Label them: xseg editor --queue")
+    interact.info(f"{len(entries)} faces without labels are queued in {path}.")
+    interact.info(f"Label them: {command('xseg editor --queue --input-dir', options.input_dir)}")
     statistics.raise_if_failed()
 
 
@@ -188,7 +191,7 @@ def _warn_and_wait(folder, warning, question):
     from xseglib.folders import face_files
 
     count = len(face_files(folder))
-    interact.info(f"Processing folder {folder} ({count} pictures)")
+    interact.info(f"Processing folder {folder} ({counted(count, 'picture')})")
     for _ in range(3):
         interact.info(warning)
     if interact.has_terminal():

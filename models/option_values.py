@@ -242,7 +242,7 @@ def _ask(option, default, options, context):
     if option.clamped_by_question:
         value = ask(prompt, default, option.low, option.high, help_text=help_text)
     else:
-        value = ask(prompt, default, range_text=option.info, help_text=help_text)
+        value = ask(prompt, default, option.low, option.high, range_text=option.info or "", help_text=help_text)
     adjusted = option.adjusted(option.kind(value), options)
     if adjusted != value:
         interact.info(f"{prompt} becomes {adjusted}.")

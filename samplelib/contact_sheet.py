@@ -1,20 +1,24 @@
 """A window that shows the pictures of a folder page by page, where the system has no viewer."""
 
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from core.console import interact
-from core.errors import NothingToDo, UserError
-from core.files.imageio import read_bgr
-from core.files.paths import free_name, list_images
+from core.console.commands import command
+from core.console.counted import counted
+from core.errors import UserError
+from core.files.imageio import decode_image, read_bgr, to_bgr8
+from core.files.paths import free_name, list_images, natural_key
 from core.parallel import ordered_map
 from core.window import keys
 from core.window.mouse import LEFT_DOWN, RIGHT_DOWN, MouseEvent
 from core.window.picture_window import open_window
 from samplelib.packs.names import PACK_NAME
+from samplelib.packs.reading import PackEntry, read_pack
 
 TILE, CAPTION, FOOT = 144, 18, 24
 COLUMNS, ROWS = 8, 5
@@ -24,15 +28,40 @@ TITLE = "View"
 _GREY, _WHITE, _MARK_COLOR = (60, 60, 60), (220, 220, 220), (60, 80, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _TICK_SECONDS = 0.1
+_KEYS = "[space] [,] pages  [click] enlarge  [right click] mark  [type] filter  [Ctrl+Z] undo  [q] close"
+_PACK_KEYS = "[space] [,] pages  [click] enlarge  [type] filter  [q] close"
+_ONLY_SHOWN = "A packed faceset is only shown. To mark and move pictures, unpack it: {}"
 _NEXT, _PREVIOUS = (" ", ".", keys.RIGHT, keys.PAGE_DOWN), (",", keys.LEFT, keys.PAGE_UP)
 
 
-def contact_sheet(paths: list[Path], marked: frozenset = frozenset(), foot: str = "") -> np.ndarray:
+@dataclass(frozen=True)
+class PackedPicture:
+    """A picture of a packed faceset, in the place of a path.
+
+    Parameters
+    ----------
+    name : str
+        With its person's folder, if it has one.
+    entry : samplelib.packs.reading.PackEntry
+    """
+
+    name: str
+    entry: PackEntry = field(compare=False)
+
+    def read_bgr(self) -> np.ndarray:
+        """(H, W, 3) uint8 BGR; an error when the pack is damaged there."""
+        return to_bgr8(decode_image(self.entry.read_bytes(), self.entry.place))
+
+
+Picture = Path | PackedPicture
+
+
+def contact_sheet(paths: list[Picture], marked: frozenset = frozenset(), foot: str = "") -> np.ndarray:
     """Up to 40 pictures with their names and a line below, (834, 1152, 3) uint8 BGR; what cannot be read stays grey.
 
     Parameters
     ----------
-    paths : list of Path
+    paths : list of Path or PackedPicture
     marked : set of Path
         Drawn with a cross.
     foot : str
@@ -58,10 +87,11 @@ class Viewer:
     Parameters
     ----------
     folder : Path
+        If it holds nothing but a packed faceset, the pictures of that are shown, and none can be moved to the trash.
 
     Attributes
     ----------
-    paths : list of Path
+    paths : list of Path or PackedPicture
         The pictures whose names contain :attr:`filter`.
     page : int
     marked : set of Path
@@ -72,22 +102,27 @@ class Viewer:
 
     def __init__(self, folder: Path):
         self.folder, self.trash = folder, folder.with_name(f"{folder.name}_trash")
-        self._all = list_images(folder, required=True)
+        self._all: list[Picture] = list_images(folder)
+        self.is_packed = not self._all and (folder / PACK_NAME).is_file()
+        if self.is_packed:
+            self._all = packed_pictures(folder / PACK_NAME)
+        if not self._all:
+            list_images(folder, required=True)  # says that there are none
         self.filter, self.page = "", 0
         self.marked: set[Path] = set()
-        self.enlarged: Path | None = None
+        self.enlarged: Picture | None = None
         self.closing = False
         self._moved: list[list[tuple[Path, Path]]] = []
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Picture]:
         return [path for path in self._all if self.filter in path.name.lower()]
 
     @property
     def pages(self) -> int:
         return max(1, -(-len(self.paths) // PER_PAGE))
 
-    def visible(self) -> list[Path]:
+    def visible(self) -> list[Picture]:
         """The pictures of this page."""
         return self.paths[self.page * PER_PAGE : (self.page + 1) * PER_PAGE]
 
@@ -135,6 +170,8 @@ class Viewer:
         if event.kind == LEFT_DOWN:
             self.enlarged = path
             interact.info(path.name)
+        elif self.is_packed:
+            interact.info(_ONLY_SHOWN.format(command("util --unpack-faceset --input-dir", self.folder)))
         else:
             self.marked ^= {path}
 
@@ -152,7 +189,7 @@ class Viewer:
         self._all = [path for path in self._all if path not in self.marked]
         self.marked = set()
         self.page = min(self.page, self.pages - 1)
-        interact.info(f"{len(moved)} pictures were moved to {self.trash}. Ctrl+Z brings them back.")
+        interact.info(f"Moved to {self.trash}: {counted(len(moved), 'picture')}. Ctrl+Z brings back what was moved.")
 
     def undo(self) -> None:
         """Bring back what was moved last."""
@@ -165,16 +202,18 @@ class Viewer:
                 continue
             shutil.move(place, path)
         self._all = list_images(self.folder)
-        interact.info(f"{len(moved)} pictures are back.")
+        interact.info(f"Back: {counted(len(moved), 'picture')}.")
 
     def foot(self) -> str:
         """The line below the sheet."""
-        parts = [f"page {self.page + 1} of {self.pages}, {len(self.paths)} pictures"]
+        parts = [f"page {self.page + 1} of {self.pages}, {counted(len(self.paths), 'picture')}"]
         if self.filter:
             parts.append(f'names with "{self.filter}" (Esc: all)')
         if self.marked:
             parts.append(f"{len(self.marked)} marked (Del: to trash)")
-        keys_text = "[space] [,] pages  [click] enlarge  [right click] mark  [type] filter  [Ctrl+Z] undo  [q] close"
+        if self.is_packed:
+            parts.append("packed faceset")
+        keys_text = _PACK_KEYS if self.is_packed else _KEYS
         return "   ".join([*parts, keys_text])
 
     def picture(self) -> np.ndarray:
@@ -182,7 +221,7 @@ class Viewer:
         if self.enlarged is not None:
             canvas = np.full((ROWS * (TILE + CAPTION) + FOOT, COLUMNS * TILE, 3), 30, np.uint8)
             try:
-                return _centered(read_bgr(self.enlarged), canvas)
+                return _centered(_read(self.enlarged), canvas)
             except UserError as error:
                 interact.warning(error)
                 self.enlarged = None
@@ -196,6 +235,14 @@ class Viewer:
         self.filter, self.page = text, 0
 
 
+def packed_pictures(pack: Path) -> list[PackedPicture]:
+    """The pictures of a packed faceset, in the order of their names."""
+    entries = read_pack(pack, keep_open=False)
+    names = [f"{entry.person_name}/{entry.filename}" if entry.person_name else entry.filename for entry in entries]
+    pictures = [PackedPicture(name, entry) for name, entry in zip(names, entries)]
+    return sorted(pictures, key=lambda picture: natural_key(picture.name))
+
+
 def show_folder(folder: Path) -> None:
     """Show the pictures of a folder until the window is closed.
 
@@ -204,12 +251,10 @@ def show_folder(folder: Path) -> None:
     NothingToDo
         When there are none.
     UserError
-        When the faces are packed, or no window can be opened.
+        When a packed faceset is damaged, or no window can be opened.
     """
-    if not list_images(folder) and (folder / PACK_NAME).is_file():
-        raise NothingToDo(f"{folder}: the faceset is packed. Unpack it first (util --unpack-faceset), then look at it.")
     viewer, window = Viewer(folder), open_window(TITLE)
-    interact.info(f"{len(viewer.paths)} pictures on {viewer.pages} pages.")
+    interact.info(f"{counted(len(viewer.paths), 'picture')} on {counted(viewer.pages, 'page')}.")
     drawn = None
     while not (viewer.closing or window.closed):
         if viewer.state() != drawn:
@@ -250,5 +295,9 @@ def _centered(image, canvas):
     return canvas
 
 
+def _read(picture):
+    return picture.read_bgr() if isinstance(picture, PackedPicture) else read_bgr(picture)
+
+
 def _tile(path):
-    return _centered(read_bgr(path), np.full((TILE, TILE, 3), 30, np.uint8))
+    return _centered(_read(path), np.full((TILE, TILE, 3), 30, np.uint8))

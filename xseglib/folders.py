@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.console import interact
+from core.console.commands import command
 from core.errors import NothingToDo, UserError
 from core.files.paths import list_images
 from core.parallel import ordered_map
@@ -59,7 +60,10 @@ def face_files(folder: Path) -> list[Path]:
 def refuse_packed(folder: Path) -> None:
     """Raise a UserError when the folder holds a packed faceset, which these tools cannot change."""
     if (Path(folder) / PACKED_NAME).exists():
-        raise UserError(f"{folder} contains a packed faceset ({PACKED_NAME}). Unpack it first: util --unpack-faceset.")
+        raise UserError(
+            f"{folder} contains a packed faceset ({PACKED_NAME}). "
+            f"Unpack it first: {command('util --unpack-faceset --input-dir', folder)}"
+        )
 
 
 def require_writable(path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from core.console import interact
+from core.console.commands import command
 from core.errors import FormatError, NothingToDo
 from core.files.imageio import read_bgr
 from core.files.paths import atomic_write
@@ -95,16 +96,20 @@ def read_queue(folder: Path, path: Path | None = None) -> list[Path]:
     try:
         names = [item["name"] for item in read_json(path, {"faces": [{"name": str}]}, LARGE_FILE)["faces"]]
     except FileNotFoundError:
-        raise FormatError(path, "no such queue. Make it with: xseg queue --input-dir " + str(folder)) from None
+        raise FormatError(path, f"no such queue. Make it with: {command('xseg queue --input-dir', folder)}") from None
     except FormatError:
-        raise FormatError(path, "is not a queue of faces. Make it anew with: xseg queue") from None
+        raise FormatError(
+            path, f"is not a queue of faces. Make it anew with: {command('xseg queue --input-dir', folder)}"
+        ) from None
     files = [
         Path(folder) / name
         for name in names
         if Path(name).name == name and "\0" not in name and (Path(folder) / name).is_file()
     ]
     if not files:
-        raise NothingToDo(f"{path}: none of its faces is in {folder} any more. Make the queue anew with: xseg queue")
+        raise NothingToDo(
+            f"{path}: none of its faces is in {folder} any more. Make the queue anew with: {command('xseg queue --input-dir', folder)}"
+        )
     return files
 
 

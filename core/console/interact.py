@@ -1,6 +1,5 @@
 """Questions, log lines and progress bars of the console, with or without a terminal."""
 
-import math
 import os
 import sys
 import time
@@ -9,12 +8,22 @@ from contextlib import contextmanager
 
 from core.console import events
 from core.console.answers import Answers, as_bool_answer
+from core.console.number_answer import NumberAnswer
+from core.console.repeated_warnings import RepeatedWarnings
 from core.errors import UsageError
 from core.records.file_value import short
-from core.records.yaml_file import LARGEST_NUMBER
 
+_ANY_TEXT = "a text"
 _LINES_ABOVE = 100  # of an unlabelled question, which an answers file may call it by
-_state = {"assume_yes": False, "answers": None, "printed": deque(maxlen=_LINES_ABOVE), "pending": b"", "bar": None}
+_state = {
+    "assume_yes": False,
+    "answers": None,
+    "printed": deque(maxlen=_LINES_ABOVE),
+    "pending": b"",
+    "bar": None,
+    "status": False,
+    "repeated": RepeatedWarnings(),
+}
 
 _PIPE_PATIENCE_SECONDS = 0.3
 _PLAIN_PROGRESS_SECONDS = 5.0
@@ -66,9 +75,22 @@ def info(text=""):
 
 
 def warning(text):
-    """Print a warning line to standard error."""
+    """Print a warning line to standard error; of many that differ only in their file, those after the third at the end."""
     events.log("warning", str(text))
-    _print(f"Warning: {text}", sys.stderr)
+    if _state["repeated"].is_new(str(text)):
+        _print(f"Warning: {text}", sys.stderr)
+
+
+def tell_repeated_warnings():
+    """Print what :func:`warning` has kept back: one line with a count and the names for each kind of warning."""
+    for line in _state["repeated"].summary():
+        _print(f"Warning: {line}", sys.stderr)
+
+
+def status(text, width):
+    """Show a line of at least ``width`` characters that the next status overwrites; any other line stands below it."""
+    print(f"\r{text:<{width}}", end="", flush=True)
+    _state["status"] = True
 
 
 def error(text):
@@ -77,7 +99,7 @@ def error(text):
     _print(f"/!\\ {text}", sys.stderr)
 
 
-def ask_int(label, default, low=None, high=None, range_text=None, help_text=None, allowed=None, again=True):
+def ask_int(label, default, low=None, high=None, range_text=None, help_text=None, allowed=None, problem=None):
     """Ask for a whole number.
 
     Parameters
@@ -87,51 +109,30 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
     default : int or None
         Taken for an empty line and at the end of input; never clamped.
     low, high : int, optional
-        The answer is clamped to this range, which the prompt shows as ``low-high``.
+        The prompt shows them as ``low-high``. An answer out of this range is asked again at a terminal; from a pipe or a
+        file of answers it is brought into the range, and that is said.
     range_text : str, optional
-        Shown instead, without clamping by the question.
+        Shown instead; an empty one shows nothing.
     help_text : str, optional
         Printed for the answer ``?``.
     allowed : collection of int, optional
         Other numbers are refused.
-    again : bool
-        Whether a refused answer is asked again at a terminal. Otherwise the default is taken, and said, as without one.
+    problem : callable, optional
+        As of :func:`ask_text`.
     """
     shown = range_text
     if shown is None and low is not None and high is not None:
         shown = f"{low}-{high}"
     prompt = _prompt(str(default), label, [shown], help_text)
-
-    def parse(text):
-        value = int(text)
-        if abs(value) >= LARGEST_NUMBER or allowed is not None and value not in allowed:
-            raise ValueError
-        if low is not None:
-            value = max(low, value)
-        if high is not None:
-            value = min(high, value)
-        return value
-
     expected = "a whole number" if allowed is None else "one of " + ", ".join(str(value) for value in allowed)
-    parse.asks_again = again
-    return _settle(label, prompt, default, parse, expected, help_text)
+    parse = NumberAnswer(int, low, high, allowed)
+    return _until_right(lambda: _settle(label, prompt, default, parse, expected, help_text), problem)
 
 
 def ask_number(label, default, low=None, high=None, range_text=None, help_text=None):
-    """Ask for a decimal number; clamped to ``low`` … ``high`` where given. Arguments as :func:`ask_int`."""
+    """Ask for a decimal number from ``low`` to ``high`` where given. Arguments as :func:`ask_int`."""
     prompt = _prompt(None if default is None else str(default), label, [range_text], help_text)
-
-    def parse(text):
-        value = float(text)
-        if not math.isfinite(value):
-            raise ValueError
-        if low is not None:
-            value = max(low, value)
-        if high is not None:
-            value = min(high, value)
-        return value
-
-    return _settle(label, prompt, default, parse, "a number", help_text)
+    return _settle(label, prompt, default, NumberAnswer(float, low, high), "a number", help_text)
 
 
 def ask_bool(label, default, help_text=None, from_file=True):
@@ -146,8 +147,25 @@ def ask_bool(label, default, help_text=None, from_file=True):
     return _settle(label, prompt, default, parse, "y or n", help_text, echo=False)
 
 
-def ask_text(label, default=None, choices=None, help_text=None, show_default=True):
-    """Ask for a text. With ``choices`` (lower case) the answer is lower-cased and must be one of them."""
+def ask_text(label, default=None, choices=None, help_text=None, show_default=True, problem=None):
+    """Ask for a text.
+
+    Parameters
+    ----------
+    label : str
+    default : str or None
+    choices : list of str, optional
+        Lower case; the answer is lower-cased and must be one of them.
+    help_text : str, optional
+    show_default : bool
+    problem : callable, optional
+        Takes the answer; returns what is wrong with it, or None. Asked again at a terminal.
+
+    Raises
+    ------
+    UsageError
+        When there is a problem with the answer, and nobody to ask again.
+    """
     shown = ["/".join(choices)] if choices else [None]
     prompt = _prompt(default if show_default else None, label, shown, help_text)
 
@@ -158,7 +176,20 @@ def ask_text(label, default=None, choices=None, help_text=None, show_default=Tru
             raise ValueError
         return text.lower()
 
-    return _settle(label, prompt, default, parse, "one of " + "/".join(choices or ()), help_text)
+    expected = "one of " + "/".join(choices) if choices else _ANY_TEXT
+    return _until_right(lambda: _settle(label, prompt, default, parse, expected, help_text), problem)
+
+
+def _until_right(ask, problem):
+    """The first answer without a problem; an error at the first one with, when there is nobody to ask again."""
+    while True:
+        answer = ask()
+        wrong = problem(answer) if problem is not None else None
+        if wrong is None:
+            return answer
+        if not has_terminal():
+            raise UsageError(wrong)
+        print(wrong)
 
 
 def confirm(label, flag=None):
@@ -286,6 +317,11 @@ def _print(text, stream):
     bar = _state["bar"]
     if bar is not None and bar._bar is not None:
         bar._bar.clear()
+    if _state["status"]:
+        _state["status"] = False
+        if not text.startswith("\r"):
+            print(flush=True)
+            text = text.removeprefix("\n")
     print(text, file=stream, flush=True)
     if bar is not None and bar._bar is not None:
         bar._bar.refresh()
@@ -319,20 +355,42 @@ def _ask(prompt, default, parse, expected, help_text, echo=True):
                 print()
             print(_echo(default))
             return default
-        if text == "?" and help_text:
-            print(help_text)
+        if text == "?":
+            print(help_text or _plain_help(default, parse, expected))
             continue
         try:
             value = parse(text)
         except (ValueError, KeyError, OverflowError):
-            if has_terminal() and getattr(parse, "asks_again", True):
+            if has_terminal():
                 print(f"{short(text, quoted=True)} is not {expected}.")
                 continue
             print(f"\n{short(text, quoted=True)} is not {expected}; taking {_echo(default)!r}.")
             return default
+        outside = _out_of_range(parse, text)
+        if outside and has_terminal():
+            print(f"{outside}.")
+            continue
+        if outside:
+            print(f"\n{outside}; taking {_echo(value)}.")
         if echo:
             print(_echo(value))
         return value
+
+
+def _plain_help(default, parse, expected):
+    """What may be answered to a question that has no help of its own."""
+    wanted = expected
+    if isinstance(parse, NumberAnswer):
+        wanted = f"{expected}, {parse.range}".rstrip(", ")
+    enter = f" Enter takes {_echo(default)}." if default not in (None, "") else ""
+    return f"Answer with {wanted}.{enter}"
+
+
+def _out_of_range(parse, text):
+    """What to say of a number that the question does not allow; None for any other answer."""
+    if not isinstance(parse, NumberAnswer) or parse(text) == parse.number(text):
+        return None
+    return f"{short(text, quoted=True)} is out of range, which is {parse.range}"
 
 
 def _from_file(label, takes_order=True):
@@ -355,6 +413,9 @@ def _use_answer(prompt, default, parse, expected, text):
             source = _state["answers"].path
             asked = f"for the question {prompt.strip()!r}"
             raise UsageError(f"{source}: {short(text, quoted=True)} is not {expected}, {asked}") from None
+        outside = _out_of_range(parse, text.strip())
+        if outside:
+            print(f"{outside}; taking {_echo(value)}.")
     print(_echo(value))
     return value
 

@@ -1,7 +1,6 @@
 """The certificate that signs results: the user's own, or a local one made on first use."""
 
 import os
-import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from core.console import interact
 from core.errors import FormatError, UsageError, UserError
 from core.files.paths import atomic_write
+from core.files.user_folder import user_config_folder
 from core.version import NAME
 
 _LOCAL_NAME = "local_certificate.pem"
@@ -36,19 +36,6 @@ class Certificate:
     key: bytes
     algorithm: str
     subject: str
-
-
-def user_config_folder() -> Path:
-    """The folder for settings of this user: ``$DFL_CONFIG_DIR``, or where the system keeps such things."""
-    if os.environ.get("DFL_CONFIG_DIR"):
-        return Path(os.environ["DFL_CONFIG_DIR"]).expanduser()
-    if os.name == "nt":
-        base = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / NAME
 
 
 def load_certificate(chain_file: Path | None, key_file: Path | None) -> Certificate:

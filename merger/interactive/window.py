@@ -102,7 +102,7 @@ def _main_picture(merger):
     else:
         picture = picture.copy()
     if merger.show_settings and merger.current is not None and merger.current.config is not None:
-        _draw_settings(picture, merger)
+        return _with_settings(picture, merger)
     return picture
 
 
@@ -144,16 +144,21 @@ def _with_lines(picture, lines):
     return picture
 
 
-def _draw_settings(picture, merger):
+def _with_settings(picture, merger):
+    """Frame number and settings in the picture; a small one gets a border, so that nothing is cut off."""
     current = merger.current
     mark = " *" if merger.is_marked(merger.position) else ""
     lines = [f"{merger.position + 1} / {len(merger.frames)}{mark}", *current.config.text(current.name).split("\n")[:-1]]
     left, size, step = _ICON_SIZE + 8, 0.45, 18
     width = max(cv2.getTextSize(line, _FONT, size, 1)[0][0] for line in lines)
+    bottom, right = step * len(lines) + 8 - picture.shape[0], left + width + 6 - picture.shape[1]
+    if bottom > 0 or right > 0:
+        picture = cv2.copyMakeBorder(picture, 0, max(0, bottom), 0, max(0, right), cv2.BORDER_CONSTANT)
     behind = picture[: step * len(lines) + 8, left - 6 : left + width + 6]
     behind[:] = behind // 4
     for number, line in enumerate(lines):
         cv2.putText(picture, line, (left, step + step * number), _FONT, size, _TEXT_COLOR, 1, cv2.LINE_AA)
+    return picture
 
 
 def _draw_help():

@@ -43,12 +43,12 @@ def _ask(question: Question, known: Setting) -> Any:
 
 
 def _ask_by_number(question, known):
-    """A choice by its number in a list. As in DeepFaceLab an unknown one is not asked again; the default is taken, and said."""
+    """A choice by its number in a list. An unknown one is asked again; without a terminal the default is taken, and that is said."""
     interact.info(question.text)
     for number, name in enumerate(known.choices):
         interact.info(f"({number}) {name}")
     default = known.choices.index(question.default) if known.stored_by_name else question.default
     index = interact.ask_int(
-        "", default, help_text=question.help, allowed=range(len(known.choices)), again=False
+        "", default, help_text=question.help, allowed=range(len(known.choices))
     )  # fmt: skip
     return known.choices[index] if known.stored_by_name else index

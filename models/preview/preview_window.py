@@ -70,7 +70,8 @@ class PreviewWindow:
             return None
         shown = HISTORY_RANGES[self.history_range]
         history = state.history[-shown:] if shown else state.history
-        return pages.window_picture(state.pages, self.page % len(state.pages), history, state.iteration)
+        page = self.page % len(state.pages)
+        return pages.window_picture(state.pages, page, history, state.iteration, held_out=state.held_out)
 
     def _handle_input(self):
         self._window.wait(TICK_SECONDS)

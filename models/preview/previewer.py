@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from core.files.imageio import write_image
 from models.base import SavedModel
 from models.preview import pages as preview
 from models.training.callbacks import Hook
+from models.training.holdout import EXTRA_KEY as HOLDOUT_KEY
 from models.training.side_work import SideWork
 
 HISTORY_QUALITY = 95
@@ -21,12 +22,13 @@ _HISTORY_ROW = 0
 
 @dataclass(frozen=True)
 class PreviewState:
-    """What a viewer needs to draw: pages, loss history and iteration of one moment."""
+    """What a viewer needs to draw: pages, loss history, iteration and held-out scores of one moment."""
 
     pages: preview.Pages
     history: list
     iteration: int
     made_at: float
+    held_out: list = field(default_factory=list)
 
 
 class Previewer(Hook):
@@ -73,7 +75,10 @@ class Previewer(Hook):
         if batch is None:
             return
         batch = {**batch, **self.data.preview_faces(self.rows)}
-        state = PreviewState(self.pages(batch), list(self.saved.data.loss_history), self.saved.iteration, time.time())
+        data = self.saved.data
+        state = PreviewState(
+            self.pages(batch), list(data.loss_history), self.saved.iteration, time.time(), self._held_out()
+        )
         with self._lock:
             self.state = state
         if not self.has_window:
@@ -110,11 +115,11 @@ class Previewer(Hook):
 
     def _write_history(self, iteration):
         root = self.saved.model_dir / f"{self.saved.prefix}_history"
-        history = list(self.saved.data.loss_history)
+        history, held_out = list(self.saved.data.loss_history), self._held_out()
         for name, picture in self.fixed_pages():
             folder = root / name
             folder.mkdir(parents=True, exist_ok=True)
-            drawn = preview.with_loss_graph(picture, history, iteration)
+            drawn = preview.with_loss_graph(picture, history, iteration, held_out)
             write_image(folder / f"{iteration:07d}.jpg", drawn, HISTORY_QUALITY)
             if not self.notebook:
                 write_image(folder / "_last.jpg", drawn, HISTORY_QUALITY)
@@ -127,7 +132,7 @@ class Previewer(Hook):
         """Pages of the fixed sample with loss graph, uint8."""
         history = self.saved.data.loss_history
         return [
-            (name, preview.with_loss_graph(picture, history, self.saved.iteration))
+            (name, preview.with_loss_graph(picture, history, self.saved.iteration, self._held_out()))
             for name, picture in self.fixed_pages()
         ]
 
@@ -136,17 +141,27 @@ class Previewer(Hook):
         if self.notebook and self.saved.iteration % NOTEBOOK_STEP == 0:
             self.show(trainer.last_batch)
 
+    def _held_out(self):
+        """Iteration and scores of each save, as far as a file from elsewhere holds such rows."""
+        stored = self.saved.data.extra.get(HOLDOUT_KEY)
+        rows = list(stored) if isinstance(stored, list | tuple) else []
+        return [row for row in rows if isinstance(row, list | tuple) and len(row) >= 3 and _are_numbers(row)]
+
     def _write_file(self, state):
-        picture = preview.window_picture(state.pages, 0, state.history, state.iteration)
+        picture = preview.window_picture(state.pages, 0, state.history, state.iteration, held_out=state.held_out)
         self._write(self.saved.model_dir / f"{self.saved.prefix}_preview.jpg", picture)
 
     def _write_notebook_pages(self, state):
         for name, picture in state.pages:
-            drawn = preview.with_loss_graph(picture, state.history, state.iteration)
+            drawn = preview.with_loss_graph(picture, state.history, state.iteration, state.held_out)
             self._write(self.saved.model_dir / f"{self.saved.prefix}_preview_{name}.jpg", drawn)
 
     def _write(self, path: Path, picture):
         self._picture_work.run(write_image, path, picture)
+
+
+def _are_numbers(row):
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in row)
 
 
 def _sample_to_store(sample):

@@ -14,6 +14,7 @@ from models.preview import pages as preview
 CHOICE_TITLE = "[p] - next. [space] - switch preview type. [enter] - confirm."
 DEBUG_TITLE = "Training preview"
 DEBUG_PAGE = "debug, press update for new"
+CHOICE_KEYS, DEBUG_KEYS = ("[p]:next [space]:next preview [enter]:take it",), ("[p]:update [enter]:exit",)
 _TICK_SECONDS = 0.1
 
 
@@ -28,7 +29,7 @@ def choose_sample(previewer) -> None:
     interact.info("Choose the image for the preview history in the window.")
     window = open_window(CHOICE_TITLE, zooms=True)
     while True:
-        key = _key_in(window, preview.window_picture(pages, page % len(pages), [], 0, with_keys=False))
+        key = _key_in(window, preview.window_picture(pages, page % len(pages), [], 0, CHOICE_KEYS))
         if key == ENTER:
             break
         if key == " ":
@@ -54,7 +55,7 @@ def show_samples(make: Callable[[int], dict[str, np.ndarray]], path: Path, has_w
     """
     number, window = 0, open_window(DEBUG_TITLE, zooms=True) if has_window else None
     while True:
-        picture = preview.window_picture([(DEBUG_PAGE, all_outputs(make(number)))], 0, [], 0)
+        picture = preview.window_picture([(DEBUG_PAGE, all_outputs(make(number)))], 0, [], 0, DEBUG_KEYS)
         if window is None:
             write_image(path, picture)
             interact.info(f"Samples written to {path}.")

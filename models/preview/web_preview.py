@@ -168,7 +168,7 @@ class WebPreview(Hook):
     @staticmethod
     def _picture(state, page):
         picture = preview.window_picture(
-            state.pages, page % len(state.pages), state.history, state.iteration, with_keys=False
+            state.pages, page % len(state.pages), state.history, state.iteration, (), state.held_out
         )
         return encode_image(picture, ".jpg", 90)
 

@@ -91,7 +91,10 @@ def _ask_model(model_dir, class_name, may_create):
         elif answer == "d":
             _ask_delete(model_dir, class_name, names)
         elif _INDEX.fullmatch(answer):
-            return names[max(0, min(len(names) - 1, int(answer)))]
+            index = max(0, min(len(names) - 1, int(answer)))
+            if index == int(answer) or not interact.has_terminal():
+                return names[index]
+            interact.info(f"There is no [{answer}] in the list.\n")
         elif _is_usable(answer, names, class_name, may_create):
             return answer
 

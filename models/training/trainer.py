@@ -352,7 +352,7 @@ class ConsoleLine:
     def status(self, text: str) -> None:
         """A line that the next one overwrites; without a terminal one every few seconds."""
         if self._is_terminal:
-            print(f"\r{text:<{self._width}}", end="", flush=True)
+            interact.status(text, self._width)
             self._width = max(STATUS_WIDTH, len(text))  # the next line covers this one whole
         elif time.monotonic() - self._plain_at > PLAIN_STATUS_SECONDS:
             self._plain_at = time.monotonic()

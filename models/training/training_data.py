@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import NothingToDo, UsageError
 from facelib.face_type import FaceType
 from samplelib.faces.faceset import Sample, load_faceset
@@ -199,7 +200,7 @@ def load_training_faceset(folder: Path) -> list[Sample]:
     samples = without_marked_frames(load_faceset(folder, allow_empty=True), folder)
     if not samples:
         raise NothingToDo(f"No training data provided: {folder} holds no extracted faces. Extract faces into it first.")
-    interact.info(f"{len(samples)} faces.")
+    interact.info(f"{counted(len(samples), 'face')}.")
     types = (sample.training_metadata.face_type for sample in samples)
     mention_mixed_types(types, str(folder), "Each is brought to the model's own type.")
     return samples
@@ -218,6 +219,6 @@ def split_holdout(samples: list[Sample], count: int, folder: Path) -> tuple[list
     if not count:
         return samples, []
     if count >= len(samples):
-        raise UsageError(f"--holdout {count}: {folder} has only {len(samples)} faces.")
+        raise UsageError(f"--holdout {count}: {folder} has only {counted(len(samples), 'face')}.")
     held = {int((number + 0.5) * len(samples) / count) for number in range(count)}
     return [s for i, s in enumerate(samples) if i not in held], [samples[i] for i in sorted(held)]

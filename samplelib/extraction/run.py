@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from core.console import interact
+from core.console.counted import counted
 from core.console.loss import Fate, ask_fate
-from core.errors import UserError
+from core.errors import UsageError, UserError
 from core.files.paths import list_images
 from samplelib.extraction.request import QUALITY_RANGE, SIZE_RANGE, ExtractRequest
 
@@ -55,6 +56,10 @@ def _input_frames(request):
 
     if request.input_video is not None:
         return None
+    if request.input_dir.is_file():
+        raise UsageError(
+            f"--input-dir {request.input_dir}: is a file, not a folder. To extract from a video: --input-video {request.input_dir}"
+        )
     paths, doubles = unique_stems(list_images(request.input_dir, required=True))
     for path in doubles:
         interact.info(f"Duplicate filenames are not allowed, skipping: {path.name}")
@@ -245,7 +250,7 @@ def _re_extract(request, paths, debug_folder):
     request = replace(request, detector="manual", output_debug=True, face_type=face_type)
     present = {path.stem for path in list_images(debug_folder)}
     paths = [path for path in paths if path.stem not in present]
-    interact.info(f"Found {len(paths)} images.")
+    interact.info(f"Found {counted(len(paths), 'image')}.")
     state = read_state(request.output_dir)
     request, settings = _ask(request, debug_folder, {})
     tally = _Tally()
@@ -348,7 +353,7 @@ def _fix_by_hand(request, settings, paths, state, journal, tally):
     if not empty:
         interact.info("All faces are detected, manual fix not needed.")
         return
-    interact.info(f"Performing manual fix for {len(empty)} images...")
+    interact.info(f"Performing manual fix for {counted(len(empty), 'image')}...")
     problem = window_problem()
     if problem:
         tally.fail(f"{len(empty)} frames without a face were not fixed by hand: {problem}.")

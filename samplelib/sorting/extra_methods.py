@@ -3,6 +3,7 @@
 import numpy as np
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import UserError
 from core.files.imageio import read_bgr
 from core.imagelib.sharpness import sharpness
@@ -27,7 +28,7 @@ def by_duplicates(paths, options):
     distance = duplicates.DEFAULT_DISTANCE if options.threshold is None else int(options.threshold)
     hashes, quality = zip(*measured.values)
     keep = duplicates.keep_best_of_alike(np.stack(hashes), np.array(quality), distance)
-    interact.info(f"Found {int((~keep).sum())} near-duplicates among {len(keep)} images.")
+    interact.info(f"Found {counted(int((~keep).sum()), 'near-duplicate')} among {counted(len(keep), 'image')}.")
     return Sorted([], [path for path, kept in zip(measured.paths, keep) if not kept])
 
 

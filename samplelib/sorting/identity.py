@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import FormatError, UserError
 from core.files.imageio import read_bgr
 from facelib.recognition.embedding import NetworkEmbedding, TextureEmbedding, aligned_crop
@@ -111,9 +112,9 @@ def group_by_likeness(vectors: np.ndarray, threshold: float) -> list[np.ndarray]
 def describe_groups(groups: Sequence[np.ndarray]) -> None:
     """Say which numbers the groups get."""
     start = 0
-    interact.info(f"{len(groups)} groups of faces:")
+    interact.info(f"{counted(len(groups), 'group')} of faces:")
     for number, members in enumerate(groups[:_GROUPS_NAMED], start=1):
-        interact.info(f"  {number}: {len(members)} faces, {start:05d} … {start + len(members) - 1:05d}")
+        interact.info(f"  {number}: {counted(len(members), 'face')}, {start:05d} … {start + len(members) - 1:05d}")
         start += len(members)
     if len(groups) > _GROUPS_NAMED:
         interact.info(f"  … and {len(groups) - _GROUPS_NAMED} more, from {start:05d} on")

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from core.console import interact
+from core.console.commands import command
+from core.console.counted import counted
 from core.errors import FormatError, UserError
 from core.files.imageio import read_bgr
 from core.files.paths import natural_key
@@ -135,7 +137,7 @@ def by_faces_in_frame(paths, options):
         several = {frame for _, frame, index in known if index != 0}
         several |= {frame for frame, count in Counter(frame for _, frame, _ in known).items() if count > 1}
         keep = [path for path, frame, _ in known if frame not in several]
-        interact.info(f"Found {len(known) - len(keep)} images.")
+        interact.info(f"Found {counted(len(known) - len(keep), 'image')}.")
         return Sorted(keep + unknown, [path for path, frame, _ in known if frame in several])
     counts = Counter(frame for _, frame, _ in known)
     known.sort(key=lambda entry: (counts[entry[1]], natural_key(entry[1])))
@@ -163,7 +165,7 @@ def by_absolute_difference(paths, options):
         if shape != first:
             raise UserError(
                 f"{path}: is {shape[1]}×{shape[0]} pixels, but {shapes.paths[0].name} is {first[1]}×{first[0]}. "
-                "This method needs pictures of one size; run: main.py facesettool resize"
+                f"This method needs pictures of one size; run: {command('facesettool resize --input-dir', path.parent)}"
             )
     if not shapes.paths:
         return Sorted(shapes.failed)
@@ -248,7 +250,9 @@ def _best(paths, options, load):
         order, rest = best_faces(*zip(*measured.values), options.target_count, options.exact_count, bar.update)
     available = min(options.target_count, len(measured.paths))
     if len(order) < available:
-        interact.info(f"Kept {len(order)} faces: many poses have too few. --exact-count fills up to {available}.")
+        interact.info(
+            f"Kept {counted(len(order), 'face')}: many poses have too few. --exact-count fills up to {available}."
+        )
     return Sorted([measured.paths[number] for number in order], [measured.paths[number] for number in rest] + trash)
 
 
@@ -281,6 +285,6 @@ def apply_sorting(folder: Path, result: Sorted) -> None:
     """Move what is thrown out to ``<folder>_trash``, and number the rest in its new order."""
     plan = numbered_plan(folder, result.order, result.trash)
     if plan.trash:
-        interact.info(f"Trashing {len(plan.trash)} items to {plan.trash_folder}")
+        interact.info(f"Trashing {counted(len(plan.trash), 'item')} to {plan.trash_folder}")
     with interact.progress(len(plan), "Renaming") as bar:
         rename_files(plan, bar.update)

@@ -224,7 +224,7 @@ PLAN = (
     Row("re-extract-dst", (*FACE, "--manual-window-size", 0), faces("destination"), mark_one_face,
         before=delete_a_debug_picture),
     Row("view-dst", (), lambda house, text: str(house.destination / "aligned") in text and "no display" in text),
-    Row("view-dst-debug", ("--built-in",), says("pictures on 1 pages"), close_the_sheet),
+    Row("view-dst-debug", ("--built-in",), says(" on 1 page."), close_the_sheet),
     Row("sort-dst", ("--by", "blur"), lambda house, text: (house.destination / "aligned" / "00000.jpg").is_file()),
     Row("recover-names-dst", (), lambda house, text: (house.destination / "aligned" / "00001_0.jpg").is_file()),
     Row("resize-dst", ("--image-size", 192, "--face-type", "same", "--merge"),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.console import interact
+from core.console.counted import counted
+from core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -107,3 +109,74 @@ def test_lines_of_a_pipe_answer_one_question_each():
         [sys.executable, "-c", code], input="4\nhello\nn\n", capture_output=True, cwd=ROOT, text=True, timeout=120
     )
     assert "got 4 hello False" in done.stdout
+
+
+@pytest.fixture
+def typed(answers, monkeypatch):
+    """Feed lines to the questions as if somebody typed them."""
+    monkeypatch.setattr(interact, "_is_terminal", lambda stream: stream is sys.stdin)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("lines", "ask", "taken", "said"),
+    [
+        (("99999", "300"), lambda: interact.ask_int("Size", 512, 256, 2048), 300, "'99999' is out of range, which is 256 to 2048."),
+        (("-1", "0.5"), lambda: interact.ask_number("Power", 1.0, 0.0, 5.0), 0.5, "'-1' is out of range, which is 0.0 to 5.0."),
+        (("0", "3"), lambda: interact.ask_int("Target", 2000, low=1), 3, "'0' is out of range, which is 1 or more."),
+        (("9", "x", "1"), lambda: interact.ask_int("", 0, allowed=range(3)), 1, "'9' is not one of 0, 1, 2."),
+        (("nan", "2"), lambda: interact.ask_number("Power", 1.0), 2.0, "'nan' is not a number."),
+        (("maybe", "n"), lambda: interact.ask_bool("Go on?", True), False, "'maybe' is not y or n."),
+        (("gif", "jpg"), lambda: interact.ask_text("Format", "png", ["png", "jpg"]), "jpg", "'gif' is not one of png/jpg."),
+        (
+            ("b", "a"),
+            lambda: interact.ask_text("Name", "x", problem=lambda text: "b is taken." if text == "b" else None),
+            "a",
+            "b is taken.",
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_is_asked_again_at_a_terminal(typed, capsys, lines, ask, taken, said):
+    typed(*lines)
+    assert ask() == taken
+    assert said in capsys.readouterr().out.replace(" : ", "\n").splitlines()
+
+
+def test_a_number_out_of_range_from_a_pipe_is_said(answers, capsys):
+    answers("99999")
+    assert interact.ask_int("Image size", 512, 256, 2048) == 2048
+    assert "'99999' is out of range, which is 256 to 2048; taking 2048." in capsys.readouterr().out
+    answers("b")
+    with pytest.raises(UsageError, match="b is taken"):
+        interact.ask_text("Name", "x", problem=lambda text: "b is taken.")
+
+
+def test_a_number_out_of_range_in_an_answers_file_is_said(answers, tmp_path, capsys):
+    path = tmp_path / "answers.yaml"
+    path.write_text("Image size: 99999\n")
+    interact.configure(answers=path)
+    try:
+        assert interact.ask_int("Image size", 512, 256, 2048) == 2048
+    finally:
+        interact.configure()
+    assert "'99999' is out of range, which is 256 to 2048; taking 2048." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("ask", "help_text"),
+    [
+        (lambda: interact.ask_bool("Go on?", True), "Answer with y or n. Enter takes y."),
+        (lambda: interact.ask_int("Factor", 7, 1, 20), "Answer with a whole number, 1 to 20. Enter takes 7."),
+        (lambda: interact.ask_text("Format", "png", ["png", "jpg"]), "Answer with one of png/jpg. Enter takes png."),
+        (lambda: interact.ask_text("Name"), "Answer with a text."),
+    ],
+)
+def test_a_question_mark_shows_help_at_every_question(answers, capsys, ask, help_text):
+    answers("?")
+    ask()
+    assert help_text in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 faces"), (1, "1 face"), (2, "2 faces")])
+def test_one_thing_is_no_plural(count, text):
+    assert counted(count, "face") == text

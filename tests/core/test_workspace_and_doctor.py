@@ -247,6 +247,6 @@ def test_doctor_counts_problems_and_says_what_to_do(monkeypatch, capsys, tmp_pat
     set_up(monkeypatch)
     assert doctor.run(SimpleNamespace(workspace=tmp_path / "not" / "made" / "yet", cards=False)) == 1
     shown = capsys.readouterr().out
-    for line in ("missing: scipy<0.1 (found ", "), no-such-package-of-ours>=2\n", "Run scripts/setup.sh, which installs requirements.txt.",
+    for line in ("missing: scipy<0.1 (found ", "), no-such-package-of-ours>=2\n", "Run bash scripts/setup.sh, which installs requirements.txt.",
                  "[!!] ffmpeg: ffmpeg was not found.", "[!!] Disk: 1.0 GB free at ", "3 of 10 checks found a problem."):  # fmt: skip
         assert line in shown

@@ -349,7 +349,11 @@ def test_s3fd_without_its_weights_says_so_and_goes_on(frames, tmp_path, monkeypa
     monkeypatch.delenv("DFL_WEIGHTS", raising=False)
     assert extract(frames, tmp_path / "out", "--no-output-debug", options=("--detector", "s3fd", *OPTIONS[2:])) == 0
     text, errors = capsys.readouterr()
-    assert "S3FD.npy" in errors and "2DFAN.npy" in errors and "embedded face finder" in text
+    line = next(line for line in text.splitlines() if line.startswith("Face finder: "))
+    assert line.startswith(
+        "Face finder: embedded, landmarks: embedded. Not on this computer: 2DFAN.npy, S3FD.npy. To fetch: "
+    )
+    assert line.endswith("main.py util --fetch-weights") and "npy" not in errors
     assert "Faces detected:      2" in text
 
 
@@ -362,7 +366,7 @@ def test_marking_by_hand_without_a_display(frames, tmp_path, monkeypatch, capsys
     assert "there is no display" in capsys.readouterr().err
     assert extract(frames, tmp_path / "fix", "--manual-fix", "--no-output-debug") == 1
     text, errors = capsys.readouterr()
-    assert "Performing manual fix for 1 images..." in text and "Faces detected:      2" in text
+    assert "Performing manual fix for 1 image..." in text and "Faces detected:      2" in text
     assert "1 frames without a face were not fixed by hand" in errors
     assert (tmp_path / "fix" / REPORT_NAME).exists()
 
@@ -405,7 +409,7 @@ def test_marking_by_hand_in_the_command(frames, tmp_path, portrait, monkeypatch,
     assert extract(frames, output, "--output-debug", "--manual-fix", "--manual-window-size", "900") == 0
     assert seen == [(["clip_2_a.png"], "full_face", 900)]
     text = capsys.readouterr().out
-    assert "Performing manual fix for 1 images..." in text and "Images found:        4\nFaces detected:      3" in text
+    assert "Performing manual fix for 1 image..." in text and "Images found:        4\nFaces detected:      3" in text
     assert read_metadata(output / "clip_2_a_0.jpg").source_rect.tolist() == [110, 70, 220, 180]
 
     other = output / "clip_1_a_1.jpg"
@@ -423,8 +427,15 @@ def test_marking_by_hand_in_the_command(frames, tmp_path, portrait, monkeypatch,
     (frames / "clip_3_a.png").unlink()
     assert extract(frames, output, *arguments, options=()) == 0
     assert seen[1] == (["clip_1_a.png"], "full_face", 1368)
-    assert "Found 1 images." in capsys.readouterr().out
+    assert "Found 1 image." in capsys.readouterr().out
     assert read_bgr(output / "clip_1_a_0.jpg").shape[0] == 300 and read_bgr(other).shape[0] == 256
     assert (debug / "clip_1_a.jpg").exists()
     report = json.loads((output / REPORT_NAME).read_text())
     assert report["options"]["detector"] == "embedded" and report["images_found"] == 4
+
+
+def test_a_video_as_the_folder_names_the_flag_for_videos(tmp_path, capsys):
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"x")
+    assert main.main(["extract", "--input-dir", str(video), "--output-dir", str(tmp_path / "out")]) == 2
+    assert f"--input-video {video}" in capsys.readouterr().err and not (tmp_path / "out").exists()

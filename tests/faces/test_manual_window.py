@@ -328,8 +328,6 @@ def test_manual_fix_in_the_real_window(person):
     person.sees(1, 160, 110, 100)
     person.press("Return")
     text = person.end()
-    assert (
-        "Performing manual fix for 1 images..." in text and "Images found:        2\nFaces detected:      2\n" in text
-    )
+    assert "Performing manual fix for 1 image..." in text and "Images found:        2\nFaces detected:      2\n" in text
     assert person.faces() == ["0_0.jpg", "1_0.jpg"]
     assert read_metadata(person.output / "1_0.jpg").source_rect.tolist() == [60, 10, 260, 210]

@@ -57,7 +57,7 @@ def test_one_new_face_joins_the_pack(folder):
     output = main("util", "--input-dir", folder, "--pack-faceset", "--delete-originals", "--yes")
     assert packed(folder) == {**before, (None, "00100_0.jpg"): new}
     assert sorted(path.name for path in folder.iterdir()) == ["faceset.pak"]
-    assert "Packed 1 pictures" in output and "8 pictures more, which are only there" in output
+    assert "Packed 1 picture " in output and "8 pictures more, which are only there" in output
     assert [sample.metadata.source_filename for sample in load_faceset(folder)][-1] == "00100.png"
 
 

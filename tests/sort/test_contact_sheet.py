@@ -1,5 +1,6 @@
 """The built-in viewer: the sheet as a picture, and the window under a virtual display."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 from virtual_desktop import HAS_DISPLAY, Desktop, display_environment, virtual_display, wait_until
 
-from core.errors import NothingToDo
+from core.errors import NothingToDo, UserError
 from core.window import keys
 from core.window.keys import Key
 from core.window.mouse import LEFT_DOWN, RIGHT_DOWN, MouseEvent
 from samplelib.contact_sheet import CAPTION, COLUMNS, FOOT, ROWS, TILE, Viewer, contact_sheet, show_folder
+from samplelib.faces.aligned_face import FaceMetadata, save_face
+from samplelib.packs import packed_faceset
 
 ROOT = Path(__file__).parents[2]
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
@@ -44,9 +47,42 @@ def test_an_empty_folder_is_said(tmp_path):
         show_folder(tmp_path)
 
 
-def test_a_packed_faceset_is_said(tmp_path):
+def _packed(folder):
+    """A folder that holds only a pack of two faces of one person and one of another."""
+    for person, names in {"ann": ("00001_0", "00010_0"), "bob": ("00002_0",)}.items():
+        for number, name in enumerate(names):
+            path = folder / person / f"{name}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            metadata = FaceMetadata("whole_face", np.full((68, 2), 20.0), f"{name}.png")
+            save_face(path, np.full((32, 32, 3), COLOURS[number], np.uint8), metadata)
+    packed_faceset.delete_originals(packed_faceset.pack_faceset(folder, persons=True))
+    for left in [path for path in folder.iterdir() if path.is_dir()]:
+        shutil.rmtree(left)
+    return folder
+
+
+def test_a_packed_faceset_is_shown(tmp_path, capsys):
+    viewer = Viewer(_packed(tmp_path / "aligned"))
+    assert [picture.name for picture in viewer.visible()] == ["ann/00001_0.jpg", "ann/00010_0.jpg", "bob/00002_0.jpg"]
+    sheet = viewer.picture()
+    for number, color in enumerate((COLOURS[0], COLOURS[1], COLOURS[0])):
+        np.testing.assert_allclose(sheet[TILE // 2, number * TILE + TILE // 2], color, atol=12)
+    viewer.type("bob")
+    assert [picture.name for picture in viewer.visible()] == ["bob/00002_0.jpg"] and "packed faceset" in viewer.foot()
+    viewer.mouse(at(0, LEFT_DOWN))
+    np.testing.assert_allclose(viewer.picture()[400, 576], COLOURS[0], atol=12)
+    viewer.mouse(at(0, LEFT_DOWN))
+    before = (tmp_path / "aligned" / "faceset.pak").read_bytes()
+    viewer.mouse(at(0, RIGHT_DOWN))
+    viewer.key(Key(keys.DELETE))
+    assert not viewer.marked and "main.py util --unpack-faceset --input-dir " in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "aligned").iterdir()] == ["faceset.pak"]
+    assert (tmp_path / "aligned" / "faceset.pak").read_bytes() == before
+
+
+def test_a_damaged_pack_is_said_in_one_line(tmp_path):
     (tmp_path / "faceset.pak").write_bytes(b"")
-    with pytest.raises(NothingToDo, match="Unpack it first"):
+    with pytest.raises(UserError, match="faceset.pak: "):
         show_folder(tmp_path)
 
 

@@ -16,6 +16,8 @@ from models.saved.model_files import ModelData
 from models.training.trainer import BACKUP, PREVIEW, SAVE, STOP
 from models.xseg.preview import xseg_pages
 
+TOP = 3 * preview.HEAD_LINE_HEIGHT + preview.GRAPH_HEIGHT
+
 
 class FakeTrainer:
     def __init__(self, pages, history):
@@ -64,8 +66,8 @@ def test_space_turns_pages_that_share_one_size(window):
     first = window.picture()
     window.handle(Key(" "))
     second = window.picture()
-    assert first.shape == second.shape == (45 + 100 + 90, 300, 3)
-    assert first[-1, -1].sum() == 0 and second[145 + 59, 199].tolist() == [255] * 3 and second[145 + 60, 0].sum() == 0
+    assert first.shape == second.shape == (TOP + 90, 300, 3)
+    assert first[-1, -1].sum() == 0 and second[TOP + 59, 199].tolist() == [255] * 3 and second[TOP + 60, 0].sum() == 0
     window.handle(Key(" "))
     np.testing.assert_array_equal(window.picture(), first)
 
@@ -89,7 +91,14 @@ def test_nothing_is_shown_before_the_first_preview(window):
 
 def test_tall_pages_are_shrunk_and_small_ones_left_alone():
     pages = [("a", np.zeros((1600, 1000, 3), np.float32)), ("b", np.zeros((100, 200, 3), np.float32))]
-    assert preview.window_picture(pages, 0, [], 0).shape == (45 + 100 + 800, 500, 3)
+    assert preview.window_picture(pages, 0, [], 1).shape == (TOP + 800, 500, 3)
+
+
+def test_a_choice_of_samples_has_its_own_keys_and_no_graph_of_nothing():
+    pages = [("a", np.zeros((100, 400, 3), np.float32))]
+    assert preview.window_picture(pages, 0, [], 0, ()).shape == (100, 400, 3)
+    with_keys = preview.window_picture(pages, 0, [], 0, ["[p]:next"])
+    assert with_keys.shape == (100 + 2 * preview.HEAD_LINE_HEIGHT, 400, 3) and with_keys.max() > 150
 
 
 class FakeSwap:
@@ -190,7 +199,7 @@ def test_the_preview_of_a_mask_model_has_its_faces_and_the_loss_graph(tmp_path, 
     names = [name for name, _ in shown.state.pages]
     assert names == ["XSeg training faces"] + ([] if pretrain else ["XSeg src faces", "XSeg dst faces"])
     picture = read_bgr(tmp_path / "XSeg_preview.jpg")
-    graph, page = picture[45:145], picture[145:]
+    graph, page = picture[45:TOP], picture[TOP:]
     # Label, mask and both together; in pretraining the face and the grey picture that the network draws of it.
     assert page.shape[1] == 256 * (2 if pretrain else 3)
     assert page.shape[0] >= 512 and page.std() > 10 and len(np.unique(graph.reshape(-1, 3), axis=0)) > 2

@@ -13,8 +13,7 @@ import pytest
 import main
 from core.errors import UsageError, UserError
 from models.base import NonFiniteWeights, SavedModel
-from models.preview import pages as preview
-from models.preview import previewer
+from models.preview import loss_graph, previewer
 from models.preview.previewer import Previewer
 from models.preview.web_preview import WebPreview
 from models.saved.model_files import ModelData, model_data_to_bytes, read_model_data
@@ -434,46 +433,89 @@ def test_a_flag_outside_of_its_range_is_refused(tmp_path, flag, value, capsys):
     assert capsys.readouterr().err.startswith(f"/!\\ {flag} ") and not (tmp_path / "m").exists()
 
 
+BLUE, YELLOW = (tuple(part / 255 for part in color) for color in loss_graph.RANGE_COLORS)
+GRAPH_WIDTH = 142  # a hundred columns of losses between the axes
+
+
+def plotted(history, *arguments):
+    """The part of a graph in which the losses are drawn, 100 columns wide."""
+    return loss_graph.loss_graph(history, GRAPH_WIDTH, *arguments)[loss_graph.plot_area(GRAPH_WIDTH)]
+
+
 def test_loss_graph_of_two_series():
     history = [[0.2, 0.8]] * 50 + [[float("nan"), 0.4]] * 50
-    graph = preview.loss_graph(history, 100, 7)
-    assert graph.shape == (100, 100, 3)
-    top = 2 * np.nanmean(np.array(history)[20:])
-    blue, yellow = (1.0, 0.0, 0.0), (0.0, 1.0, 1.0)
-    np.testing.assert_allclose(graph[99 - int(0.2 / top * 99), 30], blue)
-    np.testing.assert_allclose(graph[99 - int(0.8 / top * 99), 30], yellow)
-    assert not (graph[:, 80] == blue).all(axis=1).any()
-    for line in range(6):
-        np.testing.assert_allclose(graph[int(line * 19.8), 40], 0.8, atol=0.21)
-    assert preview.loss_graph([], 50).shape == (100, 50, 3)
-    assert np.isfinite(preview.loss_graph([[0.0]] * 3, 50)).all()
+    plot = plotted(history, 100)
+    assert plot.shape[1:] == (100, 3)
+    top, last = 2 * np.nanmean(np.array(history)[20:]), len(plot) - 1
+    np.testing.assert_allclose(plot[last - int(0.2 / top * last), 30], BLUE)
+    np.testing.assert_allclose(plot[last - int(0.8 / top * last), 30], YELLOW)
+    assert not np.isclose(plot[:, 80], BLUE).all(axis=1).any()
+    assert loss_graph.loss_graph([], 50).shape == (loss_graph.GRAPH_HEIGHT, 50, 3)
+    for width in (1, 20, 50, 2000):
+        assert np.isfinite(loss_graph.loss_graph([[0.0]] * 3, width, 3, [[1, 0.1, 0.2]])).all()
 
 
-def drawn(graph, column):
-    """Height of the blue and of the yellow column below the text, without the grid lines."""
-    part = graph[20:99, column]
-    return [int((part == color).all(axis=1).sum()) for color in ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0))]
+def test_the_graph_has_axes_and_names_its_losses(monkeypatch):
+    written = []
+    monkeypatch.setattr(loss_graph, "write_text", lambda picture, text, *place: written.append(text))
+    scores = [[10, 0.2, 0.3, 20, 21], [4000, 0.15, 0.25, 20, 21], [4500, 0.1, 0.2, 22, 23]]
+    loss_graph.loss_graph([[0.5, 1.0]] * 2000, 640, 5000, scores)
+    assert {"source 0.5000 (mean 0.5000)", "destination 1.0000 (mean 1.0000)", "iteration 5000"} <= set(written)
+    assert {"held-out source 0.1000", "held-out destination 0.2000"} <= set(written)
+    assert {"3500", "4000", "4500", "5000"} <= set(written) and "3000" not in written
+    assert {"0", "0.5", "1"} <= set(written), "ticks of the losses"
+    assert {"0.1", "0.2"} <= set(written), "ticks of the held-out scores"
+    written.clear()
+    loss_graph.loss_graph([[0.5]] * 5, 300, 5)
+    assert "loss 0.5000 (mean 0.5000)" in written and {"2", "4"} <= set(written)
+
+
+def test_held_out_scores_are_drawn_where_they_were_made():
+    history = [[0.1, 0.2]] * 200
+    scores = [[iteration, 0.5, 0.25, 20, 20] for iteration in range(0, 201, 20)]
+    area = loss_graph.plot_area(GRAPH_WIDTH, True)
+    without = loss_graph.loss_graph(history, GRAPH_WIDTH, 200)[area]
+    plot = loss_graph.loss_graph(history, GRAPH_WIDTH, 200, scores)[area]
+    red, purple = (np.array(color) / 255 for color in loss_graph.HELD_OUT_COLORS)
+    for color, share in ((red, 0.5), (purple, 0.25)):
+        rows, columns = np.nonzero(np.isclose(plot, color, atol=1e-6).all(axis=2))
+        assert abs(np.median(rows) - (len(plot) - 1) * (1 - share / 0.6)) <= 2
+        assert columns.min() >= 3 and columns.max() == plot.shape[1] - 1
+        assert not np.isclose(without, color, atol=1e-6).all(axis=2).any()
+
+
+def test_the_colors_differ_in_lightness_too():
+    """Whoever sees no colours tells source, destination and the ground apart."""
+    colors = np.array([(0, 0, 0), *loss_graph.RANGE_COLORS], np.float64)
+    lightness = np.sort(colors @ (0.114, 0.587, 0.299))
+    assert (np.diff(lightness) > 40).all()
+
+
+def drawn(plot, column):
+    """Height of the blue and of the yellow column."""
+    part = plot[:, column]
+    return [int(np.isclose(part, color).all(axis=1).sum()) for color in (BLUE, YELLOW)]
 
 
 @pytest.mark.parametrize("bad", [float("inf"), float("-inf"), float("nan"), 1e30, 1e308])
 @pytest.mark.parametrize("place", [0, 30, 99])
 def test_one_loss_that_is_not_finite_leaves_the_graph_and_is_marked(bad, place):
     history = [[0.1, 0.5], [0.3, 0.9]] * 200  # four iterations a column
-    whole = preview.loss_graph(history, 100)
+    whole = plotted(history)
     history[4 * place] = [bad, 0.5]
-    graph = preview.loss_graph(history, 100)
+    plot = plotted(history)
     for column in set(range(100)) - {place}:
-        np.testing.assert_allclose(drawn(graph, column), drawn(whole, column), atol=1)
+        np.testing.assert_allclose(drawn(plot, column), drawn(whole, column), atol=1)
     assert min(drawn(whole, 50)) > 10
-    red = (graph[1:7] == (0.0, 0.0, 1.0)).all(axis=(0, 2))
+    red = (plot[:6] == (0.0, 0.0, 1.0)).all(axis=(0, 2))
     assert red.tolist() == [column == place for column in range(100)]
-    assert not (whole[1:7] == (0.0, 0.0, 1.0)).all(axis=2).any()
+    assert not (whole[:6] == (0.0, 0.0, 1.0)).all(axis=2).any()
 
 
 def test_a_graph_without_any_finite_loss_is_drawn_too():
     for history in ([[float("nan")] * 2] * 5, [[float("inf")]], [[]], [[0.1, 0.2]] * 5 + [[]]):
-        assert np.isfinite(preview.loss_graph(history, 60)).all()
-    assert min(drawn(preview.loss_graph([[0.1, 0.5], [0.3, 0.9]] * 200 + [[0.5]], 100), 50)) > 10
+        assert np.isfinite(loss_graph.loss_graph(history, 60)).all()
+    assert min(drawn(plotted([[0.1, 0.5], [0.3, 0.9]] * 200 + [[0.5]]), 50)) > 10
 
 
 def test_a_loss_history_with_gaps_is_stored_loaded_and_shown_in_the_browser(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """The windows of training on a real display: every key does what it says, and the picture stands there without a tool bar."""
 
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -122,3 +123,27 @@ def test_training_goes_on_when_the_display_goes_away(tmp_path):
         process.stdin.write("the target is reached\n")
         process.stdin.flush()
         assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(shutil.which("setxkbmap") is None, reason="needs setxkbmap")
+@pytest.mark.parametrize("layout", ["de", "cz", "ru", "fr"])
+def test_letters_of_the_preview_count_by_place_on_every_layout(tmp_path, layout):
+    s, b, p, ell, space, enter = 39, 56, 33, 46, 65, 36  # keycodes, which name places
+    with virtual_display("900x700x24") as name:
+        desktop = Desktop(name)
+        subprocess.run(["setxkbmap", "-display", name, layout], check=True, timeout=60)
+        with running(name, "preview") as (process, told):
+            desktop.focus("Training preview")
+            shade_on_screen(process, desktop, tmp_path / "one.png", 51)
+            for place, answers in {
+                s: ["sent save", "page 0 range 0"],
+                b: ["sent backup", "page 0 range 0"],
+                p: ["sent preview", "page 0 range 0"],
+                ell: ["page 0 range 5000"],
+                space: ["page 1 range 5000"],
+            }.items():
+                desktop.do("key", place)
+                assert [told() for _ in answers] == answers, place
+            desktop.do("key", enter)
+            assert told() == "sent stop"
+            assert process.wait(60) == 0

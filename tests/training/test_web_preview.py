@@ -18,7 +18,7 @@ PAGE = np.zeros((8, 8, 3), np.float32)
 
 
 def make_trainer(prefix="t_SAEHD", losses=(0.5, 0.25), pages=(("one", PAGE), ("two", PAGE))):
-    state = types.SimpleNamespace(pages=list(pages), history=[list(losses)], iteration=3, made_at=1.0)
+    state = types.SimpleNamespace(pages=list(pages), history=[list(losses)], iteration=3, made_at=1.0, held_out=[])
     data = types.SimpleNamespace(iteration=3, loss_history=[list(losses)])
     saved = types.SimpleNamespace(prefix=prefix, data=data)
     return types.SimpleNamespace(saved=saved, previewer=types.SimpleNamespace(state=state))

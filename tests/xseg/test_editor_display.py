@@ -154,3 +154,32 @@ def test_a_missing_library_is_named_with_the_packages(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":1")
     monkeypatch.setattr(window_display.ctypes, "CDLL", missing)
     assert re.search(r"libxcb-icccm\.so\.4.*apt-get install libxcb-icccm4", window_display.display_problem())
+
+
+@needs_display
+def test_a_small_screen_shows_the_whole_window_which_remembers_its_place(tmp_path):
+    (tmp_path / "aligned").mkdir()
+    write_face(tmp_path / "aligned" / "00000.jpg", 0, size=200)
+
+    def places(desktop):
+        window = desktop.do("search", "--sync", "--onlyvisible", "--name", "XSeg").split()[-1]
+        lines = desktop.do("getwindowgeometry", "--shell", window).split()
+        found = dict(line.split("=") for line in lines if "=" in line)
+        return window, tuple(int(found[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
+
+    with virtual_display("1280x720x24") as display:
+        desktop = Desktop(display)
+        arguments = (display, tmp_path / "configuration", "xseg", "editor", "--input-dir", tmp_path / "aligned")
+        with running_program(*arguments) as process:
+            wait_until(lambda: shown(desktop, tmp_path / "screen.png"))
+            window, (left, top, width, height) = places(desktop)
+            assert left >= 0 and top >= 0 and left + width <= 1280 and top + height <= 720
+            desktop.do("windowsize", "--sync", window, 1000, 620)
+            desktop.do("windowmove", "--sync", window, 60, 70)
+            wait_until(lambda: places(desktop)[1] == (60, 70, 1000, 620))
+            desktop.close(window)
+            assert process.wait(60) == 0
+        with running_program(*arguments) as process:
+            wait_until(lambda: places(desktop)[1] == (60, 70, 1000, 620))
+            desktop.close(places(desktop)[0])
+            assert process.wait(60) == 0

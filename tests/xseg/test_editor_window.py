@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from labelled_faces import CUT, TRIANGLE, make_faceset, write_face
 from offscreen_editor import Editor, editor
-from PyQt5.QtCore import QEvent, QPoint, QPointF, Qt
+from PyQt5.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PyQt5.QtGui import QKeyEvent, QWheelEvent
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QMessageBox
@@ -434,7 +434,7 @@ def test_settings_live_on(plain, tmp_path, monkeypatch):
     with editor(plain) as opened:
         opened.press("1")
         opened.press("`")
-        opened.window.resize(760, 730)
+        opened.window.resize(760, 560)
         size = opened.window.width(), opened.window.height()
     settings.save_settings(opened.settings)
     again = settings.load_settings()
@@ -464,3 +464,22 @@ def test_keys_of_other_layouts():
     assert keys.key_name(event(Qt.Key_E, 40)) is None
     assert keys.key_name(event(Qt.Key_A, 24)) == "A"
     assert keys.key_name(event(Qt.Key_F5, 71)) is None
+
+
+def test_a_window_that_was_on_a_larger_screen_fits_this_one(plain, monkeypatch):
+    """On 1280 × 720 nothing is cut off."""
+    with editor(plain) as opened:
+        opened.window.setGeometry(300, 200, 1500, 1200)
+    room = QRect(4, 36, 1272, 680)
+    monkeypatch.setattr(window_module.EditorWindow, "_room", lambda self: room)
+    with editor(plain, settings=opened.settings) as again:
+        assert room.contains(again.window.geometry())
+        frame = again.window.rect()
+        for name, button in again.window.buttons.items():
+            assert frame.contains(QRect(button.mapTo(again.window, QPoint(0, 0)), button.size())), name
+
+
+def test_settings_lie_where_the_variable_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("DFL_CONFIG_DIR", str(tmp_path / "own"))
+    settings.save_settings(settings.Settings(color="blue"))
+    assert (tmp_path / "own" / "mask_editor.json").is_file() and settings.load_settings().color == "blue"

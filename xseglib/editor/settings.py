@@ -5,11 +5,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from PyQt5.QtCore import QStandardPaths
-
 from core.console import interact
 from core.errors import FormatError, UserError
 from core.files.paths import atomic_write
+from core.files.user_folder import user_config_folder
 from core.records.json_file import read_json
 
 COLORS = ("red", "green", "blue")
@@ -37,8 +36,7 @@ class Settings:
 
 def settings_path() -> Path:
     """Where the settings lie."""
-    folder = QStandardPaths.writableLocation(QStandardPaths.GenericConfigLocation)
-    return Path(folder) / "deepfacelab-tf2" / "mask_editor.json"
+    return user_config_folder() / "mask_editor.json"
 
 
 def load_settings() -> Settings:

@@ -1,6 +1,6 @@
 """The editor's window: bars, canvas, strip, keys, navigation."""
 
-from PyQt5.QtCore import QEvent, Qt, QTimer
+from PyQt5.QtCore import QEvent, QSize, Qt, QTimer
 from PyQt5.QtGui import QPixmap
 from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
 
@@ -17,6 +17,8 @@ from xseglib.editor.texts import text
 from xseglib.labels import Mode, Polygon
 from xseglib.mesh_mask import outlines_of_mask
 
+_FIRST_SIZE = (1100, 900)
+_FRAME, _TITLE_BAR = 4, 36  # what a window manager draws around a window
 _FIRST_REPEAT_MILLISECONDS, _REPEAT_MILLISECONDS = 300, 20
 _VIEWS = {"baked": Mode.VIEW_BAKED, "xseg": Mode.VIEW_XSEG}
 _KEY_CONTROLS = {"1": "red", "2": "green", "3": "blue", "4": "baked", "5": "xseg", "`": "overlay", "Q": "include",
@@ -71,10 +73,29 @@ class EditorWindow(QWidget):
         self._scanner.found.connect(self._take_found)
         self._scanner.finished.connect(self._finish_scan)
         QApplication.instance().installEventFilter(self)
-        if not (settings.geometry and self.restoreGeometry(settings.geometry_bytes())):
-            self.setGeometry(0, 0, 1100, 900)
+        if settings.geometry and self.restoreGeometry(settings.geometry_bytes()):
+            self._fit_screen()
+        else:
+            self.resize(QSize(*_FIRST_SIZE).boundedTo(self._room().size()))
         self._update_controls()
         self._scanner.start()
+
+    def _room(self):
+        """Where the window has room on its screen, its frame left aside."""
+        screen = QApplication.screenAt(self.geometry().center()) or QApplication.primaryScreen()
+        return screen.availableGeometry().adjusted(_FRAME, _TITLE_BAR, -_FRAME, -_FRAME)
+
+    def _fit_screen(self):
+        """Bring a window that was on a larger screen, or on one that is gone, wholly onto a screen that is there."""
+        room, place = self._room(), self.geometry()
+        if self.isMaximized() or self.isFullScreen() or room.contains(place):
+            return
+        place.setSize(place.size().boundedTo(room.size()))
+        place.moveRight(min(place.right(), room.right()))
+        place.moveBottom(min(place.bottom(), room.bottom()))
+        place.moveLeft(max(place.left(), room.left()))
+        place.moveTop(max(place.top(), room.top()))
+        self.setGeometry(place)
 
     def _build(self):
         self.left, self.right, self.bottom = panels.left_bar(), panels.right_bar(), panels.BottomRow()
