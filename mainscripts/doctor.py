@@ -125,7 +125,7 @@ def _onnx_runtime():
     """What runs networks that are not trained, and on which kind of device."""
     providers = installed_providers()
     if not providers:
-        return _report(False, "ONNX Runtime", "cannot be imported", "Run scripts/setup.sh again.")
+        return _report(False, "ONNX Runtime", "cannot be imported", f"Run {setup_script()} again.")
     import onnxruntime
 
     names = ", ".join(PROVIDERS[key] for key in providers)
