@@ -5,9 +5,11 @@ import shutil
 import signal
 import tempfile
 
+import pytest
 from hypothesis import settings
 
-from core.console import process
+from core.console import interact, process
+from core.console.repeated_warnings import RepeatedWarnings
 
 # A shell that starts the suite in the background lets it ignore Ctrl+C, and programs started by tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,6 +43,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # Property tests try the same examples in every run, so that a run fails only for what has changed.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def warnings_of_this_test_alone():
+    """What one test was warned of keeps no warning of another one back."""
+    interact._state["repeated"] = RepeatedWarnings()
 
 
 def pytest_unconfigure():

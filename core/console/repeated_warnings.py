@@ -24,6 +24,8 @@ class RepeatedWarnings:
             return True
         kind = _NUMBERS.sub("0", match["rest"])
         rest, places = self._kinds.setdefault(kind, (match["rest"], []))
+        if match["place"] in places:
+            return True  # The same file again, such as one that every save of a long training fails to write.
         places.append(match["place"])
         return len(places) <= NAMED
 

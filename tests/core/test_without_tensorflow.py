@@ -81,4 +81,5 @@ def test_masks_are_applied_without_tensorflow(workspace):
     run(*arguments, "--restart", "--engine", "tensorflow", "--cpu-only", without=False)
     for path, ours in zip(faces, found):
         theirs = read_metadata(path).decode_xseg_mask()
-        assert ours is not None and np.array_equal(ours, theirs), told
+        # Random weights make masks of noise, in which a rounding may turn single pixels over.
+        assert ours is not None and np.mean(np.abs(ours - theirs) > 2 / 255) < 1e-3, told

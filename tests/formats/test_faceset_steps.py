@@ -457,11 +457,12 @@ def test_enhance_without_weights_touches_nothing(folder, tmp_path, monkeypatch):
 
 def test_enhance_from_the_command_line(folder, monkeypatch):
     from core import device_choice
+    from core.engines import Place
     from facelib import enhancer, weights
 
     class Brighter:
-        def __init__(self, path):
-            assert path == "weights"
+        def __init__(self, path, place):
+            assert path == "weights" and place == Place(device="GPU:0")
 
         def enhance(self, image):
             return image * 0.5 + 0.5
@@ -469,7 +470,7 @@ def test_enhance_from_the_command_line(folder, monkeypatch):
     devices = []
     monkeypatch.setattr(weights, "find_weights", lambda name: "weights")
     monkeypatch.setattr(enhancer, "FaceEnhancer", Brighter)
-    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments: devices.append(arguments))
+    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: devices.append(arguments) or [0, 1])
     before = {name: aligned_face.read_header(folder / name) for name in NAMES}
     output = main("facesettool", "enhance", "--input-dir", folder, "--force-gpu-idxs", "0,1", "--merge")
     assert "Processed: 4" in output and devices == [(False, [0, 1])]
@@ -484,7 +485,7 @@ def test_enhanced_faces_are_a_second_folder_of_the_same_faces(folder, monkeypatc
     from facelib import enhancer, weights
 
     class Flattening(enhancer.FaceEnhancer):
-        def __init__(self, path):
+        def __init__(self, path, place):
             pass
 
         def _apply(self, patches):
@@ -493,7 +494,7 @@ def test_enhanced_faces_are_a_second_folder_of_the_same_faces(folder, monkeypatc
 
     monkeypatch.setattr(weights, "find_weights", lambda name: "weights")
     monkeypatch.setattr(enhancer, "FaceEnhancer", Flattening)
-    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments: None)
+    monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: [])
     (folder / "notes.txt").write_text("mine")
     (folder / "plain.jpg").write_bytes(encode_image(np.zeros((8, 8, 3), np.uint8), ".jpg"))
     before = contents(folder)

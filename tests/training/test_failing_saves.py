@@ -120,9 +120,10 @@ def test_every_console_line_warns_while_nothing_is_saved(tmp_path, disk, capsys)
     warned = [
         number for number, line in lines.items() if "[NOT SAVED since iteration 1: No space left on device]" in line
     ]
-    # The save of 5 is known to have failed after 6, so that 7 warns; the try after 41 (the next save is due at 45) is known to have
-    # worked after 42.
-    assert warned == list(range(7, 43)) and sorted(lines) == list(range(1, 61))
+    # The save of 5, made by a thread of its own, is known to have failed after 5 or 6; the try after 41 (the next save is due at 45) is
+    # known to have worked after 41 or 42.
+    assert warned[0] in (6, 7) and warned[-1] in (41, 42) and warned == list(range(warned[0], warned[-1] + 1))
+    assert sorted(lines) == list(range(1, 61))
 
 
 def test_a_folder_on_another_disk_takes_the_saves(tmp_path, disk, capsys):
