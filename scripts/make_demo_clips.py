@@ -1,7 +1,7 @@
 """Make two sample clips from public-domain portraits, standing in for ``data_src.mp4`` and ``data_dst.mp4``.
 
 Each portrait is moved along a smooth random camera path, warped as a turning and talking head would look, lit by a
-changing light, and given a sound track. Usage: ``make_demo_clips.py FOLDER [--frames 80]``.
+changing light, and given a sound track. Usage: ``make_demo_clips.py FOLDER [--frames 80] [--if-empty]``.
 """
 
 import argparse
@@ -133,7 +133,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--frames", type=int, default=80, help="frames a clip (default 80)")
+    parser.add_argument("--if-empty", action="store_true", help="make none where the folder holds anything already")
     options = parser.parse_args()
+    if options.if_empty and any(not path.name.startswith(".") for path in options.folder.glob("*")):
+        return
     options.folder.mkdir(parents=True, exist_ok=True)
     for name, picture, seed, pitch in (("data_src", astronaut, 1, 262.0), ("data_dst", grace_hopper, 2, 196.0)):
         if not any(path.suffix.lower() in VIDEO_EXTENSIONS for path in options.folder.glob(f"{name}.*")):

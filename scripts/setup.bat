@@ -7,6 +7,7 @@ rem                found by itself when not set
 rem   DFL_VENV     where the environment goes (default: .venv beside main.py)
 rem   DFL_TENSORFLOW   another TensorFlow than requirements.txt asks for: a requirement (tf-nightly, tensorflow==2.20.0), a wheel or
 rem                its address; kept in the environment until DFL_TENSORFLOW=default
+rem   DFL_SAMPLE_CLIPS=0   put no sample clips into an empty workspace
 rem   DFL_ONNX     another ONNX Runtime, which runs everything but training: directml (any graphics card), openvino, gpu (NVIDIA),
 rem                or a requirement; kept in the environment until DFL_ONNX=default
 set "ERRORLEVEL="
@@ -104,6 +105,12 @@ copy /y "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul
 if not "%ERRORLEVEL%"=="0" goto failed
 rem What is known of the card, before the user finds out by a failed training.
 "%DFL_VENV_PYTHON%" "%DFL_ROOT%\main.py" doctor --cards
+if "%DFL_SAMPLE_CLIPS%"=="0" goto ready
+set "DFL_CLIPS=%DFL_ROOT%\workspace"
+if defined DFL_WORKSPACE set "DFL_CLIPS=%DFL_WORKSPACE:"=%"
+if "%DFL_CLIPS:~-1%"=="\" set "DFL_CLIPS=%DFL_CLIPS%."
+"%DFL_VENV_PYTHON%" "%DFL_ROOT%\scripts\make_demo_clips.py" "%DFL_CLIPS%" --if-empty
+if not "%ERRORLEVEL%"=="0" echo The sample clips could not be made; everything else is ready.
 :ready
 set DFL_EXIT=0
 if not "%~1"=="--for-launcher" echo The environment in "%DFL_VENV%" is ready.

@@ -4,6 +4,7 @@
 #   DFL_PYTHON   the Python to use (3.10 to 3.13); found by itself when not set, or fetched by uv where that is installed
 #   DFL_ONNX=...  another ONNX Runtime, which runs everything but training: gpu (NVIDIA), directml, openvino, or a
 #                requirement, wheel or address; kept in the environment until DFL_ONNX=default
+#   DFL_SAMPLE_CLIPS=0   put no sample clips into an empty workspace
 #   DFL_UV=no    leave uv alone, which installs faster than pip and is used where it is installed
 #   DFL_VENV     where the environment goes (default: .venv beside main.py)
 #   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs; kept in the environment until DFL_CUDA=0
@@ -159,6 +160,9 @@ if ! is_current run "$run_stamp"; then
     echo "$run_stamp" >"$venv/.installed-run"
     # What is known of the card, before the user finds out by a failed training.
     "$venv/bin/python" "$root/main.py" doctor --cards || true
+    [ "${DFL_SAMPLE_CLIPS:-}" = 0 ] ||
+        "$venv/bin/python" "$root/scripts/make_demo_clips.py" "${DFL_WORKSPACE:-$root/workspace}" --if-empty ||
+        echo "The sample clips could not be made; everything else is ready." >&2
 fi
 if [ $with_tests = yes ] && ! is_current tests "$test_stamp"; then
     install -r "$root/tests/requirements.txt" || fail

@@ -9,4 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL=3
 "$DFL_VENV/bin/ruff" check .
 "$DFL_VENV/bin/ruff" format --check .
 "$DFL_VENV/bin/lint-imports"
+site=$(mktemp -d)
+NO_MKDOCS_2_WARNING=1 "$DFL_VENV/bin/mkdocs" build --strict --quiet --site-dir "$site"
+rm -r -- "$site"
 exec "$DFL_VENV/bin/python" -m pytest -n 2 --dist loadfile "$@"

@@ -286,7 +286,8 @@ def test_another_tensorflow_is_installed_beside_all_else_and_kept(wine, wanted):
     root = wine.toolkit("own tensorflow")
     setup = root / "scripts" / "setup.bat"
     run = wine.run(setup, DFL_TENSORFLOW=wanted)
-    assert run.calls[-1].arguments[1:] == ("doctor", "--cards")
+    assert run.calls[-2].arguments[1:] == ("doctor", "--cards")
+    assert run.calls[-1].arguments[1:] == (f"{windows_path(root)}\\workspace", "--if-empty")
     assert run.code == 0 and run.modules[-1][-1] == wanted, run.shown
     others = root / ".venv" / "requirements.txt"
     assert others.exists() and run.modules[-1][-2] == windows_path(others)

@@ -72,7 +72,7 @@ class House:
     def noted(self):
         """What was called since the last look."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        lines = [line for line in lines if not line.endswith("main.py doctor --cards")]
+        lines = [line for line in lines if not line.endswith(("main.py doctor --cards", "--if-empty"))]
         self.log.unlink(missing_ok=True)
         return lines
 

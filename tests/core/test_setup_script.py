@@ -17,6 +17,7 @@ case "$*" in
     -c*) exit 0 ;;
     "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
     *"main.py doctor --cards") echo "doctor --cards" ;;
+    *--if-empty) echo "clips for $2" ;;
     "-m pip "*) echo "$*" >>"$PIP_LOG"; [ -z "${PIP_FAILS:-}" ] ;;
 esac
 """
@@ -162,6 +163,24 @@ def test_the_cards_are_looked_at_after_an_installation_only(setup):
     assert setup.shown.count("doctor --cards") == 1
     setup()
     assert "doctor" not in setup.shown
+
+
+def test_an_empty_workspace_gets_sample_clips_unless_told_not_to(setup, tmp_path):
+    setup(DFL_WORKSPACE=str(tmp_path / "my films"))
+    assert setup.shown.count(f"clips for {tmp_path / 'my films'}") == 1
+    setup(DFL_CUDA="1", DFL_SAMPLE_CLIPS="0")
+    assert "clips" not in setup.shown
+
+
+def test_sample_clips_never_join_what_is_there(tmp_path):
+    make = [sys.executable, str(SCRIPTS / "make_demo_clips.py"), str(tmp_path), "--frames", "2", "--if-empty"]
+    (tmp_path / ".gitkeep").touch()
+    (tmp_path / "notes.txt").write_text("mine")
+    subprocess.run(make, check=True, timeout=120)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitkeep", "notes.txt"]
+    (tmp_path / "notes.txt").unlink()
+    subprocess.run(make, check=True, timeout=120, capture_output=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitkeep", "data_dst.mp4", "data_src.mp4"]
 
 
 def test_the_test_requirements_do_not_change_it(setup):

@@ -77,7 +77,7 @@ class House:
             env={**known, "DFL_UV": "no", **tools, **variables}, cwd=cwd, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         calls = [json.loads(line) for line in self.log.read_text().splitlines()]
-        calls = [call for call in calls if call[-2:] != ["doctor", "--cards"]]
+        calls = [call for call in calls if call[-2:] != ["doctor", "--cards"] and call[-1:] != ["--if-empty"]]
         done.cards = [cards for cards, *words in calls if words and words[0].endswith("main.py")]
         done.steps = [words[1:] for _, *words in calls if words and words[0].endswith("main.py")]
         done.modules = [words[1:] for _, *words in calls if words[:1] == ["-m"]]
