@@ -75,7 +75,7 @@ def info(text=""):
 
 
 def warning(text):
-    """Print a warning line to standard error; of many that differ only in their file, those after the third at the end."""
+    """Print a warning line to standard error; of many that differ only in their file, those after the tenth at the end."""
     events.log("warning", str(text))
     if _state["repeated"].is_new(str(text)):
         _print(f"Warning: {text}", sys.stderr)

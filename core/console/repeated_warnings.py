@@ -2,7 +2,7 @@
 
 import re
 
-NAMED = 3
+NAMED = 10
 """How many files a kind of warning is told of one by one."""
 LISTED = 20
 """How many names the line at the end holds."""

@@ -24,7 +24,7 @@ def test_a_hundred_equal_warnings_become_one_with_a_count_and_names(capsys):
     interact.tell_repeated_warnings()
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(
-        "Warning: 100 files in all: is cut off after 0 bytes. It is skipped. The others: 00003.jpg, "
+        "Warning: 100 files in all: is cut off after 0 bytes. It is skipped. The others: 00010.jpg, "
     )
     assert line.endswith(f"{NAMED + LISTED - 1:05d}.jpg and {100 - NAMED - LISTED} more.")
     interact.tell_repeated_warnings()
@@ -42,11 +42,11 @@ def test_warnings_of_different_kinds_and_of_no_file_are_all_told(capsys):
 
 
 def test_a_file_that_begins_a_sentence_is_a_file_too(capsys):
-    for number in range(5):
+    for number in range(12):
         interact.warning(f"{number} b.jpg is not a DFLIMG. Skipped.")
     interact.tell_repeated_warnings()
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "Warning: 5 files in all: is not a DFLIMG. Skipped. The others: 3 b.jpg, 4 b.jpg."
+        "Warning: 12 files in all: is not a DFLIMG. Skipped. The others: 10 b.jpg, 11 b.jpg."
     )
 
 

@@ -130,7 +130,7 @@ def test_a_link_to_a_real_picture_is_one(tmp_path):
     ("arguments", "told"),
     [
         ("sort --input-dir {file} --by blur", "no such folder"),
-        ("extract --input-dir {file} --output-dir {out} --yes", "Not a directory|no such folder"),
+        ("extract --input-dir {file} --output-dir {out} --yes", "Not a directory|no such folder|is a file, not a folder"),
         ("extract --input-dir {folder} --output-dir {file} --yes", "File exists|Not a directory|a folder is needed"),
         ("extract --input-video {folder} --output-dir {out} --yes", "is a folder, but a file is needed"),
         ("videoed extract-video --input-file {folder} --output-dir {out} --fps 0", "is a folder, but a file is needed"),
@@ -140,7 +140,7 @@ def test_a_link_to_a_real_picture_is_one(tmp_path):
         ("sort --input-dir {folder} --by blur --answers {folder}", "is no file .a folder"),
         ("sort --input-dir {folder} --by blur --log-file {folder}", "Is a directory|is a folder"),
         ("run {folder}", "is no file .a folder"),
-        ("util --input-dir {file} --pack-faceset", "Not a directory|no such folder"),
+        ("util --input-dir {file} --pack-faceset", "Not a directory|no such folder|is a file, not a folder"),
         ("xseg apply --input-dir {folder} --model-dir {file}", "."),
         ("train --model SAEHD --model-dir {file} --training-data-src-dir {folder} --training-data-dst-dir {folder} "
          "--force-model-name a --no-preview --silent-start", "a folder is needed|is there already|Not a directory|cannot be made"),

@@ -43,9 +43,17 @@ def test_keys_of_the_fork():
     assert morphable.after_key("*").morph_power == 99 and morphable.after_key("(") is morphable
 
 
+# Answers that DeepFaceLab took for another value without a word, and that value. Here the question comes again, and is
+# answered by it.
+TAKEN_FOR = {"300": "255", "-3": "0", "101": "100", "-60": "-50", "-150": "-100", "600": "500", "9": "1", "12": "1"}
+
+
 @pytest.mark.parametrize("case", GOLDEN["asks"], ids=range(len(GOLDEN["asks"])))
 def test_questions_equal_golden(case, monkeypatch):
-    answers, prompts = iter(case["answers"]), []
+    pairs = list(zip(case["answers"], case["prompts"], strict=True))
+    answers = iter([word for answer, _ in pairs for word in (answer, TAKEN_FOR.get(answer)) if word is not None])
+    wanted = [prompt for answer, prompt in pairs for _ in range(1 + (answer in TAKEN_FOR))]
+    prompts = []
     monkeypatch.setattr(interact, "_read_line", lambda timeout: next(answers))
     monkeypatch.setattr(interact, "has_terminal", lambda: True)
     monkeypatch.setitem(interact._state, "assume_yes", False)
@@ -58,7 +66,7 @@ def test_questions_equal_golden(case, monkeypatch):
 
     monkeypatch.setattr(builtins, "print", note)
     config = ask_settings(MergeConfig(), {"two_pass_mode": 0, "pre_sharpen_power": 0})
-    assert prompts == case["prompts"]
+    assert prompts == wanted
     got = config.settings()
     assert {name: got[name] for name in case["result"]} == case["result"]
 
@@ -200,7 +208,7 @@ def test_an_answers_file_with_an_unknown_choice_ends_in_a_usage_error(question, 
 def test_what_is_echoed_for_an_unknown_choice_is_what_is_used(monkeypatch, capsys):
     answers = iter(["9", "12"])
     monkeypatch.setattr(interact, "_read_line", lambda timeout: next(answers, None))
-    monkeypatch.setattr(interact, "has_terminal", lambda: True)
+    monkeypatch.setattr(interact, "has_terminal", lambda: False)
     config = ask_settings(MergeConfig(), {})
     told = capsys.readouterr().out
     assert (config.mode, config.mask_mode) == ("overlay", 1)
