@@ -50,7 +50,8 @@ def main():
         settings.output_folder.mkdir()
         print(f"{options.width}×{options.height} {options.format}, {len(paths)} frames, {cpu_count()} cores")
         measure_stages(paths, finders[0], settings)
-        measure_pipeline(paths, finders, settings, batch_size)
+        for follow in (False, True) if finders[0].can_follow else (False,):
+            measure_pipeline(paths, finders, settings, batch_size, follow)
 
 
 def make_frames(folder, options):
@@ -101,14 +102,14 @@ def measure_stages(paths, finder, settings):
     print(f"  {'together':14s} {total:7.1f} ms, so at most {1000 * cpu_count() / total:.1f} frames/s on these cores")
 
 
-def measure_pipeline(paths, finders, settings, batch_size):
-    """Print the rate of the whole pipeline."""
+def measure_pipeline(paths, finders, settings, batch_size, follow):
+    """Print the rate of the whole pipeline; with ``follow`` as the command does by default with the embedded finder."""
     start, used = time.perf_counter(), time.process_time()
-    results = list(extract_frames(frames_of_files(paths), finders, settings, batch_size))
+    results = list(extract_frames(frames_of_files(paths), finders, settings, batch_size, follow=follow))
     seconds, used = time.perf_counter() - start, time.process_time() - used
     faces = sum(len(result.files) for result in results)
     print(
-        f"  pipeline: {len(results) / seconds:.1f} frames/s by the clock, {faces} faces; "
+        f"  pipeline{', faces followed' if follow else ''}: {len(results) / seconds:.1f} frames/s by the clock, {faces} faces; "
         f"{used * 1000 / len(results):.1f} ms of processor time a frame"
     )
 

@@ -53,6 +53,11 @@ class FaceFinder:
         self.detector, self.aligner = detector, aligner
         self.max_faces, self.second_pass, self.pixel_exact = max_faces, second_pass, pixel_exact
 
+    @property
+    def can_follow(self) -> bool:
+        """Whether faces can be followed from frame to frame (:mod:`facelib.face_tracker`)."""
+        return hasattr(self.detector, "candidates_in_whole") and hasattr(self.aligner, "landmarks_of")
+
     def find(self, images: list[np.ndarray]) -> list[list[FoundFace]]:
         """Faces of each (H, W, 3) uint8 BGR frame, largest first."""
         turned, boxes, turns = list(images), [[] for _ in images], [0] * len(images)

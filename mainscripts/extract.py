@@ -29,6 +29,9 @@ def add_parser(subparsers):
     )
     debug.add_argument("--no-output-debug", action="store_false", dest="output_debug", help="do not write them")
     parser.add_argument("--detector", choices=DETECTORS, help="how faces are found; embedded needs no weight files")
+    parser.add_argument(
+        "--thorough", action="store_true", help="embedded finder: search every frame wholly; many times slower"
+    )
     add_face_type_flag(parser, FACE_TYPES, "how much of the head a face picture shows")
     add_whole_number(parser, "--max-faces-from-image", 0, help="keep the N largest faces; 0 = all")
     add_whole_number(parser, "--image-size", *SIZE_RANGE, help="side of a face picture in pixels, 256-2048")

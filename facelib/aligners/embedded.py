@@ -61,6 +61,10 @@ class EmbeddedAligner:
             mesh = max([mesh] + [self._mesh.refine(view, other, 3) for other in turned], key=lambda item: item.presence)
         if mesh.presence < self.least_presence:
             return None
+        return self.landmarks_of(view, mesh, accurate)
+
+    def landmarks_of(self, view: FaceView, mesh: Mesh, accurate: bool = True) -> np.ndarray:
+        """(68, 2) landmarks of a face whose mesh is known."""
         points = self._average(view, mesh) if accurate else mesh.points
         return landmarks_from_mesh(points, self.visible_outline)
 

@@ -80,6 +80,13 @@ class BlazeFace:
             candidates = self._look(image, image.shape, [_centered_tile(width, height, 1.6)])
         return suppress_overlapping(candidates)
 
+    def in_whole(self, image: np.ndarray) -> list[Candidate]:
+        """Candidates in one pass over the whole (H, W, 3) uint8 BGR picture, best first: large faces only."""
+        height, width = image.shape[:2]
+        tile = _centered_tile(width, height, 1.0)
+        source = shrunk_for(image, image.shape, tile.side)
+        return suppress_overlapping(self._look(source, image.shape, [tile]))
+
     def _look(self, source, shape, tiles):
         pictures = cut_tiles(source, shape, tiles)
         regressions, scores = self._network(pictures)

@@ -4,7 +4,7 @@ import numpy as np
 
 from core.parallel import cpu_count, ordered_map
 from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceMesh, FaceView
-from facelib.detectors.blazeface import BlazeFace
+from facelib.detectors.blazeface import BlazeFace, Candidate
 
 SMALLEST_FACE = 40
 
@@ -32,7 +32,7 @@ class EmbeddedDetector:
         self.smallest_face = smallest_face
         self._workers = workers or cpu_count()
         self._find_candidates = BlazeFace(smallest_face, _LEAST_SCORE)
-        self._mesh = FaceMesh()
+        self.mesh = FaceMesh()
 
     def detect(self, images: list[np.ndarray]) -> list[list[tuple[int, int, int, int]]]:
         """Boxes (left, top, right, bottom) of the faces of each (H, W, 3) uint8 BGR picture, largest first.
@@ -47,6 +47,10 @@ class EmbeddedDetector:
                 raise outcome.error
             boxes.append(outcome.value)
         return boxes
+
+    def candidates_in_whole(self, image: np.ndarray, threshold: float) -> list[Candidate]:
+        """Places in a picture that look like a face of some size, seen in one pass over the whole of it."""
+        return [item for item in self._find_candidates.in_whole(image) if item.score >= threshold]
 
     def _detect_one(self, image):
         boxes = []
@@ -69,12 +73,12 @@ class EmbeddedDetector:
         angle = float(np.arctan2(y, x))
         crop = FaceCrop((left + right) / 2, (top + bottom) / 2, side, angle)
         view = FaceView(image)
-        mesh = self._mesh.refine(view, crop, 2)
+        mesh = self.mesh.refine(view, crop, 2)
         if mesh.presence < _LEAST_PRESENCE or abs(mesh.angle) > _MOST_TURNED:
             return None
         if candidate.score < _DOUBTFUL_SCORE:
             flipped = FaceCrop(crop.center_x, crop.center_y, side, angle + np.pi)
-            if self._mesh.refine(view, flipped, 2).presence > mesh.presence:
+            if self.mesh.refine(view, flipped, 2).presence > mesh.presence:
                 return None
         return mesh
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -18,6 +19,7 @@ from core.parallel import cpu_count, ordered_map
 from facelib.alignment import face_matrix, transform_points, warp_face
 from facelib.drawing import crop_corners, draw_rect_landmarks
 from facelib.face_finder import FaceFinder, FoundFace
+from facelib.face_tracker import BLOCK, FaceTracker
 from facelib.face_type import FaceType
 from samplelib.faces.aligned_face import FaceMetadata, read_metadata, save_face
 
@@ -60,10 +62,15 @@ class ExtractSettings:
 
 @dataclass(frozen=True)
 class SourceFrame:
-    """A frame to work on: ``name`` with extension, and ``load()`` that returns its (H, W, 3) uint8 BGR picture."""
+    """A frame to work on: ``name`` with extension, and ``load()`` that returns its (H, W, 3) uint8 BGR picture.
+
+    ``number`` is its place in the film. One that is not ``wanted`` is only looked at, for the sake of its neighbours.
+    """
 
     name: str
     load: Callable[[], np.ndarray]
+    number: int = 0
+    wanted: bool = True
 
     @property
     def stem(self) -> str:
@@ -102,8 +109,29 @@ class _Cut:
 
 def frames_of_files(paths: Iterable[Path]) -> Iterator[SourceFrame]:
     """Frames that are read from picture files when their turn comes."""
-    for path in paths:
-        yield SourceFrame(path.name, lambda path=path: read_bgr(path))
+    for number, path in enumerate(paths):
+        yield SourceFrame(path.name, lambda path=path: read_bgr(path), number)
+
+
+def with_neighbours(frames: Iterable[SourceFrame], is_done: Callable[[str], bool]) -> Iterator[SourceFrame]:
+    """The frames that are not done, and those that following faces to them needs, which are not ``wanted``.
+
+    So a run that goes on finds what an uninterrupted one finds: whole blocks are looked at, up to the first frame of the next.
+
+    Parameters
+    ----------
+    frames : iterable of SourceFrame
+        All of a film, numbered from 0.
+    is_done : callable
+        Takes a name.
+    """
+    before_is_needed = False
+    frames = iter(frames)
+    while block := list(islice(frames, BLOCK)):
+        marked = [replace(frame, wanted=not is_done(frame.name)) for frame in block]
+        is_needed = any(frame.wanted for frame in marked)
+        yield from marked if is_needed else marked[: int(before_is_needed)]
+        before_is_needed = is_needed
 
 
 def even_sized(image: np.ndarray) -> np.ndarray:
@@ -118,6 +146,7 @@ def extract_frames(
     settings: ExtractSettings,
     batch_size: int = 1,
     workers: int | None = None,
+    follow: bool = False,
 ) -> Iterator[FrameResult]:
     """Find, cut out and save the faces of all frames; yields in input order, each when its files are on disk.
 
@@ -135,6 +164,9 @@ def extract_frames(
         Frames handed to a finder together.
     workers : int, optional
         Threads for loading, and as many for writing; by default one a core, and more for writing, which waits for the disk.
+    follow : bool
+        Search every twelfth frame wholly, and follow the faces in between (:mod:`facelib.face_tracker`); for the embedded finder.
+        What is found depends on the frames and their numbers alone, not on threads.
 
     Raises
     ------
@@ -154,6 +186,20 @@ def extract_frames(
         finally:
             free_finders.put(finder)
 
+    def search_anchor(outcome):
+        loaded = _value(outcome)
+        if loaded.frame.number % BLOCK or loaded.image is None:
+            return loaded, [] if loaded.image is None else None
+        [(_, faces)] = find([loaded])
+        return loaded, faces
+
+    def follow_run(run):
+        finder = free_finders.get()
+        try:
+            return _follow_run(FaceTracker(finder), run)
+        finally:
+            free_finders.put(finder)
+
     def write(pair):
         loaded, faces = pair
         if loaded.image is None:
@@ -162,9 +208,14 @@ def extract_frames(
 
     with ExitStack() as stack:
         loaded = stack.enter_context(closing(ordered_map(_load, frames, workers)))
-        batches = stack.enter_context(closing(_batches(loaded, batch_size)))
-        found = stack.enter_context(closing(ordered_map(find, batches, len(finders), ahead=1)))
-        pairs = (pair for outcome in found for pair in _value(outcome))
+        if follow:
+            searched = stack.enter_context(closing(ordered_map(search_anchor, loaded, len(finders), ahead=1)))
+            runs = stack.enter_context(closing(_runs(searched)))
+            found = stack.enter_context(closing(ordered_map(follow_run, runs, len(finders), ahead=0)))
+        else:
+            batches = stack.enter_context(closing(_batches(loaded, batch_size)))
+            found = stack.enter_context(closing(ordered_map(find, batches, len(finders), ahead=1)))
+        pairs = (pair for outcome in found for pair in _value(outcome) if pair[0].frame.wanted)
         for outcome in stack.enter_context(closing(ordered_map(write, pairs, writers, 0))):
             yield _value(outcome)
 
@@ -279,6 +330,33 @@ def _find_in_batch(finder, batch):
     readable = [loaded.image for loaded in batch if loaded.image is not None]
     found = iter(finder.find(readable) if readable else [])
     return [(loaded, [] if loaded.image is None else next(found)) for loaded in batch]
+
+
+def _runs(searched):
+    """Lists of (loaded, faces) from a frame that was searched up to the next one of them, which begins the next list as well."""
+    run = []
+    for outcome in searched:
+        loaded, faces = _value(outcome)
+        if run and loaded.frame.number != run[-1][0].frame.number + 1:
+            yield run, None
+            run = []
+        elif run and loaded.frame.number % BLOCK == 0:
+            yield run, None if loaded.image is None else (loaded, faces)
+            run = []
+        run.append((loaded, faces))
+    if run:
+        yield run, None
+
+
+def _follow_run(tracker, run):
+    """(loaded, faces) of each frame of a run; ``behind`` is the frame that was searched after it, if there is one."""
+    frames, behind = run
+    images = [loaded.image for loaded, _ in frames] + ([] if behind is None else [behind[0].image])
+    first = frames[0][1]
+    if first is None:  # A run that does not begin at a frame that was searched.
+        first = tracker.finder.find([images[0]])[0]
+    faces = tracker.find(images, first, None if behind is None else behind[1])
+    return [(loaded, found) for (loaded, _), found in zip(frames, faces, strict=True)]
 
 
 def _value(outcome):

@@ -29,6 +29,8 @@ class ExtractRequest:
     min_face_size : int
         Side of the smallest face, in pixels of the frame.
     interpolation : 'linear', 'cubic' or 'lanczos'
+    thorough : bool
+        Search every frame wholly instead of following faces (embedded finder).
     output_debug : bool, optional
         Write frames with drawings to ``<output_dir>_debug``.
     manual_fix, manual_output_debug_fix : bool
@@ -54,6 +56,7 @@ class ExtractRequest:
     jpeg_quality: int | None = None
     min_face_size: int = 40
     interpolation: str = "linear"
+    thorough: bool = False
     output_debug: bool | None = None
     manual_fix: bool = False
     manual_output_debug_fix: bool = False

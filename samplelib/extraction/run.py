@@ -216,6 +216,7 @@ def _recorded(request, settings):
         "min_face_size": request.min_face_size,
         "interpolation": settings.interpolation,
         "detector": request.detector,
+        "thorough": request.thorough,
     }
 
 
@@ -232,7 +233,7 @@ def _extract(request, paths, first, state, settings):
         if request.detector == "manual":
             _by_hand(request, settings, finders, todo, journal, tally)
         else:
-            _automatically(request, settings, finders, todo, state, journal, tally)
+            _automatically(request, settings, finders, paths, todo, state, journal, tally)
             if request.manual_fix:
                 _fix_by_hand(request, settings, paths, state, journal, tally)
         journal.finish([path.name for path in paths] if paths is not None else sorted(state.results))
@@ -304,14 +305,21 @@ def _finders(request, settings):
     return make_finders(detector, settings.face_type, *limits, request.places, by_hand)
 
 
-def _automatically(request, settings, finders, todo, state, journal, tally):
-    from samplelib.extraction.pipeline import extract_frames, frames_of_files
+def _automatically(request, settings, finders, paths, todo, state, journal, tally):
+    from samplelib.extraction.pipeline import extract_frames, frames_of_files, with_neighbours
 
     interact.info("Extracting faces...")
-    frames = frames_of_files(todo) if todo is not None else _video_frames(request, state)
+    follow = not request.thorough and finders[0][0].can_follow
+    if todo is None:
+        frames, is_done = _video_frames(request, state if not follow else None), state.is_done
+    else:
+        wanted = {path.name for path in todo}
+        frames, is_done = frames_of_files(paths if follow else todo), lambda name: name not in wanted
+    if follow:
+        frames = with_neighbours(frames, is_done)
     total = len(todo) if todo is not None else _frame_count(request.input_video)
     with interact.progress(total, "Extracting faces") as bar:
-        for result in extract_frames(frames, finders[0], settings, finders[1]):
+        for result in extract_frames(frames, finders[0], settings, finders[1], follow=follow):
             journal.record(result)
             tally.add(result)
             bar.update()
@@ -363,7 +371,7 @@ def _fix_by_hand(request, settings, paths, state, journal, tally):
 
 
 def _video_frames(request, state):
-    """Frames of a video that are not done yet, under the names that extracting the video would give them."""
+    """Frames of a video under the names that extracting the video would give them; with a state those that are not done."""
     from core.video.frames import probe, read_frames
     from core.video.steps import tell_hdr
     from samplelib.extraction.pipeline import SourceFrame
@@ -372,8 +380,8 @@ def _video_frames(request, state):
     tell_hdr(probe(request.input_video), keep_hdr)
     for number, picture in enumerate(read_frames(request.input_video, keep_hdr=keep_hdr), start=1):
         name = f"{number:05d}.png"
-        if not state.is_done(name):
-            yield SourceFrame(name, lambda picture=picture: picture)
+        if state is None or not state.is_done(name):
+            yield SourceFrame(name, lambda picture=picture: picture, number - 1)
 
 
 def _frame_count(path):

@@ -1,0 +1,156 @@
+"""Follows faces through frames of a film, so that the whole frame need not be searched each time."""
+
+import cv2
+import numpy as np
+
+from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceView, Mesh
+from facelib.face_finder import FaceFinder, FoundFace
+
+# The frames between two that are searched wholly are followed from both.
+BLOCK = 12
+
+_LEAST_PRESENCE = 0.9
+# Next to a followed face no other one is looked for; overlap as intersection over union.
+_SAME_FACE = 0.3
+# From one frame to the next a face moves by at most this part of its crop, and grows or shrinks by this factor.
+_MOST_MOVED, _MOST_GROWN = 0.35, 1.35
+# A candidate of the pass over the whole frame counts from this score on.
+_LEAST_SCORE = 0.6
+# Frames whose small grey pictures differ by more than this mean belong to different shots.
+_THUMBNAIL, _CUT_DIFFERENCE = (32, 18), 18.0
+_RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)
+
+
+class FaceTracker:
+    """Finds the faces of a run of frames whose first frame, and mostly the one behind the last, has been searched.
+
+    Parameters
+    ----------
+    finder : FaceFinder
+        With the embedded detector and aligner.
+    """
+
+    def __init__(self, finder: FaceFinder):
+        self.finder = finder
+
+    def find(
+        self, images: list[np.ndarray | None], first: list[FoundFace], behind: list[FoundFace] | None
+    ) -> list[list[FoundFace]]:
+        """Faces of each frame.
+
+        A face is followed from frame to frame by the mesh network. A frame is searched wholly where a face gets lost, where
+        another face shows up in a pass over the whole frame, and at a cut. Faces that only the frame behind the last one
+        has are followed backwards.
+
+        Parameters
+        ----------
+        images : list of numpy.ndarray or None
+            (H, W, 3) uint8 BGR, in order; None for a frame that cannot be read. With ``behind`` the last one is the frame
+            behind the run.
+        first : list of FoundFace
+            Faces of the first frame.
+        behind : list of FoundFace, optional
+            Faces of the last image, which is then not among the results; without them the last frame is searched.
+
+        Returns
+        -------
+        list of list of FoundFace
+            Largest face first; of the frames from the first on.
+        """
+        faces: list[list[FoundFace]] = [first]
+        count = len(images) - (behind is not None)
+        joined = [False] + [_same_shot(before, after) for before, after in zip(images, images[1:])]
+        for index in range(1, count):
+            is_end = behind is None and index == count - 1
+            faces.append(self._forwards(images[index], faces[-1] if joined[index] and not is_end else None))
+        if behind is not None:
+            self._backwards(images, [*faces, behind], joined)
+        return [sorted(found, key=_area, reverse=True) for found in faces]
+
+    def _forwards(self, image, before):
+        """Faces of a frame, from those of the frame before; None for "search it"."""
+        if image is None:
+            return []
+        if before is not None:
+            followed = [self._follow(image, face) for face in before]
+            found = [face for face in followed if face is not None]
+            if len(found) == len(before) and _all_apart(found) and not self._has_other_face(image, found):
+                return found
+        return self.finder.find([image])[0]
+
+    def _backwards(self, images, faces, joined):
+        """Add to each frame the faces that were first seen in the frame behind it; ``faces`` is changed in place."""
+        for index in range(len(faces) - 2, 0, -1):
+            if not joined[index + 1]:
+                continue
+            for face in faces[index + 1]:
+                if any(_overlap(face.rect, other.rect) > _SAME_FACE / 2 for other in faces[index]):
+                    continue
+                followed = self._follow(images[index], face)
+                if followed is not None and _all_apart([*faces[index], followed]) and self._may_add(faces[index]):
+                    faces[index].append(followed)
+
+    def _may_add(self, found):
+        return self.finder.max_faces == 0 or len(found) < self.finder.max_faces
+
+    def _follow(self, image, face) -> FoundFace | None:
+        """The face in the next frame, or None when the mesh does not see it near its place."""
+        crop = _crop_of(face)
+        view = FaceView(image)
+        mesh = self.finder.detector.mesh.refine(view, crop, 2)
+        if mesh.presence < _LEAST_PRESENCE or not _is_near(mesh, crop):
+            return None
+        rect = tuple(int(value) for value in np.rint(mesh.box))
+        if _area(FoundFace(rect, None)) < self.finder.detector.smallest_face**2:
+            return None
+        return FoundFace(rect, self.finder.aligner.landmarks_of(view, mesh))
+
+    def _has_other_face(self, image, followed):
+        candidates = self.finder.detector.candidates_in_whole(image, _LEAST_SCORE)
+        return any(all(_overlap(item.box, face.rect) < _SAME_FACE for face in followed) for item in candidates)
+
+
+def _crop_of(face):
+    left, top, right, bottom = face.rect
+    angle = 0.0
+    if face.landmarks is not None:
+        x, y = face.landmarks[_LEFT_EYE].mean(axis=0) - face.landmarks[_RIGHT_EYE].mean(axis=0)
+        angle = float(np.arctan2(y, x))
+    return FaceCrop((left + right) / 2, (top + bottom) / 2, CROP_MARGIN * max(right - left, bottom - top, 1), angle)
+
+
+def _is_near(mesh: Mesh, crop: FaceCrop):
+    found = mesh.crop()
+    moved = max(abs(found.center_x - crop.center_x), abs(found.center_y - crop.center_y))
+    return moved <= _MOST_MOVED * crop.side and 1 / _MOST_GROWN <= found.side / crop.side <= _MOST_GROWN
+
+
+def _same_shot(before, after):
+    if before is None or after is None or before.shape != after.shape:
+        return False
+    return float(np.abs(_thumbnail(before) - _thumbnail(after)).mean()) <= _CUT_DIFFERENCE
+
+
+def _thumbnail(image):
+    small = cv2.resize(image[::4, ::4], _THUMBNAIL, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+
+
+def _all_apart(faces):
+    return all(
+        _overlap(face.rect, other.rect) < _SAME_FACE for index, face in enumerate(faces) for other in faces[:index]
+    )
+
+
+def _area(face):
+    left, top, right, bottom = face.rect
+    return (right - left) * (bottom - top)
+
+
+def _overlap(first, second):
+    """Intersection over union."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    common = max(0, width) * max(0, height)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return common / max(sum(areas) - common, 1e-9)
