@@ -57,7 +57,7 @@ class SavedModel:
         Iteration, stored options, loss history.
     is_first_run : bool
         Whether weights start anew; known after :meth:`load_state`.
-    network : models.trainable.TrainableModel or None
+    network : models.trainable_model.TrainableModel or None
         After :meth:`build`.
     devices : list of (int, str, float)
         Graphics cards as the summary shows them.

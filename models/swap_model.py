@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from core.nn import losses
 from models.architectures.deepfake import DeepfakeAutoencoder
-from models.trainable import TrainableModel, image_loss, to_unit_range
+from models.trainable_model import TrainableModel, image_loss, to_unit_range
 
 MASK_LOSS_WEIGHT = 10
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from core.nn import losses
 from models.architectures.amp import AmpAutoencoder
 from models.architectures.discriminators import UNetPatchDiscriminator
-from models.trainable import (
+from models.trainable_model import (
     TrainableModel,
     both_masks,
     both_sides,
@@ -29,7 +29,7 @@ class Amp(TrainableModel):
     """The model. Options as in the options table."""
 
     def train_one_iteration(self, batch):
-        """One step; see :class:`models.trainable.TrainableModel`."""
+        """One step; see :class:`models.trainable_model.TrainableModel`."""
         batch = dict(batch)
         batch["channel_masks"] = self.draw_channel_masks(len(batch["warped_src"]))
         return super().train_one_iteration(batch)

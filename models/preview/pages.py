@@ -35,7 +35,7 @@ def swap_pages(class_name: str, network, batch: dict, head_face: bool = False) -
     ----------
     class_name : str
         Begins the page names.
-    network : models.trainable.TrainableModel
+    network : models.trainable_model.TrainableModel
     batch : dict
         ``target_src``, ``target_dst``, ``target_srcm``, ``target_dstm``, already cut to the rows to show.
     head_face : bool

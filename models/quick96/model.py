@@ -7,7 +7,7 @@ from core.nn.optimizers import RMSprop
 from models.architectures.deepfake import DeepfakeAutoencoder
 from models.quick96.data import UNWARPED_EVERY
 from models.swap_model import SwapModel
-from models.trainable import both_masks, both_sides, full_names
+from models.trainable_model import both_masks, both_sides, full_names
 
 RESOLUTION = 96
 LEARNING_RATE = 2e-4
@@ -24,7 +24,7 @@ class Quick96(SwapModel):
         self._previous_batch = None
 
     def train_one_iteration(self, batch):
-        """One step; see :class:`models.trainable.TrainableModel`.
+        """One step; see :class:`models.trainable_model.TrainableModel`.
 
         Where :meth:`reuses_previous_batch` says so, ``batch`` is not looked at.
         """

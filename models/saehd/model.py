@@ -11,7 +11,7 @@ from core.nn import losses
 from models.architectures.deepfake import DeepfakeAutoencoder
 from models.architectures.discriminators import CodeDiscriminator, UNetPatchDiscriminator
 from models.swap_model import SwapModel
-from models.trainable import both_masks, both_sides, full_names
+from models.trainable_model import both_masks, both_sides, full_names
 
 EYES_MOUTH_WEIGHT = 300
 FACE_STYLE_WEIGHT = 10000

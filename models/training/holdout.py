@@ -45,7 +45,7 @@ def score(network, batches: list[dict[str, np.ndarray]]) -> list[float]:
 
     Parameters
     ----------
-    network : models.trainable.TrainableModel
+    network : models.trainable_model.TrainableModel
     batches : list of dict
         ``target_src``, ``target_srcm`` … uint8; see :meth:`models.training.training_data.SwapData.holdout_batches`.
     """

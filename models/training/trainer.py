@@ -212,7 +212,7 @@ class Trainer:
             if not self.watch.look():
                 return
             self._line.warning = self.watch.warning
-            if not self._obey(wait=self.reached_target):
+            if not self._handle_commands(wait=self.reached_target):
                 return
 
     def _announce(self, target):
@@ -294,7 +294,7 @@ class Trainer:
         if self.previewer.has_window:
             interact.info("You can use preview now.")
 
-    def _obey(self, wait):
+    def _handle_commands(self, wait):
         """Carry out waiting commands; False to end. After the target, without a window, there is nothing to wait for."""
         if wait and not self.previewer.keeps_open:
             return False

@@ -12,7 +12,7 @@ from samplelib.faces.faceset_types import mention_mixed_types
 from samplelib.faces.label_checks import excludes_text, only_excludes
 from samplelib.training.face_store import CacheBudget, FaceStore
 from samplelib.training.samplers import BatchLoader
-from samplelib.training.shuffled_order import Deck
+from samplelib.training.shuffled_order import ShuffledOrder
 from samplelib.training.xseg_samples import (
     RESOLUTION,
     has_polygons,
@@ -22,7 +22,7 @@ from samplelib.training.xseg_samples import (
     pretraining_sample,
 )
 
-_FIRST_DECK, _SECOND_DECK, _PICTURE, _WARP, _OTHER, _REPLACEMENT = range(6)
+_FIRST_ORDER, _SECOND_ORDER, _PICTURE, _WARP, _OTHER, _REPLACEMENT = range(6)
 
 
 class XSegData:
@@ -53,7 +53,9 @@ class XSegData:
             self._store = self._plain_store(_faces(self.settings.pretraining_dir))
         else:
             self._load_labelled()
-        self._decks = [Deck(len(self._store), (self.settings.seed, number)) for number in (_FIRST_DECK, _SECOND_DECK)]
+        self._orders = [
+            ShuffledOrder(len(self._store), (self.settings.seed, number)) for number in (_FIRST_ORDER, _SECOND_ORDER)
+        ]
         self.loader = BatchLoader(self._make, first_iteration, self.settings.workers)
 
     def next(self) -> dict[str, np.ndarray]:
@@ -128,12 +130,12 @@ class XSegData:
         seed = self.settings.seed
         random, warp_random = generator(seed, _PICTURE, place), generator(seed, _WARP, place)
         replacement = (seed, _REPLACEMENT, place)
-        _, face = self._store.get_any(self._decks[0].card(place), replacement)
+        _, face = self._store.get_any(self._orders[0].index_at(place), replacement)
         if self.pretraining:
             return pretraining_sample(face, random, warp_random)
         pasted = None
         if random.uniform() < 0.5:
-            _, pasted = self._store.get_any(self._decks[1].card(place), replacement)
+            _, pasted = self._store.get_any(self._orders[1].index_at(place), replacement)
         return labelled_sample(face, random, warp_random, pasted)
 
 

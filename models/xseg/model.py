@@ -7,7 +7,7 @@ from core.nn import losses
 from core.nn.optimizers import RMSprop
 from models.architectures.xseg import XSegNetwork
 from models.architectures.xseg_levels import RESOLUTION
-from models.trainable import TrainableModel, full_names, to_unit_range, two_window_dssim
+from models.trainable_model import TrainableModel, full_names, to_unit_range, two_window_dssim
 from models.xseg.low_values import cut_low_values
 
 LEARNING_RATE = 1e-4

@@ -11,7 +11,7 @@ from core.parallel import cpu_count
 from core.random_streams import generator
 from samplelib.training.augment import Augmentation, make_sample
 from samplelib.training.face_store import FaceStore
-from samplelib.training.shuffled_order import Deck, YawDeck
+from samplelib.training.shuffled_order import EvenYawOrder, ShuffledOrder
 
 MOST_WORKERS = 8
 _CHECK_SECONDS = 0.5
@@ -30,9 +30,9 @@ class SwapSampleStream:
     seed : tuple of int
         Names the stream.
     yaws : numpy.ndarray, optional
-        Draw head angles evenly over these yaws; see :class:`samplelib.training.shuffled_order.YawDeck`.
+        Draw head angles evenly over these yaws; see :class:`samplelib.training.shuffled_order.EvenYawOrder`.
     partners : FaceStore, optional
-        Faces whose colours are taken over, drawn from a deck of their own.
+        Faces whose colours are taken over, drawn in an order of their own.
     """
 
     def __init__(
@@ -45,17 +45,17 @@ class SwapSampleStream:
     ):
         self.store, self.augmentation, self._seed = store, augmentation, seed
         order = (*seed, _ORDER)
-        self._deck = Deck(len(store), order) if yaws is None else YawDeck(yaws, order)
+        self._order = ShuffledOrder(len(store), order) if yaws is None else EvenYawOrder(yaws, order)
         self._partners = partners if augmentation.ct_mode != "none" else None
-        self._partner_deck = Deck(len(partners), (*seed, _PARTNER)) if self._partners is not None else None
+        self._partner_order = ShuffledOrder(len(partners), (*seed, _PARTNER)) if self._partners is not None else None
 
     def sample(self, place: int) -> tuple[np.ndarray, ...]:
         """The sample at ``place``: see :func:`samplelib.training.augment.make_sample`."""
         replacement = (*self._seed, _REPLACEMENT, place)
-        _, face = self.store.get_any(self._deck.card(place), replacement)
+        _, face = self.store.get_any(self._order.index_at(place), replacement)
         partner = None
         if self._partners is not None:
-            _, partner = self._partners.get_any(self._partner_deck.card(place), replacement)
+            _, partner = self._partners.get_any(self._partner_order.index_at(place), replacement)
         return make_sample(
             face,
             self.augmentation,

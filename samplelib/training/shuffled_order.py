@@ -8,17 +8,17 @@ YAW_GRID = np.linspace(-1.2, 1.2, 128)
 _ORDERS_KEPT = 4
 
 
-class Deck:
-    """A shuffled deck of ``count`` cards that is reshuffled when it is empty.
+class ShuffledOrder:
+    """The indexes 0 … ``count`` - 1 in random order, in another one after each pass.
 
-    Because the card at a place depends on nothing but the seed, training that stops and resumes sees the same faces as
+    Because the index at a place depends on nothing but the seed, training that stops and resumes sees the same faces as
     training that does not, and worker threads need no common state.
 
     Parameters
     ----------
     count : int
     seed : tuple of int
-        Names the deck.
+        Names the order.
     """
 
     def __init__(self, count: int, seed: tuple[int, ...]):
@@ -26,8 +26,8 @@ class Deck:
         self._seed = seed
         self._orders: dict[int, np.ndarray] = {}
 
-    def card(self, place: int) -> int:
-        """The card at ``place`` (0, 1, 2 …) of the sequence."""
+    def index_at(self, place: int) -> int:
+        """The index at ``place`` (0, 1, 2 …) of the sequence."""
         pass_number, offset = divmod(place, self.count)
         order = self._orders.get(pass_number)
         if order is None:
@@ -38,8 +38,8 @@ class Deck:
         return int(order[offset])
 
 
-class YawDeck:
-    """Draws head angles evenly: first a non-empty bin of yaw, then a face of that bin, each from its own deck.
+class EvenYawOrder:
+    """Draws head angles evenly: first a non-empty bin of yaw, then a face of that bin, each in an order of its own.
 
     Parameters
     ----------
@@ -52,13 +52,15 @@ class YawDeck:
         bins = yaw_bins(yaws)
         self.count = len(yaws)
         self.members = [np.flatnonzero(bins == index) for index in np.unique(bins)]
-        self._bins = Deck(len(self.members), (*seed, 1))
-        self._decks = [Deck(len(faces), (*seed, 2, index)) for index, faces in enumerate(self.members)]
+        self._bins = ShuffledOrder(len(self.members), (*seed, 1))
+        self._orders_of_bins = [
+            ShuffledOrder(len(faces), (*seed, 2, index)) for index, faces in enumerate(self.members)
+        ]
 
-    def card(self, place: int) -> int:
+    def index_at(self, place: int) -> int:
         """The face at ``place`` of the sequence."""
-        chosen = self._bins.card(place)
-        return int(self.members[chosen][self._decks[chosen].card(place // self._bins.count)])
+        chosen = self._bins.index_at(place)
+        return int(self.members[chosen][self._orders_of_bins[chosen].index_at(place // self._bins.count)])
 
 
 def yaw_bins(yaws: np.ndarray) -> np.ndarray:

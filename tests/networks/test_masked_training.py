@@ -6,7 +6,7 @@ import tensorflow as tf
 from small_models import batch_for, saehd, weights
 
 from core.nn import losses
-from models.trainable import image_loss
+from models.trainable_model import image_loss
 
 SQUARE = slice(20, 44)
 # The mask's border is softened; this many pixels further away nothing of it is left.

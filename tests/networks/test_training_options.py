@@ -18,7 +18,7 @@ from models.amp.model import Amp
 from models.architectures.deepfake import ResidualBlock
 from models.quick96.model import Quick96
 from models.saehd.model import Saehd
-from models.trainable import image_loss
+from models.trainable_model import image_loss
 from models.xseg.model import XSeg
 
 

@@ -12,7 +12,7 @@ from models.architectures.amp import AmpAutoencoder
 from models.architectures.deepfake import DeepfakeAutoencoder
 from models.architectures.discriminators import CodeDiscriminator, UNetPatchDiscriminator
 from models.architectures.xseg import XSegNetwork
-from models.trainable import full_names
+from models.trainable_model import full_names
 
 SIZES = {"resolution": 64, "archi": "liae-ud", "ae_dims": 4, "e_dims": 2, "d_dims": 2, "d_mask_dims": 2}
 

@@ -17,7 +17,7 @@ from samplelib.faces.faceset import load_faceset
 from samplelib.training.augment import Augmentation, full_mask, make_sample, prepare_face, shift_hsv
 from samplelib.training.face_store import CacheBudget, FaceStore, plain_picture_store, swap_face_store, yaws_of
 from samplelib.training.samplers import BatchLoader, SwapSampleStream, swap_augmentations, swap_batch_maker
-from samplelib.training.shuffled_order import YAW_GRID, Deck, YawDeck, yaw_bins
+from samplelib.training.shuffled_order import YAW_GRID, EvenYawOrder, ShuffledOrder, yaw_bins
 from samplelib.training.xseg_samples import (
     LabelledFace,
     faded_circle,
@@ -31,11 +31,13 @@ from samplelib.training.xseg_samples import (
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 40), st.integers(0, 10**6))
-def test_a_deck_gives_every_card_once_a_pass(count, seed):
-    deck = Deck(count, (seed,))
+def test_an_order_gives_every_index_once_a_pass(count, seed):
+    order = ShuffledOrder(count, (seed,))
     for number in range(3):
-        assert sorted(deck.card(number * count + place) for place in range(count)) == list(range(count))
-    assert [deck.card(place) for place in range(2 * count)] == [Deck(count, (seed,)).card(p) for p in range(2 * count)]
+        assert sorted(order.index_at(number * count + place) for place in range(count)) == list(range(count))
+    assert [order.index_at(place) for place in range(2 * count)] == [
+        ShuffledOrder(count, (seed,)).index_at(p) for p in range(2 * count)
+    ]
 
 
 def test_yaw_bins_follow_the_grid():
@@ -45,8 +47,8 @@ def test_yaw_bins_follow_the_grid():
 
 def test_rare_angles_come_as_often_as_common_ones():
     yaws = np.array([0.0] * 97 + [1.0, -1.0, 0.5])
-    deck = YawDeck(yaws, (1,))
-    drawn = [deck.card(place) for place in range(400)]
+    order = EvenYawOrder(yaws, (1,))
+    drawn = [order.index_at(place) for place in range(400)]
     counts = np.bincount(drawn, minlength=100)
     assert list(counts[97:]) == [100, 100, 100]
     assert counts[:97].sum() == 100 and counts[:97].max() <= 2
