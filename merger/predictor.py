@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -48,7 +48,7 @@ class LazyNetworks:
         Give the enhancer −1…1 instead of 0…1.
     """
 
-    model: object
+    model: Any
     make_xseg: Callable[[], object]
     make_enhancer: Callable[[], object]
     device: str | None = None

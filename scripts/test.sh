@@ -9,6 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL=3
 "$DFL_VENV/bin/ruff" check .
 "$DFL_VENV/bin/ruff" format --check .
 "$DFL_VENV/bin/lint-imports"
+"$DFL_VENV/bin/mypy"
 site=$(mktemp -d)
 NO_MKDOCS_2_WARNING=1 "$DFL_VENV/bin/mkdocs" build --strict --quiet --site-dir "$site"
 rm -r -- "$site"

@@ -49,7 +49,8 @@ class MeshOutline:
         """
         low, high = metadata.landmarks.min(axis=0), metadata.landmarks.max(axis=0)
         side = CROP_MARGIN * max(float((high - low).max()), 1.0)
-        mesh = self._mesh.refine(image, FaceCrop(*((low + high) / 2), side), 3)
+        x, y = (low + high) / 2
+        mesh = self._mesh.refine(image, FaceCrop(float(x), float(y), side), 3)
         if mesh.presence < LEAST_PRESENCE:
             return None
         return silhouette(stretch_forehead(mesh.points[:, :2], self.forehead_stretch))

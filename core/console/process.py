@@ -20,7 +20,7 @@ def stop_signals() -> list[signal.Signals]:
 def lower_priority() -> None:
     """Give this process, and those that it starts, the lowest priority, as long work should not disturb the user."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import ctypes
 
             kernel = ctypes.windll.kernel32

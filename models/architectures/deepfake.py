@@ -262,7 +262,8 @@ class DeepfakeAutoencoder:
         else:
             inters = [Inter(vector, ae_dims, ae_dims, lowest, text, "inter")]
             decoders = [Decoder(ae_dims, d_dims, d_mask_dims, text, f"decoder_{side}") for side in ("src", "dst")]
-        self.networks = {network.name: network for network in (encoder, *inters, *decoders)}
+        networks: list[keras.Model] = [encoder, *inters, *decoders]
+        self.networks = {network.name: network for network in networks}
 
     def reconstruct(self, source, destination) -> Reconstruction:
         """Run both batches (N, R, R, 3) through the shared parts in one go."""

@@ -57,6 +57,7 @@ class EmergencySaves:
             if parent != self._beside:
                 note(self._beside, self._prefix, folder)
             return folder
+        assert problem is not None, "there is always a folder to try: the model's own"
         raise problem
 
     def _folder(self, parent, iteration):

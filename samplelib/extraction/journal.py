@@ -1,5 +1,6 @@
 """Which frames an extraction has finished: a journal that survives any interruption, and the report at the end."""
 
+import io
 import json
 import os
 from collections.abc import Iterable
@@ -96,7 +97,7 @@ class ExtractionJournal:
     def __init__(self, folder: Path, options: dict, state: ExtractionState):
         self._path, self._report = folder / JOURNAL_NAME, folder / REPORT_NAME
         self._options, self._state = options, state
-        self._stream = None
+        self._stream: io.FileIO | None = None
 
     def __enter__(self) -> "ExtractionJournal":
         results = self._state.results.values() if self._path.is_file() else ()
@@ -107,6 +108,7 @@ class ExtractionJournal:
 
     def record(self, result: FrameResult) -> None:
         """Note a finished frame; a later note of the same frame replaces the earlier one."""
+        assert self._stream is not None, "the journal is open"
         try:
             self._stream.write((json.dumps(_entry(result)) + "\n").encode())
         except OSError as error:
@@ -127,6 +129,7 @@ class ExtractionJournal:
             "frames": {name: list(result.files) for name, result in ordered.items()},
             "frame_sizes": {name: list(result.size) for name, result in ordered.items() if result.size},
         }
+        assert self._stream is not None, "the journal is open"
         os.fsync(self._stream.fileno())
         atomic_write(self._report, json.dumps(report, indent=1).encode())
         self._stream.close()

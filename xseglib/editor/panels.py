@@ -157,7 +157,7 @@ class Message(QLabel):
     def say(self, message: str) -> None:
         """Show a message for some seconds."""
         self.setText(message)
-        self.setFixedWidth(self.parent().width())
+        self.setFixedWidth(self.parentWidget().width())
         self.adjustSize()
         self.move(0, 0)
         self.raise_()
