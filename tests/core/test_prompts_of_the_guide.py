@@ -236,12 +236,14 @@ def test_manual_fix_shows_the_frames_without_a_face(asked, monkeypatch, tmp_path
         (tmp_path / "data_dst" / name).write_bytes(b"x")
     found = [FrameResult("1.png", ("1_0.jpg",)), FrameResult("2.png", ()), FrameResult("3.png", ("3_0.jpg",))]
     shown = []
-    monkeypatch.setattr("samplelib.extraction.pipeline.extract_frames", lambda *arguments: iter(found))
+    monkeypatch.setattr("samplelib.extraction.pipeline.extract_frames", lambda *arguments, **rest: iter(found))
     monkeypatch.setattr(
         "samplelib.extraction.manual_window.mark_faces", lambda paths, *rest: shown.append([p.name for p in paths])
     )
     monkeypatch.setattr("core.window.picture_window.window_problem", lambda: None)
-    monkeypatch.setattr("facelib.finder_factory.make_finders", lambda *arguments: ([None], 1))
+    monkeypatch.setattr(
+        "facelib.finder_factory.make_finders", lambda *arguments: ([SimpleNamespace(can_follow=False)], 1)
+    )
     monkeypatch.setattr("facelib.finder_factory.any_weights", lambda: False)
     assert main.main(load_steps()["extract-dst-manual-fix"].arguments(folders(tmp_path))) == 0
     assert shown == [["2.png"]]
