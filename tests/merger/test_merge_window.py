@@ -3,6 +3,7 @@
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import time
@@ -52,7 +53,7 @@ class Program:
         self.window = self.desktop.focus("^Merger")
 
     def key(self, key):
-        self.desktop.do("key", key)
+        self.desktop.do("key", str(key))
 
     def press(self, key):
         """Press a key; returns the state once the picture is up to date."""
@@ -243,6 +244,30 @@ def test_the_command_opens_the_window_and_goes_on_with_its_session(display, tmp_
     output = run(("Tab", "period", "w"), "--use-session")
     assert "Using saved session from model/stub_SAEHD_merger_session.json" in output
     assert "erode_mask_modifier: 11" in output
+
+
+@pytest.mark.skipif(shutil.which("setxkbmap") is None, reason="needs setxkbmap")
+@pytest.mark.parametrize("layout", ["de", "cz", "ru", "fr"])
+def test_frames_are_walked_and_processed_on_every_layout(layout, tmp_path):
+    """By place: full stop walks, and Shift with it processes the rest, which types ":" on half of these layouts."""
+    tab, e, full_stop = 23, 26, 60  # keycodes, which name places
+    workspace = Workspace(tmp_path, 3)
+    with virtual_display() as display:
+        subprocess.run(["setxkbmap", "-display", display, layout], check=True, timeout=60)
+        arguments = workspace.arguments("--interactive", "--workers", "2")
+        process = workspace.start(*arguments, **display_environment(display, TELLING_WINDOW="1"))
+        process.stdin.close()
+        program = Program(process, display)
+        try:
+            assert program.press(tab)["screen"] == "main"
+            before = program.press(full_stop)
+            assert before["position"] == 1
+            assert program.press(e)["config"]["blur_mask_modifier"] == before["config"]["blur_mask_modifier"] + 1
+            assert program.press(f"shift+{full_stop}")["position"] == 3
+            program.leave()
+        finally:
+            program.end()
+    assert len(workspace.results()) == 6
 
 
 def test_pictures_of_the_window():
