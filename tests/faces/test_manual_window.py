@@ -1,5 +1,6 @@
 """A person at the real window of the manual extractor: every mouse and key action, seen on the screen and in the files."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -331,3 +332,24 @@ def test_manual_fix_in_the_real_window(person):
     assert "Performing manual fix for 1 image..." in text and "Images found:        2\nFaces detected:      2\n" in text
     assert person.faces() == ["0_0.jpg", "1_0.jpg"]
     assert read_metadata(person.output / "1_0.jpg").source_rect.tolist() == [60, 10, 260, 210]
+
+
+@pytest.mark.skipif(shutil.which("setxkbmap") is None, reason="needs setxkbmap")
+@pytest.mark.parametrize("layout", ["de", "cz", "ru", "fr"])
+def test_the_keys_of_the_window_on_every_layout(person, layout):
+    h, full_stop, q = (
+        43,
+        60,
+        38 if layout == "fr" else 24,
+    )  # keycodes, which name places; q is where it is typed, or on a US board
+    subprocess.run(["setxkbmap", "-display", person._desktop.display, layout], check=True, timeout=60)
+    person.start("--detector", "manual", *OPTIONS)
+    person.move(*NOSE)
+    person.sees(0, 160, 110, 100)
+    person.press(h)
+    person.sees(0, 160, 110, 100, help_shown=False)
+    person.click(1)
+    person.press(full_stop)  # a locked face is kept
+    person.has("0_0.jpg")
+    person.press(q)
+    assert "Faces detected:      1\n" in person.end()
