@@ -34,7 +34,7 @@ def main():
         draw_faces(Path(folder))
         print(f"{'configuration':14s} {'first iteration':>15s} {'processor':>10s} {'peak memory':>12s}")
         for name in options.names or CONFIGS:
-            seconds, processor, mebibytes = train(Path(folder), *CONFIGS[name])
+            seconds, processor, mebibytes = train(Path(folder), name, *CONFIGS[name])
             print(f"{name:14s} {seconds:13.1f} s {processor:8.1f} s {mebibytes:8.0f} MiB", flush=True)
 
 
@@ -61,10 +61,10 @@ def draw_faces(folder):
             save_face(folder / side / f"{number:05d}_0.jpg", warp_face(picture, matrix, 256), metadata)
 
 
-def train(folder, model, settings):
+def train(folder, name, model, settings):
     """(seconds to the first iteration, processor seconds in all, peak MiB)."""
     command = [sys.executable, str(ROOT / "main.py"), "train", "--training-data-src-dir", folder / "src", "--training-data-dst-dir",
-               folder / "dst", "--model-dir", folder / "model", "--model", model, "--force-model-name", "start", "--no-preview",
+               folder / "dst", "--model-dir", folder / "model", "--model", model, "--force-model-name", name, "--no-preview",
                "--yes", "--set", "target_iter=2"]  # fmt: skip
     for setting in settings:
         command += ["--set", setting]
