@@ -2,7 +2,7 @@
 
     python -m benchmarks [NAME ...] [--quick] [--rounds 3] [--json new.json] [--compare old.json]
 
-Each benchmark is a program of its own and prints its table; ``python benchmarks/NAME.py --help`` tells its options. ``--json`` keeps
+Each benchmark is a program of its own and prints its table; ``--help`` behind its file name tells its options. ``--json`` keeps
 all numbers. ``--compare`` prints new / old for every line of every table: the median of the rounds, and the smallest and largest.
 Compare only runs of one machine with nothing else to do; numbers that are no times, such as counts, are compared as well.
 """
