@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceView, Mesh
+from facelib.detectors.boxes import intersection_over_union
 from facelib.face_finder import FaceFinder, FoundFace
 
 # The frames between two that are searched wholly are followed from both.
@@ -84,7 +85,7 @@ class FaceTracker:
             if not joined[index + 1]:
                 continue
             for face in faces[index + 1]:
-                if any(_overlap(face.rect, other.rect) > _SAME_FACE / 2 for other in faces[index]):
+                if any(intersection_over_union(face.rect, other.rect) > _SAME_FACE / 2 for other in faces[index]):
                     continue
                 followed = self._follow(images[index], face)
                 if followed is not None and _all_apart([*faces[index], followed]) and self._may_add(faces[index]):
@@ -107,7 +108,9 @@ class FaceTracker:
 
     def _has_other_face(self, image, followed):
         candidates = self.finder.detector.candidates_in_whole(image, _LEAST_SCORE)
-        return any(all(_overlap(item.box, face.rect) < _SAME_FACE for face in followed) for item in candidates)
+        return any(
+            all(intersection_over_union(item.box, face.rect) < _SAME_FACE for face in followed) for item in candidates
+        )
 
 
 def _crop_of(face):
@@ -138,19 +141,12 @@ def _thumbnail(image):
 
 def _all_apart(faces):
     return all(
-        _overlap(face.rect, other.rect) < _SAME_FACE for index, face in enumerate(faces) for other in faces[:index]
+        intersection_over_union(face.rect, other.rect) < _SAME_FACE
+        for index, face in enumerate(faces)
+        for other in faces[:index]
     )
 
 
 def _area(face):
     left, top, right, bottom = face.rect
     return (right - left) * (bottom - top)
-
-
-def _overlap(first, second):
-    """Intersection over union."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    common = max(0, width) * max(0, height)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return common / max(sum(areas) - common, 1e-9)

@@ -79,3 +79,12 @@ def boxes_in_frame(boxes: np.ndarray, scale: float, smallest_face: int = 40) -> 
         bottom += (bottom - top) * _BOTTOM_GROWTH
         faces.append(tuple(int(value) for value in (left, top, right, bottom)))
     return sorted(faces, key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
+
+
+def intersection_over_union(first: tuple, second: tuple) -> float:
+    """How much two boxes (left, top, right, bottom) are the same: 0 apart, 1 equal."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    common = max(0, width) * max(0, height)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return float(common / max(sum(areas) - common, 1e-9))

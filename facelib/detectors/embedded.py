@@ -5,6 +5,7 @@ import numpy as np
 from core.parallel import cpu_count, ordered_map
 from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceMesh, FaceView
 from facelib.detectors.blazeface import BlazeFace, Candidate
+from facelib.detectors.boxes import intersection_over_union
 
 SMALLEST_FACE = 40
 
@@ -60,7 +61,7 @@ class EmbeddedDetector:
                 continue
             box = np.rint(mesh.box).astype(int)
             too_small = _area(box) < self.smallest_face**2
-            if not too_small and all(_overlap(box, other) < _MOST_OVERLAP for other in boxes):
+            if not too_small and all(intersection_over_union(box, other) < _MOST_OVERLAP for other in boxes):
                 boxes.append(box)
         boxes.sort(key=lambda box: -_area(box))
         return [tuple(int(value) for value in box) for box in boxes]
@@ -85,11 +86,3 @@ class EmbeddedDetector:
 
 def _area(box):
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _overlap(first, second):
-    """Intersection over union."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    common = max(0, width) * max(0, height)
-    return common / (_area(first) + _area(second) - common)
