@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from core.graphics_cards import NVIDIA, GraphicsCard
+from core.graphics_cards import AMD, NVIDIA, GraphicsCard
 
 # CUDA 12 needs this driver or a newer one (NVIDIA, CUDA compatibility, table "minor version compatibility").
 OLDEST_DRIVER = {"12": (525, 60, 13), "13": (580,)}
@@ -43,6 +43,8 @@ def support_of(card: GraphicsCard, build: dict, system: str) -> Support:
     -------
     Support
     """
+    if card.maker == AMD and build.get("is_rocm_build"):
+        return Support(True, "the installed TensorFlow is built for AMD cards")
     if card.maker != NVIDIA:
         return Support(False, f"TensorFlow has no kernels for {card.maker} cards: training runs on the processor",
                        _ways_without_training(system))  # fmt: skip

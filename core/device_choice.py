@@ -5,7 +5,7 @@ import sys
 
 from core.card_support import support_of
 from core.console import interact
-from core.engines import AUTO, CPU, ONNX, TENSORFLOW, Place, has_tensorflow, installed_providers
+from core.engines import AUTO, CPU, ONNX, TENSORFLOW, Place, has_tensorflow, has_tensorflow_plugin, installed_providers
 from core.errors import UsageError, UserError
 from core.graphics_cards import Gpu, GraphicsCard, list_graphics_cards, nvidia_cards, select_gpus
 
@@ -132,7 +132,8 @@ def _onnx_provider(engine, provider, cpu_only, indexes):
     if best != CPU or cpu_only:
         return best
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return None if indexes is not None or (nvidia_cards() and not hidden) else CPU
+    has_card = (bool(nvidia_cards()) and not hidden) or has_tensorflow_plugin()
+    return None if indexes is not None or has_card else CPU
 
 
 def _gpus_of_onnx(provider):

@@ -1,5 +1,6 @@
 """Where a network runs that is not trained: by which engine, and on which device."""
 
+import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ PROVIDERS = {
     "cpu": "CPUExecutionProvider",
 }
 CPU = "cpu"
+
+# Packages by which TensorFlow reaches cards of other makers than NVIDIA.
+_PLUGINS = ("tensorflow-rocm", "tensorflow-metal", "intel-extension-for-tensorflow")
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,14 @@ def installed_providers() -> list[str]:
 def has_tensorflow() -> bool:
     """Whether TensorFlow is installed; does not load it."""
     return importlib.util.find_spec("tensorflow") is not None
+
+
+def has_tensorflow_plugin() -> bool:
+    """Whether a build or plugin of TensorFlow for cards of AMD, Apple or Intel is installed."""
+    for name in _PLUGINS:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        return True
+    return False

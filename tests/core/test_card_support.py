@@ -65,6 +65,11 @@ def test_what_tensorflow_does_not_reach_is_said(card, build, system, told):
     assert not support.works and told in support.text and support.ways_out
 
 
+def test_a_build_for_amd_cards_is_believed():
+    build = {"is_cuda_build": False, "is_rocm_build": True}
+    assert card_support.support_of(GraphicsCard(AMD, "Radeon"), build, "linux").works
+
+
 def program(folder, lines):
     """A stand-in for nvidia-smi that prints lines."""
     path = folder / "nvidia-smi"

@@ -88,9 +88,10 @@ class Installed:
         monkeypatch.setattr(device_choice, "choose_devices", lambda *arguments, **rest: CARDS)
         self(["cpu"])
 
-    def __call__(self, providers, tensorflow=True, cards=()):
+    def __call__(self, providers, tensorflow=True, cards=(), plugin=False):
         self.patch.setattr(device_choice, "installed_providers", lambda: list(providers))
         self.patch.setattr(device_choice, "has_tensorflow", lambda: tensorflow)
+        self.patch.setattr(device_choice, "has_tensorflow_plugin", lambda: plugin)
         self.patch.setattr(device_choice, "nvidia_cards", lambda: list(cards))
         self.patch.setattr(device_choice, "list_graphics_cards", lambda: list(cards))
 
@@ -119,6 +120,7 @@ TENSORFLOW = [Place(device="GPU:0"), Place(device="GPU:1")]
         ((["cuda", "cpu"], True, [RTX, RTX]), {"indexes": [1]}, [Place("onnx", "cuda", 1)]),
         ((["directml", "cpu"], True, []), {}, [Place("onnx", "directml")]),
         (([], True, []), {}, TENSORFLOW),
+        ((["cpu"], True, [], True), {}, TENSORFLOW),
     ],
 )
 def test_auto_takes_the_engine_that_reaches_the_card(installed, has, flags, places):
