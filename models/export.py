@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from core.errors import UserError
 from core.files.paths import atomic_write
@@ -45,6 +46,7 @@ def export_model(saved: SavedModel, quantized: bool = False) -> Exported:
         saved.build(training=False, overrides={"precision": precision})
     path = export_path(saved)
     content = _to_onnx(saved, quantized)
+    onnx.checker.check_model(content)
     difference = _largest_difference(saved, content)
     if not difference <= LARGEST_DIFFERENCE[precision]:
         raise UserError(

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from core.errors import FormatError
+from core.errors import FormatError, UserError
 
 # Operator set and the version of the file format that belongs to it: old enough for every runtime that live programs carry.
 OPSET, IR_VERSION = 13, 7
+LARGEST_FILE = 2**31 - 2**20  # what protocol buffers hold, with some room for the nodes
 PIXEL_NORM_EPSILON = 1e-6
 _FLOAT32, _FLOAT16 = 1, 10  # numbers of types in ONNX' files
 NORM_EPSILON = 1e-5
@@ -103,16 +104,23 @@ class OnnxGraph:
     def to_bytes(
         self, properties: Mapping[str, str] | None = None, name: str | None = None, description: str = ""
     ) -> bytes:
-        """The finished graph as the content of an ``.onnx`` file, checked by the package ``onnx``."""
-        import onnx
+        """The finished graph as the content of an ``.onnx`` file.
 
+        Raises
+        ------
+        UserError
+            When it is larger than such a file can be, 2 GiB.
+        """
         graph = self._helper.make_graph(self._nodes, name or self.name, self._inputs, self._outputs, self._constants)
         graph.doc_string = description
         model = self._helper.make_model(graph, opset_imports=[self._helper.make_opsetid("", self.opset)])
         model.ir_version = IR_VERSION
         model.producer_name = ""
         self._helper.set_model_props(model, dict(properties or {}))
-        onnx.checker.check_model(model)
+        if sum(constant.ByteSize() for constant in self._constants) >= LARGEST_FILE:
+            raise UserError(
+                f"{self.name}: its weights are larger than the 2 GiB that an ONNX file can hold. Run it with --engine tensorflow."
+            )
         return model.SerializeToString()
 
     # Operations without weights.

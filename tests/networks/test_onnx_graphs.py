@@ -5,7 +5,8 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
-from core.errors import FormatError
+from core.errors import FormatError, UserError
+from core.networks import onnx_graph
 from core.nn.weights import network_to_dict
 from facelib.aligners.fan_network import FanNetwork
 from facelib.detectors.s3fd_network import S3fdNetwork
@@ -105,6 +106,13 @@ def test_half_precision_stays_near():
     wanted = run(swap_graph(parts, options), face=faces)
     agree(found, wanted, tolerance=1e-2)
     assert any(np.abs(ours - theirs).max() > 0 for ours, theirs in zip(found, wanted))
+
+
+def test_a_network_too_large_for_a_file_is_told(monkeypatch):
+    monkeypatch.setattr(onnx_graph, "LARGEST_FILE", 100_000)
+    weights = {"XSeg_256": (network_to_dict(XSegNetwork(base_channels=4)), "XSeg_256.npy")}
+    with pytest.raises(UserError, match="XSeg: its weights are larger than .* --engine tensorflow"):
+        xseg_graph(weights, {}).to_bytes()
 
 
 def test_a_file_of_another_network_is_named():
