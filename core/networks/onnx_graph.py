@@ -6,7 +6,7 @@ layer of :mod:`core.nn.layers` or one function of :mod:`core.nn.operations`, whi
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -300,6 +300,3 @@ class WeightedGraph:
 
     def _channels(self, path):
         return self.graph.constant(self.weight(path).reshape(1, -1, 1, 1))
-
-
-Activation = Callable[[str, float], str]

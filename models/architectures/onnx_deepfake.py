@@ -153,6 +153,3 @@ def _open(parts, text, form):
 def _give(graph, names, resolution, picture, mask, destination_mask):
     for name, value, channels in zip(names, (picture, mask, destination_mask), (3, 1, 1)):
         graph.give(name, value, ("N", resolution, resolution, channels))
-
-
-__all__ = ["DeepfakeLayers", "morph_graph", "swap_graph"]
