@@ -88,8 +88,11 @@ def scenes():
     }  # fmt: skip
 
 
-def film(scene, count, heads):
-    """Frames of a scene and the landmarks that are in them; a head that another one covers is not counted."""
+def film(scene, count, heads, cuts=False):
+    """Frames of a scene and the landmarks that are in them; a head that another one covers is not counted.
+
+    With ``cuts`` the background changes six times.
+    """
     (width, height), at = scene
     random = np.random.default_rng(1)
     backgrounds = [
@@ -97,10 +100,9 @@ def film(scene, count, heads):
         for _ in range(3)
     ]  # fmt: skip
     frames, truth = [], []
-    is_cut = scene is scenes_cuts
     for number in range(count):
         time_now = number / count
-        frame = backgrounds[int(6 * time_now) % 3 if is_cut else 0].copy()
+        frame = backgrounds[int(6 * time_now) % 3 if cuts else 0].copy()
         placed = [
             place(frame, heads[which], x * width, y * height, size * height, degrees)
             for which, x, y, size, degrees in at(time_now)
@@ -112,9 +114,6 @@ def film(scene, count, heads):
         frames.append(frame)
         truth.append(visible)
     return frames, truth
-
-
-scenes_cuts = None
 
 
 def search(finder, frames):
@@ -161,7 +160,6 @@ def _overlap(first, second):
 
 
 def main():
-    global scenes_cuts
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--scene", nargs="*", help="only these")
@@ -169,13 +167,12 @@ def main():
     finder = make_finders("embedded", FaceType.WHOLE_FACE)[0][0]
     heads = portraits(finder)
     table = scenes()
-    scenes_cuts = table["cuts"]
     print(f"{options.frames} frames a scene, {cpu_count()} cores; every frame searched | faces followed")
     print(
         f"{'scene':18s} {'faces':>5s} | {'recall':>6s} {'false':>5s} {'error':>6s} {'ms':>6s} | {'recall':>6s} {'false':>5s} {'error':>6s} {'ms':>6s}"
     )
     for name in options.scene or table:
-        frames, truth = film(table[name], options.frames, heads)
+        frames, truth = film(table[name], options.frames, heads, cuts=name == "cuts")
         cells = []
         for way in (search, follow):
             way(finder, frames[:2])
