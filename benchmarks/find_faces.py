@@ -22,9 +22,9 @@ import numpy as np
 import skimage.data
 
 from core.parallel import cpu_count
-from facelib.face_tracker import BLOCK, FaceTracker
 from facelib.face_type import FaceType
 from facelib.finder_factory import make_finders
+from facelib.tracks import BLOCK, FaceTracker
 
 PORTRAITS = Path(__file__).resolve().parents[1] / "scripts" / "demo_portraits"
 HD, FULL_HD = (1280, 720), (1920, 1080)

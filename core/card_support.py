@@ -28,7 +28,7 @@ class Support:
     ways_out: tuple[str, ...] = ()
 
 
-def support_of(card: GraphicsCard, build: dict, system: str) -> Support:
+def support_of(card: GraphicsCard, build: dict, system: str, has_plugin: bool = False) -> Support:
     """Compare a card with the TensorFlow that is installed.
 
     Parameters
@@ -38,6 +38,8 @@ def support_of(card: GraphicsCard, build: dict, system: str) -> Support:
         ``tf.sysconfig.get_build_info()``.
     system : str
         ``sys.platform``.
+    has_plugin : bool
+        Whether a plugin of TensorFlow for cards of other makers than NVIDIA is installed.
 
     Returns
     -------
@@ -45,6 +47,8 @@ def support_of(card: GraphicsCard, build: dict, system: str) -> Support:
     """
     if card.maker == AMD and build.get("is_rocm_build"):
         return Support(True, "the installed TensorFlow is built for AMD cards")
+    if card.maker != NVIDIA and has_plugin:
+        return Support(True, f"TensorFlow has a plugin for {card.maker} cards")
     if card.maker != NVIDIA:
         return Support(False, f"TensorFlow has no kernels for {card.maker} cards: training runs on the processor",
                        _ways_without_training(system))  # fmt: skip

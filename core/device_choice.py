@@ -5,9 +5,24 @@ import sys
 
 from core.card_support import support_of
 from core.console import interact
+from core.console.commands import command, setup_script
 from core.engines import AUTO, CPU, ONNX, TENSORFLOW, Place, has_tensorflow, has_tensorflow_plugin, installed_providers
 from core.errors import UsageError, UserError
-from core.graphics_cards import Gpu, GraphicsCard, list_graphics_cards, nvidia_cards, select_gpus
+from core.graphics_cards import (
+    AMD,
+    INTEL,
+    NVIDIA,
+    Gpu,
+    GraphicsCard,
+    list_graphics_cards,
+    nvidia_cards,
+    select_gpus,
+    visible_nvidia_cards,
+)
+
+# Providers that number the cards of one maker; DirectML numbers all, in the system's order, and CoreML chooses by itself.
+_MAKERS = {"migraphx": AMD, "rocm": AMD, "openvino": INTEL}
+_WITHOUT_EFFECT = "--cpu-only is given, so --force-gpu-idxs has no effect."
 
 
 def choose_devices(
@@ -45,7 +60,7 @@ def _chosen_devices(cpu_only, indexes, silent, several):
     from core.nn import devices
 
     if cpu_only and indexes is not None:
-        interact.info("--cpu-only is given, so --force-gpu-idxs has no effect.")
+        interact.info(_WITHOUT_EFFECT)
     if indexes is not None and not cpu_only:
         return devices.configure(gpu_indexes=indexes)
     gpus = [] if cpu_only else devices.list_gpus()
@@ -92,10 +107,14 @@ def choose_places(
     UsageError
         When the engine or the provider is not installed, or a card is not there.
     """
-    provider = _onnx_provider(engine, provider, cpu_only, indexes)
+    asked, provider = provider, _onnx_provider(engine, provider, cpu_only, indexes)
     if provider is None:
         gpus = choose_devices(cpu_only, indexes, several=several)
         return [Place(device=f"GPU:{number}") for number in range(len(gpus))] or [Place()], gpus
+    if cpu_only and indexes is not None:
+        interact.info(_WITHOUT_EFFECT)
+    if provider == CPU and indexes is not None and not cpu_only:
+        raise UsageError(f"--force-gpu-idxs: {_why_no_card(asked)}")
     if provider == CPU or cpu_only:
         return [Place(ONNX)], []
     gpus = _gpus_of_onnx(provider)
@@ -136,8 +155,24 @@ def _onnx_provider(engine, provider, cpu_only, indexes):
     return None if indexes is not None or has_card else CPU
 
 
+def _why_no_card(asked):
+    if asked == CPU:
+        return "--provider cpu is the processor. Leave out one of the two."
+    return (
+        "the installed ONNX Runtime uses the processor only. Leave the flag out, or install one for the card: "
+        f"DFL_ONNX=gpu (NVIDIA), directml or openvino before {setup_script()}."
+    )
+
+
 def _gpus_of_onnx(provider):
-    cards = nvidia_cards() if provider == "cuda" else list_graphics_cards()
+    """The cards by the numbers that the provider gives them, as far as the system tells."""
+    if provider == "cuda":
+        cards = visible_nvidia_cards()
+    elif provider == "coreml":
+        cards = []
+    else:
+        maker = _MAKERS.get(provider)
+        cards = [card for card in list_graphics_cards() if maker in (None, card.maker)]
     return [Gpu(index, card.name, card.memory_gib, card.compute_capability) for index, card in enumerate(cards)]
 
 
@@ -162,8 +197,10 @@ def _warn_of_unsupported_cards(chosen):
     from core.nn import devices
 
     build = devices.build_info()
+    if chosen and not build.get("is_cuda_build"):
+        return  # A build or a plugin for cards of another maker, which sees them.
     if chosen:
-        cards = [GraphicsCard("NVIDIA", gpu.name, gpu.compute_capability, gpu.memory_gib) for gpu in chosen]
+        cards = [GraphicsCard(NVIDIA, gpu.name, gpu.compute_capability, gpu.memory_gib) for gpu in chosen]
     elif os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or devices.list_gpus():
         return  # Switched off, or the processor was chosen.
     else:
@@ -174,7 +211,7 @@ def _warn_of_unsupported_cards(chosen):
             ways = "".join(f" {way}." for way in support.ways_out)
             interact.warning(f"{card.name}: {support.text}.{ways}")
         elif not chosen:
-            interact.warning(f"{card.name} is not used: TensorFlow does not see it. python main.py doctor says why.")
+            interact.warning(f"{card.name} is not used: TensorFlow does not see it. {command('doctor')} says why.")
 
 
 def _ask(gpus, default, several):

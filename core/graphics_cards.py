@@ -1,6 +1,7 @@
 """The graphics cards of this computer as its system tells them, without TensorFlow."""
 
 import ctypes
+import os
 import platform
 import shutil
 import subprocess
@@ -77,10 +78,27 @@ def select_gpus(gpus: list[Gpu], indexes: list[int] | None) -> list[Gpu]:
 
 
 def list_graphics_cards() -> list[GraphicsCard]:
-    """All graphics cards that can compute, NVIDIA's first; empty when the system tells of none."""
-    nvidia = nvidia_cards()
-    others = [card for card in _cards_of_the_system() if card.maker != NVIDIA or not nvidia]
-    return nvidia + others
+    """All graphics cards that can compute, in the system's order; empty when it tells of none."""
+    nvidia, listed = nvidia_cards(), _cards_of_the_system()
+    known = iter(nvidia)
+    # What NVIDIA's driver tells of a card is more than what the system does.
+    cards = [next(known, card) if card.maker == NVIDIA else card for card in listed]
+    return cards + list(known)
+
+
+def visible_nvidia_cards() -> list[GraphicsCard]:
+    """The cards of NVIDIA that ``CUDA_VISIBLE_DEVICES`` leaves, by the numbers that a program sees them under."""
+    cards = nvidia_cards()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None or any(not part.strip().lstrip("-").isdigit() for part in chosen.split(",") if part.strip()):
+        return cards
+    visible = []
+    for number in (int(part) for part in chosen.split(",") if part.strip()):
+        # CUDA sees nothing of what follows a number that is not there.
+        if not 0 <= number < len(cards):
+            break
+        visible.append(cards[number])
+    return visible
 
 
 def nvidia_cards() -> list[GraphicsCard]:

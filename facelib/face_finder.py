@@ -55,7 +55,7 @@ class FaceFinder:
 
     @property
     def can_follow(self) -> bool:
-        """Whether faces can be followed from frame to frame (:mod:`facelib.face_tracker`)."""
+        """Whether faces can be followed from frame to frame (:mod:`facelib.tracks`)."""
         return hasattr(self.detector, "candidates_in_whole") and hasattr(self.aligner, "landmarks_of")
 
     def find(self, images: list[np.ndarray]) -> list[list[FoundFace]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.card_support import support_of
 from core.console import interact
 from core.console.commands import setup_script
-from core.engines import PROVIDERS, installed_providers
+from core.engines import PROVIDERS, has_tensorflow_plugin, installed_providers
 from core.files.paths import absolute_path
 from core.graphics_cards import NVIDIA, has_nvidia_driver, list_graphics_cards
 from core.version import NAME, VERSION
@@ -143,12 +143,17 @@ def _cards(build, seen):
             return _report(False, "GPU", "an NVIDIA driver is there, but it does not answer",
                            "Run nvidia-smi, which says why; often the computer must be started anew after an update.")  # fmt: skip
         return _report(True, "GPU", NO_CARD)
-    verdicts = [support_of(card, build, sys.platform) for card in cards]
+    plugin = has_tensorflow_plugin()
+    verdicts = [support_of(card, build, sys.platform, plugin) for card in cards]
     reports = [_report_card(card, verdict) for card, verdict in zip(cards, verdicts)]
     good = all(reports)
-    if not seen and any(verdict.works for verdict in verdicts):
-        good = _report(False, "GPU", "TensorFlow sees no graphics card, though one would work: CUDA's libraries are missing",
+    usable = [card for card, verdict in zip(cards, verdicts) if verdict.works]
+    if not seen and any(card.maker == NVIDIA for card in usable):
+        return _report(False, "GPU", "TensorFlow sees no graphics card, though one would work: CUDA's libraries are missing",
                        "Run DFL_CUDA=1 bash scripts/setup.sh, which installs them.")  # fmt: skip
+    if not seen and usable:
+        return _report(False, "GPU", f"TensorFlow sees no graphics card, though it is built for those of {usable[0].maker}",
+                       "The maker's page for that TensorFlow says which driver and system it needs.")  # fmt: skip
     return good
 
 

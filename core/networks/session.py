@@ -1,5 +1,8 @@
 """Networks that ONNX Runtime computes."""
 
+import contextlib
+import io
+
 import numpy as np
 
 from core.console import interact
@@ -10,6 +13,8 @@ from core.errors import UserError
 # cards (TF32, half precision) keeps within, a wrong kernel does not.
 LARGEST_ERROR = 0.02
 _TRIAL_BATCH, _TRIAL_SIDE = 2, 64
+# Providers that take the number of a device.
+_NUMBERED = ("cuda", "migraphx", "rocm", "directml")
 
 
 class OnnxNetwork:
@@ -91,11 +96,26 @@ def _session(content, place):
     options.log_severity_level = 4
     # Threads that wait give their core to the rest of the pipeline.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    provider = PROVIDERS[place.provider]
-    settings = {} if place.index is None or place.provider == CPU else {"device_id": str(place.index)}
     if place.provider == "directml":
         options.enable_mem_pattern = False  # DirectML demands that.
-    return onnxruntime.InferenceSession(content, options, providers=[(provider, settings)])
+    if place.provider == "cuda" and hasattr(onnxruntime, "preload_dlls"):
+        with contextlib.redirect_stdout(io.StringIO()):  # What it misses, the session's error says.
+            onnxruntime.preload_dlls()
+    provider = PROVIDERS[place.provider]
+    session = onnxruntime.InferenceSession(content, options, providers=[(provider, _settings(place))])
+    # A provider whose libraries are missing is left out without an error.
+    if provider not in session.get_providers():
+        raise RuntimeError("its libraries are missing or of another version")
+    return session
+
+
+def _settings(place):
+    """What a provider is told of the device, in its own words."""
+    if place.provider == "openvino":
+        return {"device_type": "GPU" if place.index is None else f"GPU.{place.index}"}
+    if place.index is None or place.provider not in _NUMBERED:
+        return {}
+    return {"device_id": str(place.index)}
 
 
 def _trial_length(index, length):

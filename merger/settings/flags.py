@@ -44,6 +44,4 @@ def _destination(name):
 
 def _help(known: Setting) -> str:
     limits = "" if known.limits is None else f"{known.limits[0]}…{known.limits[1]}"
-    if known.flag.startswith("AMP"):
-        return f"{limits}, {known.flag}"
     return "; ".join(filter(None, (limits, known.flag)))

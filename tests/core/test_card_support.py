@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from core import card_support, device_choice, graphics_cards
-from core.graphics_cards import AMD, INTEL, NVIDIA, GraphicsCard
+from core.console.commands import command
+from core.graphics_cards import AMD, APPLE, INTEL, NVIDIA, GraphicsCard
 
 BUILD = {
     "is_cuda_build": True,
@@ -70,6 +71,38 @@ def test_a_build_for_amd_cards_is_believed():
     assert card_support.support_of(GraphicsCard(AMD, "Radeon"), build, "linux").works
 
 
+@pytest.mark.parametrize("maker", [AMD, INTEL, APPLE])
+def test_a_plugin_for_cards_of_other_makers_is_believed(maker):
+    support = card_support.support_of(
+        GraphicsCard(maker, "A card"), {"is_cuda_build": False}, "darwin", has_plugin=True
+    )
+    assert support.works and not support.ways_out
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"),
+    [(None, "abc"), ("", ""), ("-1", ""), ("1", "b"), ("2,0", "ca"), ("1,7,0", "b"), ("GPU-8932f937", "abc")],
+)
+def test_cards_are_numbered_as_cuda_does(monkeypatch, chosen, left):
+    monkeypatch.setattr(graphics_cards, "nvidia_cards", lambda: list("abc"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert "".join(graphics_cards.visible_nvidia_cards()) == left
+
+
+def test_all_cards_are_listed_in_the_systems_order(monkeypatch):
+    arc, rtx, radeon = GraphicsCard(INTEL, "Arc"), GraphicsCard(NVIDIA, "NVIDIA card"), GraphicsCard(AMD, "Radeon")
+    monkeypatch.setattr(graphics_cards, "_cards_of_the_system", lambda: [arc, rtx, radeon])
+    monkeypatch.setattr(graphics_cards, "nvidia_cards", lambda: [nvidia((8, 6))])
+    assert graphics_cards.list_graphics_cards() == [arc, nvidia((8, 6)), radeon]
+    monkeypatch.setattr(graphics_cards, "nvidia_cards", list)
+    assert graphics_cards.list_graphics_cards() == [arc, rtx, radeon]
+    monkeypatch.setattr(graphics_cards, "_cards_of_the_system", list)
+    monkeypatch.setattr(graphics_cards, "nvidia_cards", lambda: [nvidia((8, 6))])
+    assert graphics_cards.list_graphics_cards() == [nvidia((8, 6))]
+
+
 def program(folder, lines):
     """A stand-in for nvidia-smi that prints lines."""
     path = folder / "nvidia-smi"
@@ -112,13 +145,13 @@ def start(monkeypatch, capsys):
     """What is said at the start of a step on a computer with these cards, of which TensorFlow sees some."""
     from core.nn import devices
 
-    def run(system_cards, seen=(), **flags):
+    def run(system_cards, seen=(), build=BUILD, **flags):
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr(device_choice, "nvidia_cards", lambda: list(system_cards))
         monkeypatch.setattr(device_choice, "sys", SimpleNamespace(platform="linux"))
         monkeypatch.setattr(devices, "list_gpus", lambda: list(seen))
         monkeypatch.setattr(devices, "configure", lambda **settings: [] if settings.get("cpu_only") else list(seen))
-        monkeypatch.setattr(devices, "build_info", lambda: BUILD)
+        monkeypatch.setattr(devices, "build_info", lambda: build)
         device_choice.choose_devices(silent=True, **flags)
         return capsys.readouterr().err
 
@@ -133,7 +166,14 @@ def test_the_start_of_a_step_warns_of_a_card_without_kernels(start):
     assert start([nvidia((8, 6))], [Gpu(0, "RTX 3090", 24.0, (8, 6))]) == ""
 
 
+@pytest.mark.parametrize("build", [{"is_cuda_build": False, "is_rocm_build": True}, {"is_cuda_build": False}])
+def test_cards_of_other_makers_that_tensorflow_sees_are_fine(start, build):
+    from core.nn.devices import Gpu
+
+    assert start([], [Gpu(0, "Radeon", 24.0)], build) == ""
+
+
 def test_the_start_of_a_step_says_that_a_card_is_not_used(start):
-    assert "A card is not used: TensorFlow does not see it. python main.py doctor says why." in start([nvidia((8, 6))])
+    assert f"A card is not used: TensorFlow does not see it. {command('doctor')} says why." in start([nvidia((8, 6))])
     assert "is newer than the installed TensorFlow" in start([nvidia((12, 0))])
     assert start([]) == "" and start([nvidia((8, 6))], cpu_only=True) == ""

