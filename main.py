@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from core.console import events, interact, process
@@ -24,7 +25,7 @@ COMMANDS = (
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 
-def build_parser():
+def build_parser() -> argparse.ArgumentParser:
     """The whole command line. Each module of ``mainscripts`` adds its own subcommand."""
     parser = argparse.ArgumentParser(prog="main.py", description="Swap faces in videos, step by step.")
     parser.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
@@ -43,7 +44,7 @@ def build_parser():
     return parser
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit code."""
     parser = build_parser()
     try:

@@ -76,7 +76,8 @@ def built_capabilities(build: dict) -> tuple[list[tuple[int, int]], list[tuple[i
     (list of (int, int), list of (int, int))
         Those of machine code and those of PTX, each sorted.
     """
-    machine, ptx = [], []
+    machine: list[tuple[int, int]] = []
+    ptx: list[tuple[int, int]] = []
     for name in build.get("cuda_compute_capabilities", ()):
         match = re.fullmatch(r"(sm|compute)_(\d+)(\d)[a-z]?", name)
         if match:

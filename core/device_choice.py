@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 from core.card_support import support_of
 from core.console import interact
@@ -26,7 +27,7 @@ _WITHOUT_EFFECT = "--cpu-only is given, so --force-gpu-idxs has no effect."
 
 
 def choose_devices(
-    cpu_only: bool = False, indexes: list[int] | None = None, silent: bool = False, several: bool = True
+    cpu_only: bool = False, indexes: Sequence[int] | None = None, silent: bool = False, several: bool = True
 ) -> list:
     """Ask for the devices unless flags decide, and hide all others from TensorFlow.
 
@@ -80,7 +81,7 @@ def choose_places(
     engine: str = AUTO,
     provider: str | None = None,
     cpu_only: bool = False,
-    indexes: list[int] | None = None,
+    indexes: Sequence[int] | None = None,
     several: bool = True,
 ) -> tuple[list[Place], list[Gpu]]:
     """Engine and devices for networks that are not trained.

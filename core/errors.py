@@ -1,5 +1,7 @@
 """Errors that a user can do something about; ``main.py`` prints them in one line and picks the exit code."""
 
+from pathlib import Path
+
 
 class UserError(Exception):
     """A problem that the message explains: what, which file, what to do next. Exit code 1."""
@@ -34,7 +36,7 @@ class FormatError(UserError):
         What is wrong with it, in one sentence.
     """
 
-    def __init__(self, path, problem):
+    def __init__(self, path: Path | str, problem: str):
         super().__init__(f"{path}: {problem}")
         self.path = path
         self.problem = problem

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class Gpu:
     compute_capability: tuple[int, int] = (0, 0)
 
 
-def select_gpus(gpus: list[Gpu], indexes: list[int] | None) -> list[Gpu]:
+def select_gpus(gpus: list[Gpu], indexes: Sequence[int] | None) -> list[Gpu]:
     """Those of these indexes, or all.
 
     Raises

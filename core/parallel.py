@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from core.errors import DiskError
 from core.files.system_errors import FOR_EVERY_FILE
 
 
-def cpu_count():
+def cpu_count() -> int:
     """Number of processor cores that this process may use."""
     try:
         return max(1, len(os.sched_getaffinity(0)))
@@ -27,7 +28,7 @@ class Outcome:
     error: Exception | None = None
 
 
-def ordered_map(function, items, workers=None, ahead=None):
+def ordered_map(function: Callable, items: Iterable, workers: int | None = None, ahead: int | None = None) -> Generator:
     """Apply ``function`` to ``items`` on threads and yield an :class:`Outcome` for each, in input order.
 
     OpenCV, NumPy and TensorFlow release the interpreter lock, so threads keep all cores busy. At most
@@ -55,7 +56,7 @@ def ordered_map(function, items, workers=None, ahead=None):
             return Outcome(item, error=error)
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="ordered_map")
-    pending = deque()
+    pending: deque = deque()
     try:
         for item in items:
             pending.append(pool.submit(call, item))

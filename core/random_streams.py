@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import struct
+from typing import Any, cast
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
@@ -21,7 +22,7 @@ class _Names(ISeedSequence):
 
 def generator(*names: int) -> np.random.Generator:
     """A generator that depends on nothing but ``names`` (whole numbers from 0 to 2**63 - 1); made in a few microseconds."""
-    return np.random.Generator(np.random.Philox(_Names(names)))
+    return np.random.Generator(np.random.Philox(cast(Any, _Names(names))))
 
 
 def new_seed() -> int:

@@ -62,7 +62,7 @@ def umeyama(source: np.ndarray, target: np.ndarray, estimate_scale: bool = True)
     return matrix
 
 
-def transform_points(points: np.ndarray, matrix: np.ndarray, invert: bool = False) -> np.ndarray:
+def transform_points(points: np.typing.ArrayLike, matrix: np.ndarray, invert: bool = False) -> np.ndarray:
     """Apply a 2×3 affine matrix, or with ``invert`` its inverse, to points.
 
     Parameters

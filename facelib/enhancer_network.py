@@ -39,7 +39,7 @@ class FaceEnhancerNetwork(keras.Model):
         self._add_pair("dec4x_conv", 96, 72)
         self._add_pair("out4x_conv", 72, 36, 3)
 
-    def call(self, patch, first, second):
+    def call(self, patch: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
         """The enlarged patch."""
         features = self._decode(*self._encode(patch, first, second))
         result = patch + self._detail("out1x_conv", features)

@@ -1,6 +1,7 @@
 """Finds the faces of frames: boxes in the picture or in a turned copy of it, then landmarks."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,7 +50,9 @@ class FaceFinder:
         Turn landmarks back exactly; otherwise one pixel off, as DeepFaceLab does.
     """
 
-    def __init__(self, detector, aligner, max_faces: int = 0, second_pass: bool = False, pixel_exact: bool = True):
+    def __init__(
+        self, detector: Any, aligner: Any, max_faces: int = 0, second_pass: bool = False, pixel_exact: bool = True
+    ):
         self.detector, self.aligner = detector, aligner
         self.max_faces, self.second_pass, self.pixel_exact = max_faces, second_pass, pixel_exact
 
@@ -60,7 +63,8 @@ class FaceFinder:
 
     def find(self, images: list[np.ndarray]) -> list[list[FoundFace]]:
         """Faces of each (H, W, 3) uint8 BGR frame, largest first."""
-        turned, boxes, turns = list(images), [[] for _ in images], [0] * len(images)
+        turned, turns = list(images), [0] * len(images)
+        boxes: list[list[tuple]] = [[] for _ in images]
         waiting = [index for index, image in enumerate(images) if min(image.shape[:2]) >= SMALLEST_FRAME]
         for turn in TURNS:
             if not waiting:

@@ -9,7 +9,7 @@ FAN_STACKS, FAN_DEPTH = 4, 4
 ENHANCER_LEVELS, ENHANCER_SLOPE = 5, 0.1
 
 
-def s3fd_graph(weights: dict, source) -> OnnxGraph:
+def s3fd_graph(weights: dict, source: str) -> OnnxGraph:
     """Pictures (N, H, W, 3) RGB 0…255 to the twelve maps of :class:`facelib.detectors.s3fd_network.S3fdNetwork`."""
     graph = OnnxGraph("S3FD")
     layers = WeightedGraph(graph, weights, source)
@@ -25,7 +25,7 @@ def s3fd_graph(weights: dict, source) -> OnnxGraph:
     return graph
 
 
-def fan_graph(weights: dict, source) -> OnnxGraph:
+def fan_graph(weights: dict, source: str) -> OnnxGraph:
     """Faces (N, 256, 256, 3) RGB 0…1 to heat maps (N, 64, 64, 68)."""
     graph = OnnxGraph("FAN")
     layers = _FanLayers(graph, weights, source)
@@ -44,7 +44,7 @@ def fan_graph(weights: dict, source) -> OnnxGraph:
     return graph
 
 
-def enhancer_graph(weights: dict, source) -> OnnxGraph:
+def enhancer_graph(weights: dict, source: str) -> OnnxGraph:
     """Patches (N, H, W, 3) −1…1 and two numbers (N, 1) to patches (N, 4H, 4W, 3)."""
     graph = OnnxGraph("FaceEnhancer")
     layers = _EnhancerLayers(graph, weights, source)

@@ -66,7 +66,7 @@ class TfliteModel:
             One array an output, in the file's order; the first axis is N.
         """
         interpreter, input_index, output_indexes = self._interpreter()
-        results = [[] for _ in output_indexes]
+        results: list[list] = [[] for _ in output_indexes]
         for picture in batch:
             interpreter.set_tensor(input_index, picture[None].astype(np.float32, copy=False))
             interpreter.invoke()

@@ -101,7 +101,8 @@ class FaceTracker:
         mesh = self.finder.detector.mesh.refine(view, crop, 2)
         if mesh.presence < _LEAST_PRESENCE or not _is_near(mesh, crop):
             return None
-        rect = tuple(int(value) for value in np.rint(mesh.box))
+        left, top, right, bottom = (int(value) for value in np.rint(mesh.box))
+        rect = (left, top, right, bottom)
         if _area(rect) < self.finder.detector.smallest_face**2:
             return None
         return FoundFace(rect, self.finder.aligner.landmarks_of(view, mesh))

@@ -1,5 +1,6 @@
 """The ``backups`` command: what copies there are of a model, and putting one back."""
 
+import argparse
 import time
 
 from core.console import interact
@@ -8,7 +9,7 @@ from core.files.paths import absolute_path
 from models.registry import NAMES, kind
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``backups`` to the command line."""
     parser = subparsers.add_parser("backups", help="list the backups of a model, or put one back")
     parser.add_argument("--model-dir", required=True, type=absolute_path, metavar="DIR", help="folder of the models")
@@ -21,7 +22,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run)
 
 
-def run(options):
+def run(options: argparse.Namespace) -> None:
     """List the copies of a model, newest first, or restore one."""
     from models.saved.saved_models import file_prefix
 

@@ -1,5 +1,6 @@
 """The ``doctor`` command: checks this machine and says what to do about each problem."""
 
+import argparse
 import importlib.metadata
 import os
 import platform
@@ -22,7 +23,7 @@ OWN_BUILDS = {"tensorflow": "DFL_TENSORFLOW", "onnxruntime": "DFL_ONNX"}
 NO_CARD = "none found; training on the processor is slow"
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``doctor`` to the command line."""
     parser = subparsers.add_parser("doctor", help="check Python, packages, GPUs, ffmpeg, weights, display and disk")
     parser.add_argument("--workspace", type=absolute_path, default=Path.cwd(), help="folder whose disk is checked")
@@ -30,7 +31,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run)
 
 
-def run(options):
+def run(options: argparse.Namespace) -> int | None:
     """Print one line a check; exit code 1 when something is missing that the steps need."""
     if options.cards and not list_graphics_cards() and not has_nvidia_driver():
         _report(True, "GPU", NO_CARD)

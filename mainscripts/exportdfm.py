@@ -1,5 +1,7 @@
 """The ``exportdfm`` step: a trained model as an ONNX file for live programs."""
 
+import argparse
+
 from core.console import interact
 from core.errors import UsageError
 from core.files.paths import absolute_path
@@ -9,7 +11,7 @@ from models.registry import NAMES, kind
 QUANTIZED_HELP = "Export with half-precision convolutions: faster, smaller, slightly less exact."
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``exportdfm`` to the command line."""
     parser = subparsers.add_parser("exportdfm", help="export a trained model as .dfm, or XSeg as .onnx")
     parser.add_argument("--model-dir", required=True, type=absolute_path, metavar="DIR", help="folder of the models")
@@ -22,7 +24,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run)
 
 
-def run(options):
+def run(options: argparse.Namespace) -> None:
     """Export a model on the CPU."""
     form = kind(options.model).export
     if options.quantize and not form.may_quantize:

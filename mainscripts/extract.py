@@ -1,5 +1,6 @@
 """The ``extract`` step: find the faces of frames and save them aligned."""
 
+import argparse
 from dataclasses import fields
 
 from core.console.device_flags import add_device_flags, add_engine_flags
@@ -16,7 +17,7 @@ FACE_SIZE_RANGE = (8, 16384)
 _LARGEST_WINDOW = 16384
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``extract`` to the command line."""
     parser = subparsers.add_parser("extract", help="find the faces of frames and save them aligned")
     source = parser.add_mutually_exclusive_group(required=True)
@@ -58,7 +59,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run, fills=("output_dir",))
 
 
-def run(flags):
+def run(flags: argparse.Namespace) -> int | None:
     """Extract faces; exit code 1 when there were frames and none of them could be read."""
     from samplelib.extraction.run import extract_faces
 

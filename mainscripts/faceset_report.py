@@ -1,5 +1,6 @@
 """The ``facesettool report`` step: a page with pictures about the facesets of a project."""
 
+import argparse
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from core.errors import UsageError
 from core.files.paths import absolute_path
 
 
-def add_report_parser(subparsers):
+def add_report_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``report`` to the tools of ``facesettool``."""
     parser = subparsers.add_parser(
         "report",
@@ -23,7 +24,7 @@ def add_report_parser(subparsers):
     parser.set_defaults(run=run)
 
 
-def run(options):
+def run(options: argparse.Namespace) -> None:
     """Write the report."""
     folders = [folder for folder in (options.src_dir, options.dst_dir) if folder is not None]
     if not folders:

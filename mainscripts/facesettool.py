@@ -1,5 +1,7 @@
 """The ``facesettool`` step: make a better copy of a faceset."""
 
+import argparse
+
 from core.console import interact
 from core.console.commands import command
 from core.console.counted import counted
@@ -14,7 +16,7 @@ SIZE_RANGE, DEFAULT_SIZE = (128, 2048), 512
 FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head", "same")
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``facesettool`` to the command line."""
     parser = subparsers.add_parser("facesettool", help="enhance, resize and compare facesets")
     tools = parser.add_subparsers(title="tools", metavar="TOOL")

@@ -17,7 +17,7 @@ _STEADY_FACTOR = 6.0
 _MOST_THREADS, _LARGEST_BATCH = 1024, 4096
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``merge`` to the command line."""
     parser = subparsers.add_parser("merge", help="put predicted faces into the frames")
     folders = parser.add_argument_group("files")
@@ -96,7 +96,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run, fills=("output_dir", "output_mask_dir"), writes=("output_video",))
 
 
-def run(flags):
+def run(flags: argparse.Namespace) -> int | None:
     """Merge; returns 1 when frames failed."""
     from merger.run.steps import run_merge
 

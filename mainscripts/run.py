@@ -1,5 +1,6 @@
 """The ``run`` command: the whole workflow, or any part of it, from one job file."""
 
+import argparse
 import functools
 import os
 import shutil
@@ -20,7 +21,7 @@ _LONGEST_COMPLAINT = 400
 _RUNNING = "DFL_RUNNING_JOBS"
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``run`` to the command line."""
     parser = subparsers.add_parser("run", help="run the steps of a job file, each only when it has something new to do")
     parser.add_argument("job_file", type=absolute_path, metavar="JOB.yaml", help="see docs/jobs.md")
@@ -28,7 +29,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run)
 
 
-def run(options):
+def run(options: argparse.Namespace) -> int | None:
     """Run all jobs in order; the first step that fails ends the run with its exit code."""
     from mainscripts.jobs.inputs import JobInputs
     from mainscripts.jobs.job import RECORD_VARIABLE, JobState, load_jobs
@@ -45,7 +46,7 @@ def run(options):
     inputs, missing = JobInputs(), 0
     for job in jobs:
         state = JobState.load(job.workspace)
-        rerun = set()
+        rerun: set = set()
         for index, step in enumerate(job.steps):
             where = f"{job.name}: step {index + 1} of {len(job.steps)}, {step.name}"
             if options.dry_run:

@@ -1,5 +1,7 @@
 """The ``sort`` step: renames the pictures of a faceset in a new order."""
 
+import argparse
+
 from core.console import interact
 from core.console.commands import command
 from core.console.number_flags import add_number, add_whole_number
@@ -11,7 +13,7 @@ from samplelib.sorting.method_names import DEFAULT_NUMBER, METHODS, all_keys, fi
 _LEAST_FACES = 0.1  # of all pictures; a folder with fewer seems to be one of frames
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``sort`` to the command line."""
     parser = subparsers.add_parser(
         "sort",
@@ -42,7 +44,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run, changes=("input_dir",))
 
 
-def run(options):
+def run(options: argparse.Namespace) -> None:
     """Sort a folder."""
     from samplelib.faces import rename
     from samplelib.sorting import methods
@@ -52,7 +54,8 @@ def run(options):
     if rename.finish_renaming(folder):
         interact.info("An earlier sort was interrupted while it renamed; its renaming is finished now.")
     if options.undo:
-        return _undo(folder, options)
+        _undo(folder, options)
+        return
     paths = list_images(folder, required=True)
     by = "identity" if options.identity is not None and options.by is None else options.by
     method = find_method(by) if by else _ask_method()

@@ -1,6 +1,8 @@
 """The ``train`` step: from command line to a finished or resumed training."""
 
+import argparse
 from dataclasses import fields
+from typing import Any
 
 from core.console import interact
 from core.console.device_flags import add_device_flags
@@ -9,7 +11,7 @@ from core.files.paths import absolute_path
 from models.registry import NAMES
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``train`` to the command line."""
     parser = subparsers.add_parser("train", help="train a face model, or a mask model (XSeg)")
     folder = {"type": absolute_path, "metavar": "DIR"}
@@ -88,7 +90,7 @@ _RANGES = {
 }  # fmt: skip
 
 
-def run(flags):
+def run(flags: argparse.Namespace) -> int | None:
     """Train; returns the exit code."""
     request = request_of(flags)
     from models.training.training_session import TrainingSession
@@ -97,7 +99,7 @@ def run(flags):
     return TrainingSession(request).run()
 
 
-def request_of(flags):
+def request_of(flags: argparse.Namespace) -> Any:
     """The flags as a request.
 
     Raises

@@ -1,5 +1,7 @@
 """The ``util`` step: work on the files of a faceset as a whole."""
 
+import argparse
+
 from core.console import interact
 from core.console.commands import command
 from core.console.counted import counted
@@ -16,7 +18,7 @@ _SAME_NAME_HELP = (
 )
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``util`` to the command line."""
     parser = subparsers.add_parser("util", help="pack, rename, inspect a faceset", description=_DESCRIPTION)
     parser.add_argument("--input-dir", type=absolute_path, metavar="DIR", help="folder of face pictures")
@@ -45,7 +47,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=run, changes=("input_dir",))
 
 
-def run(options):
+def run(options: argparse.Namespace) -> int | None:
     """Run the actions that were asked for; exit code 1 when one of them could not do everything."""
     chosen = [(flag, action) for flag, _, action in _ACTIONS if getattr(options, flag[2:].replace("-", "_"))]
     if not chosen:

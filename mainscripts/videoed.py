@@ -1,5 +1,6 @@
 """The ``videoed`` steps: frames out of a video, cutting, denoising, and frames into a video."""
 
+import argparse
 import re
 from contextlib import contextmanager, nullcontext
 
@@ -21,7 +22,7 @@ _FORMAT_HELP = (
 )
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``videoed`` and its subcommands to the command line."""
     parser = subparsers.add_parser("videoed", help="frames out of a video, cut, denoise, frames into a video")
     parser.set_defaults(group=parser)
@@ -120,7 +121,7 @@ def _add_encoder_flags(parser):
     parser.add_argument("--ten-bit", action="store_true", help="ten bits a value (HEVC)")
 
 
-def extract(options):
+def extract(options: argparse.Namespace) -> None:
     """Run ``extract-video``."""
     from core.video.steps import extract_frames, numbered_frames
 
@@ -179,7 +180,7 @@ def _mention_other_images(folder, kind):
         interact.warning(f"{folder} holds {others} other images, left as they are. Later steps will use them too.")
 
 
-def cut(options):
+def cut(options: argparse.Namespace) -> None:
     """Run ``cut-video``."""
     from core.video.reading.probe import probe
     from core.video.steps import cut_video
@@ -265,7 +266,7 @@ def _track_problem(info, number):
     return f"Audio track {number} does not exist; the file has {len(info.audio)}, counted from 0."
 
 
-def denoise(options):
+def denoise(options: argparse.Namespace) -> None:
     """Run ``denoise-image-sequence``."""
     from core.files.paths import list_images
     from core.video.steps import denoise_images
@@ -292,7 +293,7 @@ def _refuse_faces(images):
             )
 
 
-def encode(options):
+def encode(options: argparse.Namespace) -> None:
     """Run ``video-from-sequence``."""
     from core.files.paths import list_images
     from core.provenance.replaced_result import keeping_video_of_others
@@ -423,7 +424,7 @@ def _story(options, reference):
     return Story(parent, model=record["model"], consents=tuple(known.values()))
 
 
-def verify(options):
+def verify(options: argparse.Namespace) -> int | None:
     """Run ``verify``."""
     from core.provenance.manifest import check_library
     from core.provenance.reader import describe, read_marks

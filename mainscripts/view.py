@@ -1,5 +1,6 @@
 """The ``view`` step: show a folder of images with the user's viewer."""
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from core.files.paths import absolute_path
 from core.window.display import has_display
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``view`` to the command line."""
     parser = subparsers.add_parser("view", help="show a folder of images with a viewer")
     parser.add_argument("--input-dir", required=True, type=absolute_path, help="the folder")
@@ -19,7 +20,7 @@ def add_parser(subparsers):
     parser.set_defaults(run=view)
 
 
-def view(options):
+def view(options: argparse.Namespace) -> None:
     """Print the folder and open it, without waiting; on a machine without a display only print it."""
     folder = options.input_dir
     if not folder.is_dir():

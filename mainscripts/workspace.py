@@ -1,5 +1,6 @@
 """The ``workspace`` command: the first and the last of the numbered steps."""
 
+import argparse
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ _MOST_NAMED = 10
 CPU_ONLY_MARK = Path(__file__).resolve().parents[1] / ".cpu_only"
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``workspace clear`` and ``workspace cpu-only`` to the command line."""
     parser = subparsers.add_parser("workspace", help="clear the workspace; make every step use the processor")
     parser.set_defaults(group=parser)
@@ -44,7 +45,7 @@ def add_parser(subparsers):
     cpu_only.set_defaults(run=run_cpu_only)
 
 
-def run_clear(options):
+def run_clear(options: argparse.Namespace) -> None:
     """Remove frames, faces and models after a yes, and make the empty folders; everything else stays."""
     workspace = options.workspace
     to_remove = _entries_to_remove(workspace)
@@ -164,7 +165,7 @@ def _count_files(paths):
     return count
 
 
-def run_cpu_only(options):
+def run_cpu_only(options: argparse.Namespace) -> None:
     """Set or remove the mark that ``scripts/env.sh`` and ``env.bat`` look for."""
     if options.off:
         CPU_ONLY_MARK.unlink(missing_ok=True)

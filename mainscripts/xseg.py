@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import fields
+from typing import Any
 
 from core.console import interact
 from core.console.commands import command
@@ -19,7 +20,7 @@ FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head")
 WARN_LABELS = "!!! WARNING : LABELED XSEG POLYGONS WILL BE REMOVED FROM THE FRAMES !!!"
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``xseg`` and its subcommands to the command line."""
     parser = subparsers.add_parser("xseg", help="draw, train, apply and remove face masks")
     parser.set_defaults(group=parser)
@@ -51,7 +52,7 @@ def add_parser(subparsers):
     _add_network_flags(queue)
 
 
-def run_editor(options):
+def run_editor(options: argparse.Namespace) -> None:
     """Open the mask editor."""
     from xseglib.editor.app import run_editor as open_editor
     from xseglib.folders import face_files
@@ -65,7 +66,7 @@ def run_editor(options):
     open_editor(folder, files, folder.name if options.queue is None else f"{folder.name} (queue)")
 
 
-def run_apply(options):
+def run_apply(options: argparse.Namespace) -> None:
     """Write masks into the faces of a folder."""
     from xseglib.apply import apply_masks
     from xseglib.folders import face_files
@@ -73,6 +74,7 @@ def run_apply(options):
 
     folder = options.input_dir
     face_files(folder)
+    source: Any
     source, key = mask_source(_mask_request(options))
     interact.info(f"Applying {_describe(source)} to {folder.name}/ folder.")
     statistics = apply_masks(folder, source, key, options.batch_size, options.restart)
@@ -91,7 +93,7 @@ def run_apply(options):
     _report(statistics, "Files processed")
 
 
-def run_remove(options):
+def run_remove(options: argparse.Namespace) -> None:
     """Drop the applied masks of a folder."""
     from xseglib.removal import remove_applied_masks
 
@@ -100,7 +102,7 @@ def run_remove(options):
     _report(remove_applied_masks(options.input_dir), "Files processed")
 
 
-def run_remove_labels(options):
+def run_remove_labels(options: argparse.Namespace) -> None:
     """Drop the labels of a folder."""
     from xseglib.removal import remove_labels
 
@@ -109,7 +111,7 @@ def run_remove_labels(options):
     _report(remove_labels(options.input_dir), "Files processed")
 
 
-def run_fetch(options):
+def run_fetch(options: argparse.Namespace) -> None:
     """Copy the labelled faces of a folder."""
     from samplelib.faces.originals_exchange import ask_before_loss
     from xseglib.fetching import delete_fetched, fetch_folder, fetch_labelled
@@ -125,7 +127,7 @@ def run_fetch(options):
     statistics.raise_if_failed()
 
 
-def run_suggest(options):
+def run_suggest(options: argparse.Namespace) -> None:
     """Propose labels for faces without any."""
     from xseglib.suggest import suggest_labels
 
@@ -140,7 +142,7 @@ def run_suggest(options):
     _report(statistics, "Faces that got a label")
 
 
-def run_queue(options):
+def run_queue(options: argparse.Namespace) -> None:
     """Make the queue of a folder and print its beginning."""
     from xseglib.mask_request import network_source
     from xseglib.queue import make_queue, write_queue

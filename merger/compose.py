@@ -8,7 +8,9 @@ Positions: an alignment matrix maps frame pixels to face pixels. ``Face`` stands
 is the resolution R of the model, or 4R with super resolution; masks are worked on at 4R.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -205,7 +207,7 @@ def compose_frame(
     faces: list[tuple[PreparedFace, Prediction]],
     config: MergeConfig,
     motion: Motion = Motion(),
-    rng_factory=None,
+    rng_factory: Callable | None = None,
     keep_rim: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put predicted faces into a frame.
@@ -262,7 +264,7 @@ def compose_face(
     """Put one predicted face onto the original frame; None if it lies outside. Arguments as :func:`compose_frame`."""
     enlarged, face_mask = face_masks(face, prediction, config)
     if config.mode == "raw-predict":
-        return Patch(Box(0, 0, face.size, face.size), prediction.face, face_mask)
+        return Patch(Box(0, 0, face.size, face.size), cast(np.ndarray, prediction.face), face_mask)
     if face.box is None:
         return None
     picture = _to_float(frame[face.box.slices])

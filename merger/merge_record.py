@@ -1,5 +1,6 @@
 """The record that merging leaves beside its frames: which model made them, and who agreed to that."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.console import interact
@@ -17,7 +18,7 @@ _RECORD_FORM = {
 }
 
 
-def record_merge(output_dir: Path, model_dir: Path, model_class: str, name: str, facesets=()) -> None:
+def record_merge(output_dir: Path, model_dir: Path, model_class: str, name: str, facesets: Iterable[Path] = ()) -> None:
     """Leave ``provenance.json`` beside merged frames, so that the video made of them can name the model.
 
     Parameters
@@ -44,7 +45,7 @@ def read_record(folder: Path) -> dict | None:
         raise FormatError(path, "is damaged; delete it, or merge again") from None
 
 
-def consents_of(folders) -> list[dict]:
+def consents_of(folders: Iterable[Path]) -> list[dict]:
     """Faceset name and hash of every readable ``consent.json`` that belongs to one of the faceset folders."""
     found = {}
     for folder in map(Path, folders):

@@ -92,7 +92,10 @@ class VideoOutput:
     def __init__(self, parts: VideoParts, mask_dir: Path | None = None):
         self._parts, self._mask_dir = parts, mask_dir
         self._size = parts.size
-        self._writer, self._part, self._failed, self._last = None, None, False, None
+        self._writer: Any = None
+        self._part: int | None = None
+        self._last: np.ndarray | None = None
+        self._failed = False
         self._waiting: list[Frame] = []
 
     def write_mask(self, frame: Frame, mask: np.ndarray) -> None:

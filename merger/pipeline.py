@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Merged:
     """
 
     job: Job
-    written: object = None
+    written: Any = None
     error: Exception | None = None
     lost: bool = False
 

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -60,26 +61,26 @@ class LazyNetworks:
     def resolution(self) -> int:
         return self.model.resolution
 
-    def predict(self, faces, morph):
+    def predict(self, faces: np.ndarray, morph: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         with on_device(self.device):
             return self.model.predict(faces, morph=morph)
 
-    def xseg(self, images):
+    def xseg(self, images: np.ndarray) -> np.ndarray:
         with on_device(self.device):
             return self.load_xseg().predict(images)
 
-    def enhance(self, faces):
+    def enhance(self, faces: np.ndarray) -> Sequence[np.ndarray]:
         with on_device(self.device):
             return [self.load_enhancer().enhance_merger(face, full_range=self.full_range) for face in faces]
 
-    def load_xseg(self) -> object:
+    def load_xseg(self) -> Any:
         """The XSeg predictor, built now if it is not yet."""
         if self._xseg is None:
             with on_device(self.device):
                 self._xseg = self.make_xseg()
         return self._xseg
 
-    def load_enhancer(self) -> object:
+    def load_enhancer(self) -> Any:
         """The face enhancer, built now if it is not yet."""
         if self._enhancer is None:
             with on_device(self.device):
@@ -87,7 +88,7 @@ class LazyNetworks:
         return self._enhancer
 
 
-def on_device(name: str | None):
+def on_device(name: str | None) -> AbstractContextManager:
     """Context manager: networks are built and called on the device of that name; None leaves it to TensorFlow."""
     if name is None:
         return contextlib.nullcontext()
@@ -110,21 +111,22 @@ class SpreadNetworks:
         self.resolution = self.members[0].resolution
         self._pool = ThreadPoolExecutor(len(self.members), thread_name_prefix="device")
 
-    def predict(self, faces, morph):
+    def predict(self, faces: np.ndarray, morph: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         parts = self._spread(faces, lambda member, part: member.predict(part, morph))
-        return tuple(np.concatenate(results) for results in zip(*parts, strict=True))
+        swapped, mask_prd, mask_dst = (np.concatenate(results) for results in zip(*parts, strict=True))
+        return swapped, mask_prd, mask_dst
 
-    def xseg(self, images):
+    def xseg(self, images: np.ndarray) -> np.ndarray:
         return np.concatenate(self._spread(images, lambda member, part: member.xseg(part)))
 
-    def enhance(self, faces):
+    def enhance(self, faces: np.ndarray) -> Sequence[np.ndarray]:
         return [picture for part in self._spread(faces, lambda member, part: member.enhance(part)) for picture in part]
 
-    def load_xseg(self) -> object:
+    def load_xseg(self) -> Any:
         """The XSeg predictors, built now if they are not yet; returns the first one."""
         return [member.load_xseg() for member in self.members][0]
 
-    def load_enhancer(self) -> object:
+    def load_enhancer(self) -> Any:
         """The face enhancers, built now if they are not yet; returns the first one."""
         return [member.load_enhancer() for member in self.members][0]
 
@@ -156,13 +158,16 @@ class SharedNetworks:
         self._guard, self._device = threading.Lock(), threading.Lock()
         self.resolution = networks.resolution
 
-    def predict(self, faces, morph):
-        return tuple(np.stack(parts) for parts in zip(*self._ask("predict", faces, morph), strict=True))
+    def predict(self, faces: np.ndarray, morph: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        swapped, mask_prd, mask_dst = (
+            np.stack(parts) for parts in zip(*self._ask("predict", faces, morph), strict=True)
+        )
+        return swapped, mask_prd, mask_dst
 
-    def xseg(self, images):
+    def xseg(self, images: np.ndarray) -> np.ndarray:
         return np.stack(self._ask("xseg", images, None))
 
-    def enhance(self, faces):
+    def enhance(self, faces: np.ndarray) -> Sequence[np.ndarray]:
         return self._ask("enhance", faces, None)
 
     def _ask(self, kind, pictures, morph):

@@ -62,7 +62,8 @@ def face_tracks(faces: Sequence[Sequence[np.ndarray]]) -> list[list[tuple[int, i
     list of list of (int, int)
         Tracks of (frame, number of the face in it).
     """
-    finished, open_tracks = [], []
+    finished: list = []
+    open_tracks: list = []
     for index, landmarks in enumerate(faces):
         remaining, followed = list(open_tracks), []
         open_tracks = []
@@ -154,9 +155,7 @@ def color_statistics(face: PreparedFace, prediction: Prediction, config: MergeCo
     _, mask = face_masks(face, prediction, config)
     lab = cv2.cvtColor(face.face, cv2.COLOR_BGR2LAB)
     selected = (mask > 0.5).astype(np.uint8)
-    if not selected.any():
-        selected = None
-    mean, deviation = cv2.meanStdDev(lab, mask=selected)
+    mean, deviation = cv2.meanStdDev(lab, mask=selected if selected.any() else None)
     return np.stack([mean[:, 0], deviation[:, 0]])
 
 

@@ -349,7 +349,7 @@ class InferenceModel:
         Whether :meth:`predict` looks at ``morph``.
     """
 
-    def __init__(self, saved: SavedModel, network):
+    def __init__(self, saved: SavedModel, network: Any):
         from facelib.face_type import FaceType
 
         self.name, self.class_name = saved.name, saved.class_name

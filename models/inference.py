@@ -1,5 +1,7 @@
 """Trained models that ONNX Runtime computes, opened from their weight files without TensorFlow."""
 
+from typing import Any
+
 import numpy as np
 
 from core.engines import Place
@@ -29,7 +31,7 @@ class OnnxSwap:
         When the weights belong to other options than those that are stored.
     """
 
-    def __init__(self, saved, place: Place):
+    def __init__(self, saved: Any, place: Place):
         self.resolution = saved.effective["resolution"]
         self._morphs = saved.kind.is_morphable
         graph = saved.kind.make_graph(read_parts(saved), saved.effective)
@@ -38,10 +40,11 @@ class OnnxSwap:
     def predict(self, faces: np.ndarray, morph: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Face, its mask and the mask of the destination face; see :meth:`models.base.InferenceModel.predict`."""
         inputs = (faces, np.array([morph], np.float32)) if self._morphs else (faces,)
-        return tuple(self._network.run(*inputs))
+        swapped, mask_prd, mask_dst = self._network.run(*inputs)
+        return swapped, mask_prd, mask_dst
 
 
-def read_parts(saved) -> dict[str, tuple[dict, object]]:
+def read_parts(saved: Any) -> dict[str, tuple[dict, object]]:
     """The weights of the networks that a prediction needs: by stem, each with its file."""
     parts = {}
     for stem in saved.kind.needed_stems(saved.effective):

@@ -123,7 +123,7 @@ class ModelKind:
 
         Options that are neither stored nor constant get their built-in default.
         """
-        effective = {}
+        effective: dict[str, Any] = {}
         for option in self.options:
             if option.stored:
                 merged = {**effective, **options}
@@ -146,7 +146,7 @@ class ModelKind:
         """The trainable model. Imports TensorFlow."""
         return _imported(self.network)
 
-    def make_graph(self, parts: dict, options: dict, **form):
+    def make_graph(self, parts: dict, options: dict, **form) -> Any:
         """The ONNX graph of the prediction.
 
         Parameters

@@ -36,7 +36,8 @@ class SwapModel(TrainableModel):
         """
         del morph
         outputs = self._predict_function(tf.convert_to_tensor(faces, tf.float32))
-        return tuple(np.array(output) for output in outputs)
+        swapped, mask_prd, mask_dst = (np.array(output) for output in outputs)
+        return swapped, mask_prd, mask_dst
 
     def _predict(self, faces):
         return self.autoencoder.swap(faces)

@@ -1,6 +1,8 @@
 """What the trainable models share: batches in, losses out, networks and optimizers by file name."""
 
 import contextlib
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -86,7 +88,7 @@ class TrainableModel:
     def go_on_at(self, iteration: int) -> None:
         """Take up training at an iteration; only a model whose steps differ looks at it."""
 
-    def resume(self, data, iteration: int) -> None:
+    def resume(self, data: Any, iteration: int) -> None:
         """Take from the run's data what an uninterrupted run would have kept; most models keep nothing.
 
         Parameters
@@ -206,31 +208,31 @@ class TrainableModel:
         return {name: tf.convert_to_tensor(batch[name]) for name in names}
 
 
-def full_names(networks) -> dict:
+def full_names(networks: Iterable[keras.Model]) -> dict:
     """Weights of several networks by ``<net name>/<key>``."""
     return {
         f"{network.name}/{key}": variable for network in networks for key, variable in named_variables(network).items()
     }
 
 
-def to_unit_range(tensor):
+def to_unit_range(tensor: tf.Tensor) -> tf.Tensor:
     """uint8 0..255 or float 0..1 to float32 0..1."""
     if tensor.dtype == tf.uint8:
         return tf.cast(tensor, tf.float32) / 255
     return tf.cast(tensor, tf.float32)
 
 
-def both_sides(tensors, name):
+def both_sides(tensors: dict[str, tf.Tensor], name: str) -> tf.Tensor:
     """``<name>src`` followed by ``<name>dst`` as one batch of float32 0..1."""
     return to_unit_range(tf.concat((tensors[f"{name}src"], tensors[f"{name}dst"]), axis=0))
 
 
-def both_masks(tensors, suffix):
+def both_masks(tensors: dict[str, tf.Tensor], suffix: str) -> tf.Tensor:
     """``target_srcm`` followed by ``target_dstm``, with ``suffix`` ``m`` or ``m_em``."""
     return to_unit_range(tf.concat((tensors[f"target_src{suffix}"], tensors[f"target_dst{suffix}"]), axis=0))
 
 
-def image_loss(target, prediction, resolution: int):
+def image_loss(target: tf.Tensor, prediction: tf.Tensor, resolution: int) -> tf.Tensor:
     """10 dssim + 10 mean square; from 256 pixels on with two windows of weight 5. (N,)"""
     window = int(resolution / 11.6)
     loss = 10 * losses.mean_square(target, prediction)
@@ -239,6 +241,6 @@ def image_loss(target, prediction, resolution: int):
     return loss + two_window_dssim(target, prediction, resolution)
 
 
-def two_window_dssim(target, prediction, resolution: int):
+def two_window_dssim(target: tf.Tensor, prediction: tf.Tensor, resolution: int) -> tf.Tensor:
     """5 dssim with the window R / 11.6 and 5 with R / 23.2. (N,)"""
     return sum(5 * losses.dssim(target, prediction, filter_size=int(resolution / part)) for part in (11.6, 23.2))

@@ -1,6 +1,7 @@
 """A window that shows the pictures of a folder page by page, where the system has no viewer."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,14 +103,14 @@ class Viewer:
 
     def __init__(self, folder: Path):
         self.folder, self.trash = folder, folder.with_name(f"{folder.name}_trash")
-        self._all: list[Picture] = list_images(folder)
+        self._all: Sequence[Picture] = list_images(folder)
         self.is_packed = not self._all and (folder / PACK_NAME).is_file()
         if self.is_packed:
             self._all = packed_pictures(folder / PACK_NAME)
         if not self._all:
             list_images(folder, required=True)  # says that there are none
         self.filter, self.page = "", 0
-        self.marked: set[Path] = set()
+        self.marked: set[Picture] = set()
         self.enlarged: Picture | None = None
         self.closing = False
         self._moved: list[list[tuple[Path, Path]]] = []
@@ -181,7 +182,7 @@ class Viewer:
             return
         self.trash.mkdir(exist_ok=True)
         moved = []
-        for path in sorted(self.marked):
+        for path in sorted(path for path in self.marked if isinstance(path, Path)):
             place = free_name(self.trash / path.name)
             shutil.move(path, place)
             moved.append((path, place))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from core.errors import UserError
 from core.files.paths import move_to_trash
@@ -62,9 +63,12 @@ class ImageList:
 
     def __init__(self, files: Sequence[Path], read: Callable[[Path], FaceInfo] = read_info):
         self.files = list(files)
-        self._read, self._infos = read, {}
-        self._labelled, self._not_faces, self._dropped = set(), set(), set()
-        self.index = None
+        self._read = read
+        self._infos: dict = {}
+        self._labelled: set[Path] = set()
+        self._not_faces: set[Path] = set()
+        self._dropped: set[Path] = set()
+        self.index: Any = None
 
     @property
     def current(self) -> Path | None:
@@ -124,7 +128,8 @@ class ImageList:
         """Up to ``reach`` faces before the current one, nearest first, and as many behind it."""
         if self.index is None:
             return [], []
-        return tuple([self.files[i] for i in self._faces(self.index, direction, reach)] for direction in (-1, 1))
+        before, behind = ([self.files[i] for i in self._faces(self.index, way, reach)] for way in (-1, 1))
+        return before, behind
 
     def drop_current(self) -> bool:
         """Take the current file out of the list; the next face, else the one before, becomes current."""
@@ -139,7 +144,7 @@ class ImageList:
 
     def trash_current(self) -> Path:
         """Move the current file to the sibling folder ``<folder>_trash``, under a free name; returns its new place."""
-        path = self.current
+        path = cast(Path, self.current)
         try:
             place = move_to_trash([path], path.parent.with_name(path.parent.name + "_trash"))[0]
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,9 @@ class Interaction:
     def __init__(self, labels: Labels, viewport: Viewport, warp_cursor: Callable[[np.ndarray], np.ndarray]):
         self.labels, self.viewport = labels, viewport
         self.include = True
-        self.cursor = None
+        self.cursor: Any = None
         self._warp_cursor = warp_cursor
-        self._drag = None
+        self._drag: _Drag | None = None
         self._lock, self._add_delete = _Hold(), _Hold()
         self._locked_pointer = None
 
@@ -80,7 +81,7 @@ class Interaction:
         """Whether a button drags the view or a point."""
         return self._drag is not None
 
-    def press_left(self, position) -> None:
+    def press_left(self, position: Any) -> None:
         """Left button down."""
         self._see(position)
         if self._drag is not None:
@@ -93,13 +94,13 @@ class Interaction:
             self._press_editing()
         self._settle()
 
-    def press_middle(self, position) -> None:
+    def press_middle(self, position: Any) -> None:
         """Middle button down: the view is dragged."""
         self._see(position)
         if self._drag is None and not self.is_locked:
             self._drag = _Drag(self.cursor, self.viewport.look_point.copy())
 
-    def move(self, position) -> None:
+    def move(self, position: Any) -> None:
         """The pointer is at ``position`` now."""
         if self.is_locked:
             self._move_locked(np.asarray(position, np.float64))
@@ -114,19 +115,19 @@ class Interaction:
             self.labels.move_point(self._drag.index, self._drag.origin + delta, first=not self._drag.moved)
             self._drag.moved = True
 
-    def release_left(self, position) -> None:
+    def release_left(self, position: Any) -> None:
         """Left button up: a point that was dragged stays."""
         if self._drag is not None and self._drag.index is not None:
             self.move(position)
             self._drag = None
 
-    def release_middle(self, position) -> None:
+    def release_middle(self, position: Any) -> None:
         """Middle button up."""
         if self.is_panning:
             self.move(position)
             self._drag = None
 
-    def wheel(self, direction: int, position) -> None:
+    def wheel(self, direction: int, position: Any) -> None:
         """Zoom in (1) or out (−1) at the cursor; not during a drag."""
         self._see(position)
         if self._drag is None:
@@ -189,7 +190,7 @@ class Interaction:
 
     def outline(self, index: int | None = None) -> np.ndarray:
         """(k, 2) corners of a polygon, of the current one by default, on the canvas."""
-        polygon = self.labels.current if index is None else self.labels.polygons[index]
+        polygon: Any = self.labels.current if index is None else self.labels.polygons[index]
         return self.viewport.to_canvas(np.reshape(polygon.points, (-1, 2)))
 
     def wire_under_cursor(self) -> int | None:
@@ -206,7 +207,8 @@ class Interaction:
 
     def closes_polygon(self) -> bool:
         """Whether a press would close the polygon (DRAW)."""
-        enough = self.mode is Mode.DRAW and len(self.labels.current.points) >= LEAST_POINTS
+        current = self.labels.current
+        enough = self.mode is Mode.DRAW and current is not None and len(current.points) >= LEAST_POINTS
         return enough and self.point_under_cursor() == 0
 
     def edge_under_cursor(self) -> EdgeHit | None:

@@ -1,7 +1,9 @@
 """The labels of one face while they are edited: polygons, modes and undo, without any window."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any, cast
 
 import numpy as np
 
@@ -57,10 +59,11 @@ class Labels:
         NONE, or a VIEW mode that goes on from the image before.
     """
 
-    def __init__(self, polygons=(), mode: Mode = Mode.NONE):
+    def __init__(self, polygons: Iterable = (), mode: Mode = Mode.NONE):
         loaded = [Polygon(polygon.include, _as_tuples(polygon.points)) for polygon in polygons]
         self._state = _State(_ordered(loaded)[0], mode)
-        self._undone, self._done = [], []
+        self._undone: list = []
+        self._done: list = []
 
     @property
     def polygons(self) -> tuple[Polygon, ...]:
@@ -92,20 +95,25 @@ class Labels:
         """Whether an edit was taken back."""
         return bool(self._undone)
 
-    def start_polygon(self, include: bool, point) -> None:
+    def start_polygon(self, include: bool, point: Any) -> None:
         """NONE → DRAW: a new polygon with one point."""
         self._require(Mode.NONE)
         polygons, selected = _ordered([*self.polygons, Polygon(include, (_pair(point),))], len(self.polygons))
         self._edit(_State(polygons, Mode.DRAW, selected))
 
-    def add_point(self, point) -> None:
+    @property
+    def _selected(self) -> Polygon:
+        """The current polygon, in a mode that has one."""
+        return cast(Polygon, self.current)
+
+    def add_point(self, point: Any) -> None:
         """DRAW: append a point; what was undone before cannot be redone any more."""
         self._require(Mode.DRAW)
-        self._edit(self._with_points((*self.current.points, _pair(point))))
+        self._edit(self._with_points((*self._selected.points, _pair(point))))
 
     def close(self) -> None:
         """DRAW → EDIT of the same polygon, when it has at least three points."""
-        if self.mode is Mode.DRAW and len(self.current.points) >= LEAST_POINTS:
+        if self.mode is Mode.DRAW and len(self._selected.points) >= LEAST_POINTS:
             self._state = replace(self._state, mode=Mode.EDIT)
 
     def select(self, index: int) -> None:
@@ -115,7 +123,7 @@ class Labels:
 
     def leave(self) -> None:
         """DRAW or EDIT → NONE. A polygon of fewer than three points, as it was drawn, is dropped."""
-        if self.mode is Mode.DRAW and len(self.current.points) < LEAST_POINTS:
+        if self.mode is Mode.DRAW and len(self._selected.points) < LEAST_POINTS:
             self._edit(self._without_selected())
         elif self.mode in (Mode.DRAW, Mode.EDIT):
             self._state = replace(self._state, mode=Mode.NONE, selected=None)
@@ -126,10 +134,10 @@ class Labels:
         if mode is not self.mode and (mode.is_view or self.mode.is_view):
             self._state = replace(self._state, mode=mode)
 
-    def move_point(self, index: int, point, first: bool = True) -> None:
+    def move_point(self, index: int, point: Any, first: bool = True) -> None:
         """EDIT: move a point. With ``first`` off the move belongs to the edit before (one drag is one edit)."""
         self._require(Mode.EDIT)
-        points = list(self.current.points)
+        points = list(self._selected.points)
         points[index] = _pair(point)
         state = self._with_points(tuple(points))
         if first:
@@ -137,16 +145,16 @@ class Labels:
         else:
             self._state = state
 
-    def insert_point(self, index: int, point) -> None:
+    def insert_point(self, index: int, point: Any) -> None:
         """EDIT: put a point before the one at ``index``."""
         self._require(Mode.EDIT)
-        points = self.current.points
+        points = self._selected.points
         self._edit(self._with_points((*points[:index], _pair(point), *points[index:])))
 
     def delete_point(self, index: int) -> None:
         """EDIT: drop a point; with fewer than three left, the polygon."""
         self._require(Mode.EDIT)
-        points = self.current.points[:index] + self.current.points[index + 1 :]
+        points = self._selected.points[:index] + self._selected.points[index + 1 :]
         self._edit(self._with_points(points) if len(points) >= LEAST_POINTS else self._without_selected())
 
     def delete_polygon(self) -> None:
@@ -154,7 +162,7 @@ class Labels:
         self._require(Mode.EDIT)
         self._edit(self._without_selected())
 
-    def add_polygons(self, polygons) -> None:
+    def add_polygons(self, polygons: Iterable) -> None:
         """Add ready polygons as one edit; mode NONE afterwards."""
         self.leave()
         self._edit(_State(_ordered([*self.polygons, *polygons])[0], Mode.NONE))
@@ -180,7 +188,7 @@ class Labels:
 
     def baked(self, height: int, width: int) -> np.ndarray:
         """The labels as a mask (height, width, 1) float32."""
-        return rasterize([(polygon.include, polygon.points) for polygon in self.polygons], height, width)
+        return rasterize([(polygon.include, np.asarray(polygon.points)) for polygon in self.polygons], height, width)
 
     def _require(self, mode):
         if self.mode is not mode:
@@ -205,7 +213,7 @@ class Labels:
         return _State(polygons, Mode.NONE)
 
 
-def labels_differ(first, second) -> bool:
+def labels_differ(first: Sequence, second: Sequence) -> bool:
     """Whether two lists of SegPolygon differ in kinds, numbers of points or coordinates."""
     if len(first) != len(second):
         return True

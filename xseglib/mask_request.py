@@ -7,6 +7,7 @@ from core.console import interact
 from core.engines import AUTO
 from facelib.face_type import FaceType
 from xseglib import source_choice
+from xseglib.mask_sources import MaskSource
 
 FACE_TYPE_KEYS = ("h", "mf", "f", "wf", "head")
 
@@ -36,7 +37,7 @@ class MaskRequest:
     force_gpu_idxs: list[int] | None = None
 
 
-def mask_source(request: MaskRequest):
+def mask_source(request: MaskRequest) -> tuple[MaskSource, str]:
     """Source of masks and the key that tells its version."""
     from core.device_choice import check_indexes
 
@@ -52,7 +53,7 @@ def mask_source(request: MaskRequest):
     return network_source(request)
 
 
-def network_source(request: MaskRequest):
+def network_source(request: MaskRequest) -> tuple[MaskSource, str]:
     """Source of a trained network and the key that tells its version."""
     from core.device_choice import choose_places
 

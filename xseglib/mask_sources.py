@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -58,9 +58,10 @@ class NetworkMasks:
         Number of faces of each type, by its name, that got a mask so far.
     """
 
-    def __init__(self, predictor, face_type: FaceType | None):
+    def __init__(self, predictor: Any, face_type: FaceType | None):
         self.predictor, self.face_type = predictor, face_type
-        self.converted, self.seen = Counter(), Counter()
+        self.converted: Counter[FaceType] = Counter()
+        self.seen: Counter[FaceType] = Counter()
 
     def check(self, metadata: FaceMetadata, path: Path) -> None:
         """See :class:`MaskSource`."""
@@ -112,7 +113,7 @@ class MeshMasks:
 
     def __init__(self, outline: MeshOutline | None = None):
         self.outline = outline or MeshOutline()
-        self.unsure = []
+        self.unsure: list = []
 
     def check(self, metadata: FaceMetadata, path: Path) -> None:
         """See :class:`MaskSource`; the mesh can treat every face."""

@@ -76,7 +76,7 @@ def silhouette(points: np.ndarray) -> np.ndarray:
     scale = _CANVAS_FACE / max(float((high - low).max()), 1e-9)
     shift = _CANVAS / 2 - scale * (low + high) / 2
     drawn = np.rint(points * scale + shift).astype(np.int32)
-    area = np.zeros((_CANVAS, _CANVAS), np.uint8)
+    area: np.ndarray = np.zeros((_CANVAS, _CANVAS), np.uint8)
     area[drawn[:, 1], drawn[:, 0]] = 1
     area = cv2.morphologyEx(area, cv2.MORPH_CLOSE, _disk(_GAP_RADIUS))
     cv2.fillPoly(area, [drawn[list(RIM_VERTICES)]], 1)

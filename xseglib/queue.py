@@ -33,7 +33,9 @@ def queue_path(folder: Path) -> Path:
     return folder.with_name(folder.name + "_xseg_queue.json")
 
 
-def make_queue(folder: Path, network: MaskSource | None = None, mesh: MaskSource | None = None):
+def make_queue(
+    folder: Path, network: MaskSource | None = None, mesh: MaskSource | None = None
+) -> tuple[list[QueueEntry], Statistics]:
     """Compare masks on all faces without labels.
 
     Parameters

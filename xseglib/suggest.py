@@ -1,6 +1,7 @@
 """Proposes labels: the outline of the face mesh, or of the applied mask, as an ordinary include polygon."""
 
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -93,6 +94,8 @@ class MeshPolygons:
 def applied_polygons(path: Path, metadata: FaceMetadata) -> tuple[SegPolygon, ...]:
     """Polygons around the areas of the applied mask, in pixels of the picture."""
     height, width = read_bgr(path, FACE_MEGAPIXELS).shape[:2]
-    mask = cv2.resize(metadata.decode_xseg_mask()[:, :, 0], (width, height), interpolation=cv2.INTER_LINEAR)
+    mask = cv2.resize(
+        cast(np.ndarray, metadata.decode_xseg_mask())[:, :, 0], (width, height), interpolation=cv2.INTER_LINEAR
+    )
     outlines = outlines_of_mask(mask, _SIMPLIFY_SHARE * width, _LEAST_AREA_SHARE * width * height)
     return tuple(SegPolygon(True, outline.astype(np.float32)) for outline in outlines)

@@ -1,6 +1,7 @@
 """Where the image lies on the canvas, and which corner or edge of a polygon lies under the cursor."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Viewport:
     def __init__(self, image_size: tuple[int, int], canvas_size: tuple[int, int]):
         self.image_size = np.array(image_size, np.float64)
         self.look_point = self.image_size / 2
-        self._scale = None
+        self._scale: float | None = None
         self.resize(canvas_size)
 
     @property
@@ -44,15 +45,15 @@ class Viewport:
         """The canvas got another size."""
         self._canvas = np.maximum(np.array(canvas_size, np.float64), 1)
 
-    def to_canvas(self, points) -> np.ndarray:
+    def to_canvas(self, points: Any) -> np.ndarray:
         """Image points (…, 2) on the canvas."""
         return (np.asarray(points, np.float64) - self.look_point) * self.scale + self.center
 
-    def to_image(self, points) -> np.ndarray:
+    def to_image(self, points: Any) -> np.ndarray:
         """Canvas points (…, 2) in the image."""
         return (np.asarray(points, np.float64) - self.center) / self.scale + self.look_point
 
-    def zoom(self, direction: int, cursor) -> None:
+    def zoom(self, direction: int, cursor: Any) -> None:
         """Zoom in (1) or out (−1) by a step; what lies under ``cursor`` (canvas) stays there."""
         anchor = self.to_image(cursor)
         step = direction * (0.2 + self.scale / 10)
@@ -60,7 +61,7 @@ class Viewport:
         self._scale = float(np.clip(self.scale + step, smallest, max(LARGEST_SCALE, self.fit_scale)))
         self.look_point = anchor - (np.asarray(cursor, np.float64) - self.center) / self._scale
 
-    def look_at(self, point) -> None:
+    def look_at(self, point: Any) -> None:
         """Bring an image point into the middle of the canvas."""
         self.look_point = np.array(point, np.float64)
 
@@ -84,7 +85,7 @@ class EdgeHit:
     projection: np.ndarray
 
 
-def hit_point(points, cursor, prefer_first: bool = False) -> int | None:
+def hit_point(points: Any, cursor: Any, prefer_first: bool = False) -> int | None:
     """Index of the corner within 8 pixels of the cursor, or None.
 
     Parameters
@@ -103,7 +104,7 @@ def hit_point(points, cursor, prefer_first: bool = False) -> int | None:
     return int(near[0] if prefer_first and near[0] == 0 else near[-1])
 
 
-def nearest_edge(points, cursor) -> EdgeHit | None:
+def nearest_edge(points: Any, cursor: Any) -> EdgeHit | None:
     """Nearest edge of a closed polygon of at least three corners; None for fewer."""
     points = np.asarray(points, np.float64).reshape(-1, 2)
     if len(points) < 3:
@@ -118,13 +119,13 @@ def nearest_edge(points, cursor) -> EdgeHit | None:
     return EdgeHit(index, float(distances[index]), projections[index])
 
 
-def hit_edge(points, cursor) -> EdgeHit | None:
+def hit_edge(points: Any, cursor: Any) -> EdgeHit | None:
     """The nearest edge if it is within 8 pixels of the cursor."""
     edge = nearest_edge(points, cursor)
     return edge if edge is not None and edge.distance <= HIT_RADIUS else None
 
 
-def hit_wire(outlines, cursor) -> int | None:
+def hit_wire(outlines: Any, cursor: Any) -> int | None:
     """Index of the topmost (last) polygon one of whose edges or corners is within 8 pixels; None if there is none.
 
     ``outlines`` is a list of (k, 2) corners on the canvas; polygons of fewer than three corners are passed over.

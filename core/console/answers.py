@@ -47,7 +47,8 @@ class Answers:
         """
         try:
             root = read_yaml(path, "answers file", as_text=True)
-            named, in_order = {}, []
+            named: dict[str, list] = {}
+            in_order: list = []
             for item in root.sequence() if isinstance(root.data, list) else [root]:
                 if item.is_mapping() or item is root and item.data is None:
                     _add_named(named, item)

@@ -10,14 +10,16 @@ import math
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
 
 _lock = threading.Lock()
-_files = {"json": None, "log": None}
+_files: dict[str, Any] = {"json": None, "log": None}
 
 
-def open_files(json_path=None, log_path=None):
+def open_files(json_path: Path | None = None, log_path: Path | None = None) -> None:
     """Append events to ``json_path`` and log lines to ``log_path``; either may be None."""
     for kind, path in (("json", json_path), ("log", log_path)):
         if path is None:
@@ -29,19 +31,19 @@ def open_files(json_path=None, log_path=None):
             raise UserError(f"{path}: cannot be written ({error.strerror}).") from None
 
 
-def close_files():
+def close_files() -> None:
     """Close both files, if open."""
     for kind in _files:
         _close(kind)
 
 
-def emit(event, **fields):
+def emit(event: str, **fields) -> None:
     """Write one event, for example ``emit("progress", step="Extracting faces", done=3, total=80)``."""
     if _files["json"] is not None:
         _write("json", _to_json({"time": round(time.time(), 3), "event": event, **fields}))
 
 
-def log(level, text):
+def log(level: str, text: str) -> None:
     """Record a console line: in the log file with the time of day, and as a ``message`` event."""
     if _files["log"] is not None and text:
         _write("log", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7s} {text}")

@@ -4,7 +4,10 @@ import os
 import sys
 import time
 from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sized
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from core.console import events
 from core.console.answers import Answers, as_bool_answer
@@ -15,7 +18,7 @@ from core.records.file_value import short
 
 _ANY_TEXT = "a text"
 _LINES_ABOVE = 100  # of an unlabelled question, which an answers file may call it by
-_state = {
+_state: dict[str, Any] = {
     "assume_yes": False,
     "answers": None,
     "printed": deque(maxlen=_LINES_ABOVE),
@@ -30,7 +33,7 @@ _PLAIN_PROGRESS_SECONDS = 5.0
 _EVENT_SECONDS = 0.5
 
 
-def configure(assume_yes=False, answers=None):
+def configure(assume_yes: bool = False, answers: Path | None = None) -> None:
     """Set how questions are answered.
 
     Parameters
@@ -45,28 +48,28 @@ def configure(assume_yes=False, answers=None):
     _state["printed"].clear()
 
 
-def unused_answers():
+def unused_answers() -> list:
     """Entries of the answers file that no question of this run has used."""
     return [] if _state["answers"] is None else _state["answers"].unused()
 
 
-def has_terminal():
+def has_terminal() -> bool:
     """Whether a person can answer questions (standard input is a terminal and ``--yes`` was not given)."""
     return not _state["assume_yes"] and _is_terminal(sys.stdin)
 
 
-def confirms_all():
+def confirms_all() -> bool:
     """Whether ``--yes`` was given. It never agrees to throw away what exists nowhere else; see :mod:`core.console.loss`."""
     return _state["assume_yes"]
 
 
-def named_answer(label):
+def named_answer(label: str) -> str | None:
     """The answer that an answers file gives to a question by its name, or None; ``*`` alone is no name."""
     answers = _state["answers"]
     return None if answers is None else answers.take_named(label)
 
 
-def info(text=""):
+def info(text: object = "") -> None:
     """Print a line to standard output, above any progress bar."""
     events.log("info", str(text))
     if _state["answers"] is not None:
@@ -74,32 +77,41 @@ def info(text=""):
     _print(str(text), sys.stdout)
 
 
-def warning(text):
+def warning(text: object) -> None:
     """Print a warning line to standard error; of many that differ only in their file, those after the tenth at the end."""
     events.log("warning", str(text))
     if _state["repeated"].is_new(str(text)):
         _print(f"Warning: {text}", sys.stderr)
 
 
-def tell_repeated_warnings():
+def tell_repeated_warnings() -> None:
     """Print what :func:`warning` has kept back: one line with a count and the names for each kind of warning."""
     for line in _state["repeated"].summary():
         _print(f"Warning: {line}", sys.stderr)
 
 
-def status(text, width):
+def status(text: str, width: int) -> None:
     """Show a line of at least ``width`` characters that the next status overwrites; any other line stands below it."""
     print(f"\r{text:<{width}}", end="", flush=True)
     _state["status"] = True
 
 
-def error(text):
+def error(text: object) -> None:
     """Print an error line to standard error, with the prefix that users of DeepFaceLab know."""
     events.log("error", str(text))
     _print(f"/!\\ {text}", sys.stderr)
 
 
-def ask_int(label, default, low=None, high=None, range_text=None, help_text=None, allowed=None, problem=None):
+def ask_int(
+    label: str,
+    default: Any,
+    low: float | None = None,
+    high: float | None = None,
+    range_text: str | None = None,
+    help_text: str | None = None,
+    allowed: Collection[int] | None = None,
+    problem: Callable[[Any], str | None] | None = None,
+) -> Any:
     """Ask for a whole number.
 
     Parameters
@@ -129,13 +141,20 @@ def ask_int(label, default, low=None, high=None, range_text=None, help_text=None
     return _until_right(lambda: _settle(label, prompt, default, parse, expected, help_text), problem)
 
 
-def ask_number(label, default, low=None, high=None, range_text=None, help_text=None):
+def ask_number(
+    label: str,
+    default: Any,
+    low: float | None = None,
+    high: float | None = None,
+    range_text: str | None = None,
+    help_text: str | None = None,
+) -> Any:
     """Ask for a decimal number from ``low`` to ``high`` where given. Arguments as :func:`ask_int`."""
     prompt = _prompt(None if default is None else str(default), label, [range_text], help_text)
     return _settle(label, prompt, default, NumberAnswer(float, low, high), "a number", help_text)
 
 
-def ask_bool(label, default, help_text=None, from_file=True):
+def ask_bool(label: str, default: bool, help_text: str | None = None, from_file: bool = True) -> bool:
     """Ask a yes/no question; returns bool. Without ``from_file`` an answers file is not looked into."""
     prompt = _prompt("y" if default else "n", label, ["y/n"], help_text)
 
@@ -147,7 +166,14 @@ def ask_bool(label, default, help_text=None, from_file=True):
     return _settle(label, prompt, default, parse, "y or n", help_text, echo=False)
 
 
-def ask_text(label, default=None, choices=None, help_text=None, show_default=True, problem=None):
+def ask_text(
+    label: str,
+    default: Any = None,
+    choices: Collection[str] | None = None,
+    help_text: str | None = None,
+    show_default: bool = True,
+    problem: Callable[[Any], str | None] | None = None,
+) -> Any:
     """Ask for a text.
 
     Parameters
@@ -192,7 +218,7 @@ def _until_right(ask, problem):
         print(wrong)
 
 
-def confirm(label, flag=None):
+def confirm(label: str, flag: str | None = None) -> bool:
     """Ask before something is done that costs nothing but time; default no, and no without a terminal.
 
     ``--yes`` agrees, so what may exist nowhere else is asked about with :mod:`core.console.loss`.
@@ -213,14 +239,14 @@ def confirm(label, flag=None):
     return answer
 
 
-def wait_enter(text):
+def wait_enter(text: object) -> None:
     """Print a warning text and wait for Enter; without a terminal go on at once."""
     info(text)
     if has_terminal():
         _read_line(None)
 
 
-def ask_timed(text, seconds):
+def ask_timed(text: str, seconds: float) -> bool:
     """Print ``text`` and return True when a line is entered within ``seconds``. Without a terminal: False at once."""
     info(text)
     given = _from_file(text, takes_order=False)
@@ -231,7 +257,7 @@ def ask_timed(text, seconds):
     return _read_line(seconds) is not None
 
 
-def discard_pending_input(seconds=0.5):
+def discard_pending_input(seconds: float = 0.5) -> None:
     """Throw away key presses made while nothing was asked. Only at a terminal; piped answers are kept."""
     if not has_terminal():
         return
@@ -240,7 +266,7 @@ def discard_pending_input(seconds=0.5):
         pass
 
 
-def enter_pressed():
+def enter_pressed() -> bool:
     """Whether a line was entered at the terminal. Never waits, and leaves the input of a shell in front alone."""
     return has_terminal() and _is_in_front() and _read_line(0.0) is not None
 
@@ -251,7 +277,7 @@ class Progress:
     On a terminal this is a ``tqdm`` bar; elsewhere a plain line every few seconds and one at the end.
     """
 
-    def __init__(self, total, description, initial=0):
+    def __init__(self, total: int | None, description: str, initial: int = 0):
         self.total, self.count, self._description = total, initial, description
         self._bar, self._start = None, time.monotonic()
         self._shown_at = self._told_at = self._start
@@ -260,7 +286,7 @@ class Progress:
 
             self._bar = tqdm(total=total, desc=description, initial=initial, ascii=True, file=sys.stdout)
 
-    def update(self, count=1):
+    def update(self, count: int = 1) -> None:
         self.count += count
         if time.monotonic() - self._told_at > _EVENT_SECONDS:
             self._tell()
@@ -270,12 +296,12 @@ class Progress:
             self._shown_at = time.monotonic()
             self._line()
 
-    def describe(self, description):
+    def describe(self, description: str) -> None:
         self._description = description
         if self._bar is not None:
             self._bar.set_description(description)
 
-    def close(self):
+    def close(self) -> None:
         self._tell()
         if self._bar is not None:
             self._bar.close()
@@ -293,7 +319,7 @@ class Progress:
 
 
 @contextmanager
-def progress(total, description, initial=0):
+def progress(total: int | None, description: str, initial: int = 0) -> Iterator[Progress]:
     """Context manager that yields a :class:`Progress`; log lines printed meanwhile appear above it."""
     bar = Progress(total, description, initial)
     before, _state["bar"] = _state["bar"], bar
@@ -304,9 +330,9 @@ def progress(total, description, initial=0):
         bar.close()
 
 
-def track(items, description, total=None):
+def track(items: Iterable, description: str, total: int | None = None) -> Iterator:
     """Iterate over ``items`` with a progress bar."""
-    total = len(items) if total is None else total
+    total = len(items) if total is None and isinstance(items, Sized) else total
     with progress(total, description) as bar:
         for item in items:
             yield item

@@ -3,11 +3,12 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def silenced():
+def silenced() -> Iterator[None]:
     """Hold back what is written to the standard-error descriptor; print it after all if the block raises."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

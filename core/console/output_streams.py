@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import sys
+from typing import Any
 
 # What writing gives when the reader of a pipe has ended, on Windows too, and when a terminal was closed.
 _READER_GONE = (errno.EPIPE, errno.EINVAL, errno.EIO)
@@ -20,7 +21,7 @@ class TolerantStream:
         Text stream with a file descriptor.
     """
 
-    def __init__(self, stream):
+    def __init__(self, stream: Any):
         self._stream = stream
 
     def write(self, text: str) -> int:

@@ -1,5 +1,8 @@
 """Whether the data of an encoded picture reaches to the picture's end, which decoders do not all tell."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from core.errors import FormatError
@@ -12,7 +15,7 @@ _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 _OTHER_DATA = bytes((37 * place + 53) % 251 for place in range(1 << 13))
 
 
-def require_whole(data: bytes, name, decode) -> None:
+def require_whole(data: bytes, name: Path | str, decode: Callable) -> None:
     """Refuse a JPEG or PNG whose data ends before the picture does; the decoder fills the rest with grey.
 
     A JPEG that lacks only its end marker is whole, and so is one that is followed by other data, such as the small

@@ -1,6 +1,7 @@
 """Reading and writing pictures under any path, in memory, with atomic writes."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from core.imagelib.picture_header import decodable
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
-def read_image(path, megapixels=None):
+def read_image(path: Path | str, megapixels: int | None = None) -> np.ndarray:
     """Decode a picture unchanged: alpha, 16 bit and grey are kept, Exif rotation is ignored.
 
     Parameters
@@ -37,7 +38,7 @@ def read_image(path, megapixels=None):
     return decode_image(read_picture_file(path, megapixels), path, megapixels)
 
 
-def read_picture_header(path, megapixels=None):
+def read_picture_header(path: Path | str, megapixels: int | None = None) -> Any:
     """Size, channels and depth of a picture file, without decoding it; errors as of :func:`read_image`.
 
     Returns
@@ -47,7 +48,7 @@ def read_picture_header(path, megapixels=None):
     return check_picture(read_picture_file(path, megapixels), path, megapixels)
 
 
-def decode_image(data, name="image data", megapixels=None):
+def decode_image(data: bytes, name: Path | str = "image data", megapixels: int | None = None) -> np.ndarray:
     """Decode an encoded picture from ``bytes``; as :func:`read_image`. ``name`` is used in the error.
 
     A picture of which only a part is there is an error too.
@@ -63,7 +64,7 @@ def decode_image(data, name="image data", megapixels=None):
     return image
 
 
-def require_whole_file(path):
+def require_whole_file(path: Path | str) -> None:
     """Refuse a picture file that is cut off; see :func:`core.files.image_checks.require_whole`."""
     try:
         data = Path(path).read_bytes()
@@ -79,7 +80,7 @@ def _decoded(data):
         return None
 
 
-def to_bgr8(image):
+def to_bgr8(image: np.ndarray) -> np.ndarray:
     """Bring any decoded picture to (H, W, 3) uint8: grey is repeated, alpha dropped, 16 bit and float scaled down."""
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -93,12 +94,12 @@ def to_bgr8(image):
     return np.ascontiguousarray(image[:, :, :3])
 
 
-def read_bgr(path, megapixels=None):
+def read_bgr(path: Path | str, megapixels: int | None = None) -> np.ndarray:
     """Read a picture as (H, W, 3) uint8 BGR; see :func:`read_image` and :func:`to_bgr8`."""
     return to_bgr8(read_image(path, megapixels))
 
 
-def encode_image(image, suffix, quality=None):
+def encode_image(image: np.ndarray, suffix: str, quality: int | None = None) -> bytes:
     """Encode a uint8 or uint16 picture.
 
     Parameters
@@ -127,6 +128,6 @@ def encode_image(image, suffix, quality=None):
     return data.tobytes()
 
 
-def write_image(path, image, quality=None):
+def write_image(path: Path | str, image: np.ndarray, quality: int | None = None) -> None:
     """Encode by the suffix of ``path`` and write atomically; see :func:`encode_image`."""
     atomic_write(path, encode_image(image, Path(path).suffix, quality))

@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import shutil
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,11 +24,11 @@ VIDEO_EXTENSIONS = (
 )  # fmt: skip
 
 _MOST_NAMED = 10
-_told = set()  # what was said already about pictures of other kinds
+_told: set[str] = set()  # what was said already about pictures of other kinds
 _DIGITS = re.compile(r"(\d+)")
 
 
-def natural_key(path):
+def natural_key(path: Path | str) -> tuple:
     """Sort key under which ``9.png`` comes before ``10.png`` and 99999 before 100000.
 
     Equal-width numbers sort exactly as plain text does. The text itself breaks ties.
@@ -39,7 +40,7 @@ def natural_key(path):
     return parts, text
 
 
-def list_files(folder, extensions=None):
+def list_files(folder: Path | str, extensions: Collection[str] | None = None) -> list[Path]:
     """Files directly in ``folder`` in natural order, only those whose suffix (any case) is in ``extensions`` if given.
 
     Hidden files (leading dot) are left out, such as the temporary ones that a killed run leaves. What has a wanted name
@@ -71,7 +72,7 @@ def list_files(folder, extensions=None):
     return [folder / name for name in names]
 
 
-def list_folders(folder):
+def list_folders(folder: Path | str) -> list[Path]:
     """Folders directly in ``folder``, sorted by name; a link that leads back to ``folder`` or above is left out, named."""
     own, found = os.path.realpath(folder), []
     with os.scandir(folder) as entries:
@@ -91,7 +92,7 @@ def _holds(folder, path):
     return Path(path).is_relative_to(folder)
 
 
-def why_no_file(entry):
+def why_no_file(entry: os.DirEntry) -> str | None:
     """What an entry of a folder is instead of a file; None for a file, an empty text for a folder."""
     try:
         if entry.is_file():
@@ -114,7 +115,7 @@ def _warn_once(text):
     interact.warning(text)
 
 
-def list_images(folder, required=False):
+def list_images(folder: Path | str, required: bool = False) -> list[Path]:
     """Images directly in ``folder`` (jpg, jpeg, png, tif, tiff in any case), in natural order.
 
     Pictures of other kinds are passed over as in DeepFaceLab; that is said, once for each folder. With ``required`` an
@@ -142,7 +143,7 @@ def _mention_passed_over(folder):
     )
 
 
-def resolve_input_file(path):
+def resolve_input_file(path: Path | str) -> Path:
     """Path of an existing file. ``name.*`` stands for a file with that stem (any case), videos before others.
 
     Raises
@@ -171,7 +172,7 @@ def _what_it_is(path):
     return "is a link that leads nowhere." if path.is_symlink() else "no such file."
 
 
-def absolute_path(text):
+def absolute_path(text: str) -> Path:
     """``argparse`` type for paths: expands ``~`` and makes the path absolute."""
     if "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} holds a character of code 0, which no path can")
@@ -179,7 +180,7 @@ def absolute_path(text):
 
 
 @contextmanager
-def replacing(path, flush=True):
+def replacing(path: Path | str, flush: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success it replaces ``path``, on any error it is removed.
 
     The content is flushed to disk before the rename, so ``path`` holds either its old bytes or all the new ones. Without
@@ -202,7 +203,7 @@ def replacing(path, flush=True):
         raise
 
 
-def atomic_write(path, data):
+def atomic_write(path: Path | str, data: bytes | Iterable[bytes]) -> None:
     """Write ``data`` (bytes-like, or an iterable of them) to ``path`` in one step; see :func:`replacing`.
 
     Raises
@@ -219,7 +220,7 @@ def atomic_write(path, data):
         raise cannot_be_written(path, error) from error
 
 
-def remove_if_present(path):
+def remove_if_present(path: Path | str) -> None:
     """Remove a file if it is there."""
     try:
         os.unlink(path)
@@ -227,7 +228,7 @@ def remove_if_present(path):
         pass
 
 
-def free_name(path):
+def free_name(path: Path | str) -> Path:
     """``path``, or with ``_1``, ``_2`` … before the suffix when a file of that name exists."""
     path = Path(path)
     candidate, number = path, 0
@@ -237,7 +238,7 @@ def free_name(path):
     return candidate
 
 
-def move_to_trash(files, trash_folder):
+def move_to_trash(files: Iterable[Path], trash_folder: Path) -> list[Path]:
     """Move files into ``trash_folder`` (made if needed), never over a file that is already there.
 
     Returns
@@ -255,7 +256,7 @@ def move_to_trash(files, trash_folder):
     return places
 
 
-def mode_for(path):
+def mode_for(path: Path | str) -> int:
     """Permissions of a file that takes the place of ``path``: the same, or those of a new file."""
     try:
         return os.stat(path).st_mode & 0o777

@@ -73,7 +73,7 @@ def motion_blur(image: np.ndarray, size: int, angle: float) -> np.ndarray:
 
 def motion_kernel(size: int, angle: float) -> np.ndarray:
     """(size, size) float32 kernel of sum 1: a row of ones rotated about the kernel's centre."""
-    kernel = np.zeros((size, size), np.float32)
+    kernel: np.ndarray = np.zeros((size, size), np.float32)
     kernel[(size - 1) // 2] = 1.0
     centre = (size / 2 - 0.5, size / 2 - 0.5)
     kernel = cv2.warpAffine(kernel, cv2.getRotationMatrix2D(centre, angle, 1.0), (size, size))

@@ -19,7 +19,7 @@ def l1_distances(rows: np.ndarray, row: np.ndarray) -> np.ndarray:
     for start in range(0, rows.shape[1], _COLUMNS_AT_ONCE):
         part = slice(start, start + _COLUMNS_AT_ONCE)
         distance, _ = cv2.batchDistance(rows[:, part], row[None, part], cv2.CV_32S, normType=cv2.NORM_L1, K=1)
-        total += distance[:, 0]
+        total += np.asarray(distance[:, 0], total.dtype)
     return total
 
 

@@ -4,6 +4,7 @@ import functools
 import math
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,8 +42,8 @@ class SampleGeometry:
 
     matrix: np.ndarray
     flip: bool
-    warp_x: np.ndarray | None
-    warp_y: np.ndarray | None
+    warp_x: Any
+    warp_y: Any
     size: int
 
 
@@ -172,12 +173,12 @@ def transform_mask(mask: np.ndarray, geometry: SampleGeometry, interpolation: in
     return cv2.flip(moved, 1, dst=moved) if geometry.flip else moved
 
 
-def scratch(use: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def scratch(use: str, shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
     """An array of this thread that is the same one each time for the same arguments; nobody may keep it.
 
     New arrays of this size come from the system page by page, which takes a third of the time of a sample.
     """
-    arrays = _this_thread.__dict__
+    arrays: dict = _this_thread.__dict__
     key = (use, shape, dtype)
     if key not in arrays:
         arrays[key] = np.empty(shape, dtype)

@@ -39,7 +39,8 @@ class FolderLock:
 
     def __init__(self, folder: Any, make: bool = False, file: str | None = None):
         self.folder, self._make, self._file = Path(folder), make, file
-        self._key, self._made = None, []
+        self._key: str | None = None
+        self._made: list = []
 
     def __enter__(self) -> "FolderLock":
         if self._make:

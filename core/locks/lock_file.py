@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from core.errors import FormatError
 from core.locks.system_lock import try_lock, unlock
@@ -36,7 +36,7 @@ class LockFile:
 
     def __init__(self, path: Path, keep: bool = False):
         self.path, self._keep = Path(path), keep
-        self._stream = None
+        self._stream: TextIO | None = None
 
     def acquire(self) -> bool:
         """Take the lock, also that of a process which has died; False when another process holds it.

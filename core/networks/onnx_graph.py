@@ -7,6 +7,7 @@ layer of :mod:`core.nn.layers` or one function of :mod:`core.nn.operations`, whi
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class OnnxGraph:
         self._half_values.add(narrow)
         return narrow
 
-    def constant(self, values, dtype=np.float32) -> str:
+    def constant(self, values: Any, dtype: Any = np.float32) -> str:
         """A constant tensor."""
         from onnx import numpy_helper
 
@@ -210,7 +211,7 @@ class WeightedGraph:
         The file, named in errors.
     """
 
-    def __init__(self, graph: OnnxGraph, weights: Mapping[str, np.ndarray], source):
+    def __init__(self, graph: OnnxGraph, weights: Mapping[str, np.ndarray], source: str):
         self.graph = graph
         self._weights = weights
         self._source = source
@@ -232,7 +233,9 @@ class WeightedGraph:
         """Whether the file holds an array of this path."""
         return f"{path}:0" in self._weights
 
-    def convolution(self, x: str, path: str, strides: int = 1, padding: int | None = None, kernel=None) -> str:
+    def convolution(
+        self, x: str, path: str, strides: int = 1, padding: int | None = None, kernel: np.ndarray | None = None
+    ) -> str:
         """:class:`core.nn.layers.Conv2D` of these weights; ``kernel`` may give (kernel, bias) in their place."""
         weight, bias = kernel or (self._kernel(path), self.weight(f"{path}/bias") if self.has(f"{path}/bias") else None)
         size = weight.shape[0]

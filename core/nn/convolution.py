@@ -14,6 +14,7 @@ docs/networks.md has what that saves of a training step.
 import functools
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -35,7 +36,14 @@ _BLOCK_PIXELS = 32768
 _SMALL_MAP = 16 * 16
 
 
-def convolution(x, kernel, bias=None, strides: int = 1, padding="SAME", dilation: int = 1):
+def convolution(
+    x: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    strides: int = 1,
+    padding: Any = "SAME",
+    dilation: int = 1,
+) -> tf.Tensor:
     """Convolve and add the bias.
 
     Parameters
@@ -131,7 +139,7 @@ def _sum_of_products(kernel, upstream):
     return tf.reshape(tf.add_n(products), (-1, height, width, channels))
 
 
-def filter_gradient(x, upstream, size: int):
+def filter_gradient(x: tf.Tensor, upstream: tf.Tensor, size: int) -> tf.Tensor:
     """Gradient of a size-keeping convolution of stride 1 for its kernel.
 
     Parameters

@@ -3,6 +3,8 @@
 import contextlib
 import shutil
 import subprocess
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -30,7 +32,7 @@ def build_info() -> dict:
     return dict(tf.sysconfig.get_build_info())
 
 
-def chosen_gpus(indexes: list[int] | None = None) -> list[Gpu]:
+def chosen_gpus(indexes: Sequence[int] | None = None) -> list[Gpu]:
     """The cards of these indexes, or all.
 
     Raises
@@ -41,7 +43,9 @@ def chosen_gpus(indexes: list[int] | None = None) -> list[Gpu]:
     return select_gpus(list_gpus(), indexes)
 
 
-def configure(cpu_only: bool = False, gpu_indexes: list[int] | None = None, threads: int | None = None) -> list[Gpu]:
+def configure(
+    cpu_only: bool = False, gpu_indexes: Sequence[int] | None = None, threads: int | None = None
+) -> list[Gpu]:
     """Select devices before anything runs on them.
 
     Parameters
@@ -88,7 +92,7 @@ def make_deterministic(seed: int) -> None:
 
 
 @contextlib.contextmanager
-def precision(name: str):
+def precision(name: str) -> Iterator[None]:
     """Build networks inside of the block that compute in float32, bfloat16 or float16.
 
     Weights, codes and losses stay float32 in every case.
@@ -107,7 +111,7 @@ def precision(name: str):
 TECHNICAL_DEFAULTS = {"precision": "float32", "compile_step": False, "fuse_update": True, "recompute": False}
 
 
-def technical_option(options: dict, name: str):
+def technical_option(options: dict, name: str) -> Any:
     """The value of a technical option; ``auto`` stands for what suits the devices.
 
     ``precision``

@@ -1,6 +1,7 @@
 """Initial values of weights, all drawn from one seed so that a run can be repeated."""
 
 import contextlib
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ _seeds = np.random.default_rng()
 
 
 @contextlib.contextmanager
-def seeded(seed: int | None):
+def seeded(seed: int | None) -> Iterator[None]:
     """Draw every initial value inside of the block from ``seed``; None draws from the system."""
     global _seeds
     previous, _seeds = _seeds, np.random.default_rng(seed)
@@ -23,16 +24,16 @@ def _next_seed():
     return int(_seeds.integers(2**31 - 1))
 
 
-def glorot_uniform():
+def glorot_uniform() -> Callable:
     """U(-L, L) with L = sqrt(6 / (fan_in + fan_out)); the default of every kernel."""
     return keras.initializers.GlorotUniform(seed=_next_seed())
 
 
-def he_normal():
+def he_normal() -> Callable:
     """Truncated normal with variance 2 / fan_in."""
     return keras.initializers.HeNormal(seed=_next_seed())
 
 
-def standard_normal():
+def standard_normal() -> Callable:
     """N(0, 1), for kernels that are scaled at run time."""
     return keras.initializers.RandomNormal(0.0, 1.0, seed=_next_seed())

@@ -6,6 +6,7 @@ A layer creates its weights in the constructor. The public attribute names of la
 
 import contextlib
 import math
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ _recomputes_blocks = False
 
 
 @contextlib.contextmanager
-def recomputed_blocks(enabled: bool):
+def recomputed_blocks(enabled: bool) -> Iterator[None]:
     """Make every :class:`Block` that is built inside trade time for memory (about a third more time)."""
     global _recomputes_blocks
     previous, _recomputes_blocks = _recomputes_blocks, enabled
@@ -37,7 +38,7 @@ class Layer(keras.layers.Layer):
         super().__init__(**arguments)
         self.built = True
 
-    def weight_value(self, variable):
+    def weight_value(self, variable: keras.Variable) -> tf.Tensor:
         """The variable as a tensor in the layer's compute type."""
         return tf.cast(tf.convert_to_tensor(variable), self.compute_dtype)
 
@@ -56,11 +57,11 @@ class Block(Layer):
         super().__init__(**arguments)
         self._recomputed = _recomputes_blocks
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """The block's result."""
         return tf.recompute_grad(self.compute)(x) if self._recomputed else self.compute(x)
 
-    def compute(self, x):
+    def compute(self, x: tf.Tensor) -> tf.Tensor:
         """The block's result, plainly."""
         raise NotImplementedError
 
@@ -95,7 +96,7 @@ class Conv2D(Layer):
         use_bias: bool = True,
         dilation: int = 1,
         use_wscale: bool = False,
-        kernel_initializer=None,
+        kernel_initializer: Callable | None = None,
         **arguments,
     ):
         super().__init__(**arguments)
@@ -110,7 +111,7 @@ class Conv2D(Layer):
         )
         self.bias = self.add_weight(shape=(out_channels,), initializer="zeros", name="bias") if use_bias else None
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, in) to (N, H', W', out)."""
         return convolution(
             x,
@@ -121,7 +122,7 @@ class Conv2D(Layer):
             self._dilation,
         )
 
-    def scaled_kernel(self):
+    def scaled_kernel(self) -> tf.Tensor:
         """The kernel as it is applied."""
         kernel = self.weight_value(self.weight)
         return kernel if self._scale is None else kernel * self._scale
@@ -142,7 +143,7 @@ class Conv2DTranspose(Layer):
         padding: str = "SAME",
         use_bias: bool = True,
         use_wscale: bool = False,
-        kernel_initializer=None,
+        kernel_initializer: Callable | None = None,
         **arguments,
     ):
         super().__init__(**arguments)
@@ -158,7 +159,7 @@ class Conv2DTranspose(Layer):
         )
         self.bias = self.add_weight(shape=(out_channels,), initializer="zeros", name="bias") if use_bias else None
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, in) to (N, H', W', out)."""
         kernel = self.weight_value(self.weight)
         if self._scale is not None:
@@ -189,7 +190,7 @@ class Dense(Layer):
         use_bias: bool = True,
         maxout_channels: int = 0,
         use_wscale: bool = False,
-        kernel_initializer=None,
+        kernel_initializer: Callable | None = None,
         **arguments,
     ):
         arguments.setdefault("dtype", "float32")
@@ -204,7 +205,7 @@ class Dense(Layer):
         )
         self.bias = self.add_weight(shape=(out_channels,), initializer="zeros", name="bias") if use_bias else None
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, in) to (N, out)."""
         kernel = self.weight_value(self.weight)
         if self._scale is not None:
@@ -226,7 +227,7 @@ class BlurPool(Layer):
         before, after = (filter_size - 1) // 2, filter_size // 2
         self._padding = ((0, 0), (before, after), (before, after), (0, 0))
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, C) to (N, ceil(H / strides), ceil(W / strides), C)."""
         kernel = np.repeat(self._filter[:, :, None, None], x.shape[-1], axis=2)
         strides = (1, self._strides, self._strides, 1)
@@ -242,7 +243,7 @@ class FRNorm2D(Layer):
         self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
         self.eps = self.add_weight(shape=(1,), initializer=keras.initializers.Constant(1e-6), name="eps")
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, C) to the same shape."""
         wide = tf.cast(x, tf.float32)
         power = tf.reduce_mean(tf.square(wide), axis=(1, 2), keepdims=True)
@@ -258,7 +259,7 @@ class TLU(Layer):
         super().__init__(**arguments)
         self.tau = self.add_weight(shape=(channels,), initializer="zeros", name="tau")
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, C) to the same shape."""
         return tf.maximum(x, self.weight_value(self.tau))
 
@@ -275,7 +276,7 @@ class BatchNorm2D(Layer):
         )
         self.running_var = self.add_weight(shape=(channels,), initializer="zeros", name="running_var", trainable=False)
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, C) to the same shape."""
         variance = self.weight_value(self.running_var)
         scale = self.weight_value(self.weight) * tf.math.rsqrt(variance + NORM_EPSILON)
@@ -289,7 +290,7 @@ class L2Norm(Layer):
         super().__init__(**arguments)
         self.weight = self.add_weight(shape=(1, 1, 1, channels), initializer="ones", name="weight")
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, C) to the same shape."""
         length = tf.sqrt(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True)) + 1e-10
         return x / length * self.weight_value(self.weight)

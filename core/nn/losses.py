@@ -12,7 +12,7 @@ DSSIM_K1, DSSIM_K2 = 0.01, 0.03
 STYLE_EPSILON = 1e-5
 
 
-def gaussian_blur(x, radius: float):
+def gaussian_blur(x: tf.Tensor, radius: float) -> tf.Tensor:
     """Blur with sigma = ``radius`` and zeros outside.
 
     The kernel has max(3, int(4 * radius)) taps, one more if that is even.
@@ -34,7 +34,7 @@ def gaussian_blur(x, radius: float):
     return tf.transpose(planes, (0, 2, 3, 1))
 
 
-def dssim_per_channel(a, b, max_value: float = 1.0, filter_size: int = 11):
+def dssim_per_channel(a: tf.Tensor, b: tf.Tensor, max_value: float = 1.0, filter_size: int = 11) -> tf.Tensor:
     """Structural dissimilarity (1 - SSIM) / 2 of each sample and channel.
 
     The window is a Gaussian of sigma 1.5 cut to ``filter_size`` taps, applied without padding; an even window is
@@ -69,12 +69,12 @@ def dssim_per_channel(a, b, max_value: float = 1.0, filter_size: int = 11):
     return (1 - tf.reduce_mean(luminance * contrast_structure, axis=(2, 3))) / 2
 
 
-def dssim(a, b, max_value: float = 1.0, filter_size: int = 11):
+def dssim(a: tf.Tensor, b: tf.Tensor, max_value: float = 1.0, filter_size: int = 11) -> tf.Tensor:
     """:func:`dssim_per_channel` averaged over the channels, (N,)."""
     return tf.reduce_mean(dssim_per_channel(a, b, max_value, filter_size), axis=-1)
 
 
-def style_loss(target, style, blur_radius: float, weight: float):
+def style_loss(target: tf.Tensor, style: tf.Tensor, blur_radius: float, weight: float) -> tf.Tensor:
     """Distance of the mean and of the deviation of every channel, after an optional blur, (N,).
 
     References
@@ -89,31 +89,31 @@ def style_loss(target, style, blur_radius: float, weight: float):
     return weight * tf.reduce_mean(distance, axis=-1)
 
 
-def total_variation(x):
+def total_variation(x: tf.Tensor) -> tf.Tensor:
     """Sum of the squared differences of neighbouring rows and columns, (N,)."""
     rows = tf.reduce_sum(tf.square(x[:, 1:] - x[:, :-1]), axis=(1, 2, 3))
     columns = tf.reduce_sum(tf.square(x[:, :, 1:] - x[:, :, :-1]), axis=(1, 2, 3))
     return rows + columns
 
 
-def mean_square(a, b):
+def mean_square(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Mean squared difference over height, width and channels, (N,)."""
     return tf.reduce_mean(tf.square(a - b), axis=(1, 2, 3))
 
 
-def mean_absolute(a, b):
+def mean_absolute(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Mean absolute difference over height, width and channels, (N,)."""
     return tf.reduce_mean(tf.abs(a - b), axis=(1, 2, 3))
 
 
-def cross_entropy(label, logits):
+def cross_entropy(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Sigmoid cross-entropy averaged over all cells, (N,). ``label`` is a number or a tensor like ``logits``."""
     logits = tf.cast(logits, tf.float32)
     labels = tf.broadcast_to(tf.cast(label, tf.float32), tf.shape(logits))
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), axis=(1, 2, 3))
 
 
-def soft_mask(mask, resolution: int):
+def soft_mask(mask: tf.Tensor, resolution: int) -> tf.Tensor:
     """The mask inside of which the image losses count: blurred, halved range, 0..1.
 
     Parameters
@@ -124,7 +124,7 @@ def soft_mask(mask, resolution: int):
     return 2 * tf.clip_by_value(gaussian_blur(mask, max(1, resolution // 32)), 0, 0.5)
 
 
-def blur_out_mask(image, mask, resolution: int):
+def blur_out_mask(image: tf.Tensor, mask: tf.Tensor, resolution: int) -> tf.Tensor:
     """Replace what lies outside of ``mask`` by a blur of itself that takes in nothing from inside."""
     sigma = resolution / 128
     outside = 1 - mask

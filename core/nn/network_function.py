@@ -1,6 +1,7 @@
 """Networks of TensorFlow as functions of arrays, the counterpart of :mod:`core.networks.session`."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +27,12 @@ class KerasNetwork:
     """
 
     def __init__(
-        self, make: Callable, weights: dict, source, shapes: Sequence[tuple[int | None, ...]], device: str | None = None
+        self,
+        make: Callable,
+        weights: dict,
+        source: Any,
+        shapes: Sequence[tuple[int | None, ...]],
+        device: str | None = None,
     ):
         self._device = device
         with tf.device(device):

@@ -86,7 +86,7 @@ class Optimizer:
             for name in self.variables
         }
 
-    def gradients(self, tape, loss, variables: dict) -> dict:
+    def gradients(self, tape: tf.GradientTape, loss: tf.Tensor, variables: dict) -> dict:
         """Differentiate the sum of ``loss`` over the batch, times ``loss_scale``.
 
         Parameters
@@ -106,7 +106,7 @@ class Optimizer:
         gradients = tape.gradient(loss, [_tensor_variable(each) for each in variables.values()], upstream)
         return dict(zip(variables, gradients))
 
-    def apply(self, gradients: dict):
+    def apply(self, gradients: dict) -> tf.Tensor:
         """Make one step.
 
         Parameters

@@ -4,6 +4,8 @@ A key is the path of attribute names from the network to the variable, ``down1/d
 members of a list carry their index. See :mod:`core.networks.weight_files` for the files themselves.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -12,17 +14,17 @@ from core.errors import FormatError
 ITERATIONS_KEY = "iters:0"
 
 
-def named_variables(network) -> dict:
+def named_variables(network: keras.Model) -> dict:
     """Every weight of a network or layer by its key, in the order in which attributes were made."""
     return dict(_walk(network, ""))
 
 
-def network_to_dict(network) -> dict[str, np.ndarray]:
+def network_to_dict(network: keras.Model) -> dict[str, np.ndarray]:
     """All weights as arrays by key."""
     return {key: _to_array(variable) for key, variable in named_variables(network).items()}
 
 
-def dict_to_network(network, values: dict, file_name) -> None:
+def dict_to_network(network: keras.Model, values: dict, file_name: str) -> None:
     """Assign the stored arrays to a network.
 
     Parameters
@@ -48,7 +50,7 @@ def dict_to_network(network, values: dict, file_name) -> None:
         variable.assign(np.reshape(values[key], variable.shape))
 
 
-def optimizer_to_dict(optimizer) -> dict:
+def optimizer_to_dict(optimizer: Any) -> dict:
     """State of an optimizer by key: ``iters:0`` first, then each kind of slot for all weights."""
     result = {ITERATIONS_KEY: np.int64(optimizer.iterations.numpy())}
     for key, slot in optimizer.named_slots().items():
@@ -56,7 +58,7 @@ def optimizer_to_dict(optimizer) -> dict:
     return result
 
 
-def dict_to_optimizer(optimizer, values: dict, file_name) -> list[str]:
+def dict_to_optimizer(optimizer: Any, values: dict, file_name: str) -> list[str]:
     """Assign stored optimizer state.
 
     Slots that the file lacks, or that have another size, start at zero: a file of the other optimizer, or of the

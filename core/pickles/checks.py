@@ -27,7 +27,7 @@ def check_values(root: Any, stored_size: int) -> None:
         Bytes that it was read from.
     """
     budget = LEAST_BUDGET + stored_size // _BYTES_PER_SHARED_VALUE
-    sizes = {}
+    sizes: dict = {}
 
     def size_of(value, depth):
         kind = type(value)

@@ -16,6 +16,8 @@ Memory and time stay in proportion to the bytes read, through these limits:
 
 import re
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -63,17 +65,19 @@ class Machine:
         "arrays", "at", "classes", "containers", "copies", "data", "marks", "memo", "memo_size", "operations", "stack",
     )  # fmt: skip
 
-    def __init__(self, data, at, classes, arrays):
+    def __init__(self, data: bytes, at: int, classes: Any, arrays: Any):
         self.data, self.at, self.arrays = data, at, arrays
         self.classes = ARRAYS if not classes else {**ARRAYS, **classes}
-        self.stack, self.marks, self.memo = [], [], {}
+        self.stack: list = []
+        self.marks: list = []
+        self.memo: dict[int, Any] = {}
         self.memo_size = 0
         size = len(data) - at
         self.operations = LEAST_BUDGET + size // _BYTES_PER_OPERATION
         self.copies = _LEAST_COPIES + _COPIES_PER_BYTE * size
         self.containers = LEAST_BUDGET + size // _BYTES_PER_CONTAINER
 
-    def run(self):
+    def run(self) -> Any:
         """Work through the opcodes up to STOP and return the one value left."""
         data, table, memo, stack, at = self.data, _OPERATIONS, self.memo, self.stack, self.at
         for _ in range(self.operations):
@@ -101,7 +105,7 @@ class Machine:
                 return stack[0]
         raise Damaged("has far more parts than its size justifies")
 
-    def take(self, count):
+    def take(self, count: int) -> bytes:
         """The next ``count`` bytes."""
         start = self.at
         if count > len(self.data) - start:
@@ -109,12 +113,12 @@ class Machine:
         self.at = start + count
         return self.data[start : self.at]
 
-    def number(self, unpack, size):
+    def number(self, unpack: Callable, size: int) -> Any:
         value = unpack(self.data, self.at)[0]
         self.at += size
         return value
 
-    def remembered(self, index):
+    def remembered(self, index: int) -> Any:
         try:
             return self.memo[index]
         except KeyError:
@@ -122,26 +126,26 @@ class Machine:
                 raise LostRow from None
             raise Damaged("is damaged (it refers to a value that it does not hold)") from None
 
-    def count_container(self):
+    def count_container(self) -> None:
         self.containers -= 1
         if self.containers < 0:
             raise Damaged("has far more lists than its size justifies")
 
-    def count_copy(self, value):
+    def count_copy(self, value: Any) -> None:
         """Bytes and arrays may be made from the same stored bytes again and again; bound the sum of their sizes."""
         if type(value) is bytes or type(value) is np.ndarray:
-            self.copies -= len(value) if type(value) is bytes else value.nbytes
+            self.copies -= len(value) if isinstance(value, bytes) else value.nbytes
             if self.copies < 0:
                 raise Damaged("unfolds to far more bytes than it stores")
 
-    def pop_mark(self):
+    def pop_mark(self) -> list:
         items = self.stack
         if len(self.marks) == 0:
             raise Damaged("is damaged (a list ends that never began)")
         self.stack = self.marks.pop()
         return items
 
-    def find(self, module, name):
+    def find(self, module: str, name: str) -> Any:
         if type(module) is not str or type(name) is not str:
             raise Damaged("is damaged (a name that is no text)")
         stand_in = self.classes.get((module, name))
@@ -417,7 +421,8 @@ def _operations():
     table[0x96] = _bytes(_u64, 8)
     table[ord("]")], table[ord("}")], table[ord(")")] = _empty_list, _empty_dict, _constant(())
     table[ord("a")], table[ord("e")], table[ord("s")], table[ord("u")] = _append, _appends, _set_item, _set_items
-    table[ord("t")], table[0x85], table[0x86], table[0x87] = _tuple, *map(_short_tuple, (1, 2, 3))
+    table[ord("t")] = _tuple
+    table[0x85], table[0x86], table[0x87] = (_short_tuple(count) for count in (1, 2, 3))
     table[ord("q")], table[ord("r")] = _put(_length_byte, 1), _put(_u32, 4)
     table[ord("h")], table[ord("j")] = _get(_length_byte, 1), _get(_u32, 4)
     table[ord("c")], table[0x93] = _global, _stack_global

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Pending:
 
     __slots__ = ("fill", "value")
 
-    def __init__(self, fill):
+    def __init__(self, fill: Any):
         self.fill = fill
         self.value = None
 
@@ -103,7 +103,7 @@ def make_array(shape: Any, dtype: Any, data: Any, order: str) -> np.ndarray:
         raise Refused(f"an array of shape {shape} with {len(data)} bytes")
     if not data:
         return np.zeros(shape, dtype.newbyteorder("="))
-    array = np.frombuffer(data, dtype).reshape(shape, order=order)
+    array = np.frombuffer(data, dtype).reshape(shape, order=cast(Any, order))
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 

@@ -26,7 +26,7 @@ class _Form(NamedTuple):
     """Bytes of a row."""
     remembered: bool
     """Whether the pickle may refer to the row again."""
-    index: np.dtype | None
+    index_type: np.dtype | None
     """Type of the number under which it is remembered; None when rows are counted."""
 
 
@@ -69,13 +69,13 @@ class Run(NamedTuple):
 def run_at(data: Any, start: int) -> Run | None:
     """The run whose first row opens at ``start``, or None when there are not enough of them."""
     match = _RUN.match(data, start)
-    if match is None:
+    if match is None or match.lastindex is None:
         return None
     form = _FORMS[match.lastindex - 1]
     count = (match.end() - start) // form.size
     stored = np.ndarray((count, form.width), ">f8", data, start + form.first, (form.size, _FLOAT_SIZE))
     rows = stored.astype(np.float64).view(RowArray)
     indexes = None
-    if form.index is not None:
-        indexes = np.ndarray(count, form.index, data, start + 2, (form.size,)).tolist()
+    if form.index_type is not None:
+        indexes = np.ndarray(count, form.index_type, data, start + 2, (form.size,)).tolist()
     return Run(rows, match.end(), form.remembered, indexes)

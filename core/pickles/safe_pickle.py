@@ -30,7 +30,7 @@ GREATEST_FILE = 4096 * MEBIBYTE
 class UnsafePickle(FormatError):
     """The file asks for something that is not allowed; ``wanted`` names it."""
 
-    def __init__(self, path, wanted):
+    def __init__(self, path: Path | str, wanted: Any):
         super().__init__(path, f"refused, because it asks for {wanted}, which no DeepFaceLab file needs")
         self.wanted = wanted
 

@@ -6,6 +6,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
 from core.files.paths import atomic_write, free_name, remove_if_present, replacing
@@ -47,7 +48,7 @@ class Story:
 
 
 @contextmanager
-def marked(output: Path, certificate: Certificate, story: Story):
+def marked(output: Path, certificate: Certificate, story: Story) -> Any:
     """Yield a temporary path for a video; afterwards it is signed and takes the place of ``output``.
 
     mp4 and mov hold the manifest themselves; for others it goes into a ``.c2pa`` file of the same name.
@@ -86,7 +87,7 @@ def _has_embedded_manifest(video):
         return not is_without_manifest(error)
 
 
-def is_without_manifest(error) -> bool:
+def is_without_manifest(error: Exception) -> bool:
     """Whether an error of the C2PA library only says that a file holds no manifest."""
     return "ManifestNotFound" in str(error) or "NotSupported" in str(error)
 

@@ -72,10 +72,10 @@ class FileValue:
         if not isinstance(self.data, dict):
             raise self.unexpected(expected)
         values = {key: self._child(key, node) for key, node in self.data.items()}
-        unknown = [short(key) for key in values if known is not None and key not in known]
-        if unknown:
-            names = ", ".join(unknown[:_NAMES_SHOWN])
-            first = values[next(key for key in values if key not in known)]
+        unknown = [] if known is None else [key for key in values if key not in known]
+        if known is not None and unknown:
+            names = ", ".join(map(short, unknown[:_NAMES_SHOWN]))
+            first = values[unknown[0]]
             place = f"{self.place}: " if self.place else ""
             raise FormatError(
                 self.file, f"line {first.node.line}, {place}unknown keys: {names}. Known are {', '.join(sorted(known))}"

@@ -9,6 +9,9 @@ import shutil
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any, cast
 
 from core.console import interact
 from core.errors import UserError
@@ -24,7 +27,7 @@ _SERIOUS = re.compile(r"\[(?:error|fatal|panic)\]")
 class FfmpegError(UserError):
     """ffmpeg ended with an error; ``lines`` holds the end of what it wrote to standard error."""
 
-    def __init__(self, message, lines=()):
+    def __init__(self, message: str, lines: Iterable[str] = ()):
         super().__init__(message)
         self.lines = tuple(lines)
 
@@ -111,7 +114,14 @@ class Job:
         Working folder of ffmpeg, against which relative names in ``arguments`` count.
     """
 
-    def __init__(self, arguments, with_input=False, total=None, description=None, folder=None):
+    def __init__(
+        self,
+        arguments: list,
+        with_input: bool = False,
+        total: int | None = None,
+        description: str | None = None,
+        folder: Path | None = None,
+    ):
         self.command = [ffmpeg_program(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+warning", "-y"]
         self.command += ["-progress", "pipe:1", *arguments]
         self.frames = 0
@@ -120,10 +130,10 @@ class Job:
         self._follower = threading.Thread(target=self._follow, args=(total, description), daemon=True)
         self._follower.start()
 
-    def write(self, data):
+    def write(self, data: Any) -> None:
         """Pipe bytes to ffmpeg. When it has closed its input because of an error, that error is raised."""
         try:
-            self._process.stdin.write(data)
+            cast(IO, self._process.stdin).write(data)
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EINVAL):
                 raise
@@ -143,7 +153,7 @@ class Job:
             raise failure(self.command, self._process.returncode, self._lines.errors or self._lines.texts)
         return list(self._lines.errors)
 
-    def stop(self):
+    def stop(self) -> None:
         """End the program if it still runs."""
         stop(self._process)
         self._join()
@@ -170,7 +180,9 @@ class Job:
                 self.frames = int(value)
 
 
-def run(arguments, total=None, description=None, folder=None) -> list[str]:
+def run(
+    arguments: list, total: int | None = None, description: str | None = None, folder: Path | None = None
+) -> list[str]:
     """Run ffmpeg to its end and return the errors that it went on after; see :class:`Job`. Ctrl+C ends it too."""
     job = Job(arguments, total=total, description=description, folder=folder)
     try:
@@ -180,7 +192,7 @@ def run(arguments, total=None, description=None, folder=None) -> list[str]:
         raise
 
 
-def start(command, with_input=False, folder=None):
+def start(command: list, with_input: bool = False, folder: Path | None = None) -> subprocess.Popen:
     """Start a program with piped standard output and error, and an empty or piped standard input."""
     try:
         return subprocess.Popen(
@@ -194,7 +206,7 @@ def start(command, with_input=False, folder=None):
         raise UserError(f"{command[0]}: cannot be started ({error.strerror or error}).") from None
 
 
-def stop(process):
+def stop(process: subprocess.Popen) -> None:
     """End a running process and wait until it is gone."""
     if process.stdin and not process.stdin.closed:
         try:
@@ -210,7 +222,7 @@ def stop(process):
             process.wait()
 
 
-def failure(command, code, lines) -> FfmpegError:
+def failure(command: list, code: int, lines: Iterable[str]) -> FfmpegError:
     """The error for a run of ffmpeg that ended with ``code`` after writing ``lines`` to standard error."""
     lines = [line for line in lines if not _NOISE.match(line)]
     if any(text in line for line in lines for text in _DISK_FULL):
@@ -223,12 +235,14 @@ def failure(command, code, lines) -> FfmpegError:
 class LineCollector(threading.Thread):
     """Reads standard error in the background; keeps the last lines in ``texts``, and those of errors in ``errors``."""
 
-    def __init__(self, stream, keep=30):
+    def __init__(self, stream: Any, keep: int = 30):
         super().__init__(daemon=True)
-        self.texts, self.errors, self._stream = deque(maxlen=keep), deque(maxlen=keep), stream
+        self.texts: deque[str] = deque(maxlen=keep)
+        self.errors: deque[str] = deque(maxlen=keep)
+        self._stream = stream
         self.start()
 
-    def run(self):
+    def run(self) -> None:
         for line in self._stream:
             text = line.decode(errors="replace").strip()
             plain = clean(text)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,20 @@ class FrameWriter:
     See :func:`open_writer` for the parameters.
     """
 
-    def __init__(self, path, fps, size, settings, colour, pixel_aspect, sound, times, metadata, total, description):
+    def __init__(
+        self,
+        path: Path,
+        fps: Any,
+        size: tuple[int, int],
+        settings: Any,
+        colour: Any,
+        pixel_aspect: Any,
+        sound: Any,
+        times: Any,
+        metadata: Any,
+        total: int | None,
+        description: str | None,
+    ):
         self.path, self.size, self.settings = Path(path), tuple(size), settings
         check_container(self.path.suffix.lower())
         check_writable_folder(self.path)
@@ -101,7 +115,11 @@ class FrameWriter:
         self._sound, self._times, self._metadata = sound, times, metadata
         self._total, self._description = total, description
         self._target = replacing(self.path)
-        self._job, self._count, self._shape, self._stream, self._plan = None, 0, None, None, None
+        self._job: Any = None
+        self._stream: Any = None
+        self._plan: Any = None
+        self._shape: tuple = ()
+        self._count = 0
         self._temporary = None
 
     def __enter__(self):

@@ -1,9 +1,11 @@
 """The ``--hdr`` flag of the commands that read videos."""
 
+import argparse
+
 HDR_CHOICES = ("tonemap", "keep")
 
 
-def add_hdr_flag(parser):
+def add_hdr_flag(parser: argparse.ArgumentParser) -> None:
     """Add ``--hdr`` with the default ``tonemap``."""
     parser.add_argument(
         "--hdr",

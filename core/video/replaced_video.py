@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from core.files.paths import free_name, remove_if_present
 
 
 @contextmanager
-def keeping_video(output: Path):
+def keeping_video(output: Path) -> Iterator[None]:
     """Keep a video that is replaced meanwhile under another name. When nothing comes in its place, it keeps its name."""
     output = Path(output)
     place = free_name(output.with_name(f"{output.stem}_old{output.suffix}"))

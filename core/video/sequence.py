@@ -126,7 +126,7 @@ def look_at(folder: Path, frame_count: int | None = None) -> PictureSequence:
 def ranges_text(stems: Sequence[str], order: Sequence[str]) -> str:
     """Names as a list in which neighbours of ``order`` are drawn together: ``00003, 00007–00012``."""
     place = {stem: index for index, stem in enumerate(order)}
-    runs = []
+    runs: list = []
     for stem in stems:
         if runs and place[stem] == place[runs[-1][-1]] + 1:
             runs[-1].append(stem)

@@ -4,6 +4,7 @@ import math
 import os
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -66,7 +67,7 @@ def extract_frames(
     folder: Path,
     suffix: str = ".png",
     fps: int = 0,
-    allow_damaged=None,
+    allow_damaged: Callable | None = None,
     keep_hdr: bool = False,
     keep_old: bool = False,
 ) -> Extraction:

@@ -86,5 +86,5 @@ def resolve(typed: str, shift: bool, place: str | None, with_shift: Collection[s
     place = None if place is None or place.isalpha() else place
     sign = Key(typed, False) if typed in _BASE_SIGNS else Key(*_NAMED_SIGNS[typed]) if typed in _NAMED_SIGNS else None
     if shift:
-        return Key(place, True) if place in with_shift else sign
+        return Key(place, True) if place is not None and place in with_shift else sign
     return sign or (None if place is None else Key(place, False))

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection
+from typing import cast
 
 import numpy as np
 from PyQt5 import QtCore, QtGui, QtWidgets
@@ -37,7 +38,7 @@ def application() -> QtWidgets.QApplication:
         QtWidgets.QApplication.setAttribute(QtCore.Qt.AA_EnableHighDpiScaling)
         QtWidgets.QApplication.setAttribute(QtCore.Qt.AA_UseHighDpiPixmaps)
         found = QtWidgets.QApplication([sys.argv[0] or "window"])
-    return found
+    return cast(QtWidgets.QApplication, found)
 
 
 class QtWindow:

@@ -5,6 +5,8 @@ References
 Bulat, Tzimiropoulos, How far are we from solving the 2D & 3D Face Alignment problem?, ICCV 2017.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -26,13 +28,14 @@ class ResidualBlock(keras.layers.Layer):
         self.bn1, self.conv1 = BatchNorm2D(in_channels), Conv2D(in_channels, half, 3, use_bias=False)
         self.bn2, self.conv2 = BatchNorm2D(half), Conv2D(half, quarter, 3, use_bias=False)
         self.bn3, self.conv3 = BatchNorm2D(quarter), Conv2D(quarter, quarter, 3, use_bias=False)
-        self.down_bn1 = self.down_conv1 = None
+        self.down_bn1: Any = None
+        self.down_conv1: Any = None
         if in_channels != out_channels:
             self.down_bn1 = BatchNorm2D(in_channels)
             self.down_conv1 = Conv2D(in_channels, out_channels, 1, use_bias=False)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, in) to (N, H, W, out)."""
         first = self.conv1(tf.nn.relu(self.bn1(x)))
         second = self.conv2(tf.nn.relu(self.bn2(first)))
@@ -52,7 +55,7 @@ class Hourglass(keras.layers.Layer):
         self.b3 = ResidualBlock(_CHANNELS, _CHANNELS)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, 256) to the same shape."""
         lower = self.b3(self.b2_plus(self.b2(average_pool(x))))
         return self.b1(x) + upsample(lower)
@@ -74,7 +77,7 @@ class FanNetwork(keras.Model):
         self.bl = [Conv2D(_CHANNELS, _CHANNELS, 1) for _ in range(_STACKS - 1)]
         self.al = [Conv2D(LANDMARKS, _CHANNELS, 1) for _ in range(_STACKS - 1)]
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Heat maps of the last stack."""
         x = average_pool(self.conv2(tf.nn.relu(self.bn1(self.conv1(x)))))
         x = self.conv4(self.conv3(x))

@@ -33,7 +33,7 @@ class FanCrop:
         """The same crop a little aside."""
         return FanCrop(self.center + shift, self.side)
 
-    def to_picture(self, points: np.ndarray, resolution: int) -> np.ndarray:
+    def to_picture(self, points: np.typing.ArrayLike, resolution: int) -> np.ndarray:
         """Points (…, 2) on a grid of ``resolution`` × ``resolution`` over the crop, in picture pixels."""
         return (np.asarray(points, np.float64) / resolution - 0.5) * self.side + self.center
 

@@ -89,7 +89,7 @@ def landmarks_from_mesh(points: np.ndarray, visible_outline: bool = True) -> np.
     if not visible_outline:
         return landmarks
     down = landmarks[8] - landmarks[27]
-    height = max(np.linalg.norm(down), 1e-6)
+    height = max(float(np.linalg.norm(down)), 1e-6)
     right = np.array([down[1], -down[0]])
     directions = _JAW_DIRECTIONS @ np.stack([right, down]) / height
     outline = cv2.convexHull(points[_OUTLINE].astype(np.float32))[:, 0].astype(np.float64)
@@ -108,7 +108,7 @@ def _evenly_spaced(curve):
     return np.stack([np.interp(wanted, passed, curve[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def _distance_to_outline(origins, directions, polygon):
+def _distance_to_outline(origins, directions, polygon) -> np.ndarray:
     """How far (N, 2) points can go in (N, 2) directions until they leave a convex polygon; 0 if they are outside."""
     edges = np.roll(polygon, -1, axis=0) - polygon
     across = _cross(directions[:, None], edges[None])
@@ -118,7 +118,7 @@ def _distance_to_outline(origins, directions, polygon):
     distance = _cross(to_edge, edges[None]) / across
     along = _cross(to_edge, directions[:, None]) / across
     hits = ~parallel & (along >= 0) & (along <= 1)
-    return np.max(np.where(hits, distance, 0.0), axis=1, initial=0.0)
+    return np.asarray(np.where(hits, distance, 0.0).max(axis=1, initial=0.0))
 
 
 def _cross(first, second):

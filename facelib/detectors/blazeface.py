@@ -201,7 +201,7 @@ def suppress_overlapping(candidates: list[Candidate], threshold: float = 0.3) ->
     Overlap is the greater of intersection over union and 0.7 × intersection over the smaller box, because a coarse and
     a fine level may box the same face very differently.
     """
-    kept = []
+    kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda item: (-item.score, *item.box)):
         if all(_overlap(candidate.box, other.box) <= threshold for other in kept):
             kept.append(candidate)

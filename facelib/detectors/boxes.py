@@ -77,7 +77,7 @@ def boxes_in_frame(boxes: np.ndarray, scale: float, smallest_face: int = 40) -> 
         if min(right - left, bottom - top) < smallest_face:
             continue
         bottom += (bottom - top) * _BOTTOM_GROWTH
-        faces.append(tuple(int(value) for value in (left, top, right, bottom)))
+        faces.append((int(left), int(top), int(right), int(bottom)))
     return sorted(faces, key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
 
 

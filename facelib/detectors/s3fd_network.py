@@ -47,7 +47,7 @@ class S3fdNetwork(keras.Model):
             setattr(self, f"{tap}_mbox_conf", Conv2D(channels, 4 if level == 0 else 2, 3))
             setattr(self, f"{tap}_mbox_loc", Conv2D(channels, 4, 3))
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps (N, h, w, 2) and (N, h, w, 4) in turn, finest level first."""
         taps = self._taps(x - tf.constant(_MEAN, x.dtype))
         maps = []

@@ -3,6 +3,7 @@
 import glob
 import os
 from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
 from core.files.paths import list_images, resolve_input_file
@@ -23,7 +24,7 @@ class JobInputs:
     def __init__(self):
         self._made: list[str] = []
 
-    def missing(self, commands, options_of_commands, writes) -> list[str]:
+    def missing(self, commands: Any, options_of_commands: Any, writes: Any) -> list[str]:
         """One line for each thing that a step needs and that neither is there nor will be made by a step before it.
 
         Parameters

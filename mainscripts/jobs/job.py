@@ -12,6 +12,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.errors import FormatError, UsageError, UserError
 from core.files.paths import atomic_write, remove_if_present, why_no_file
@@ -96,7 +97,7 @@ class JobState:
             raise FormatError(path, f"is damaged; delete it to run all steps again ({error.problem})") from None
         return cls(path, content["finished"], content["left"], content["hashes"], content.get("begun", {}))
 
-    def save(self):
+    def save(self) -> None:
         content = {"finished": self.finished, "left": self.left, "hashes": self.hashes, "begun": self.begun}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,25 +168,26 @@ class JobState:
             "reads": {pattern: self.fingerprint(pattern) for pattern in step.reads},
         }
         earlier = self.begun.get(label)
-        is_same = earlier is not None and all(earlier.get(key) == value for key, value in entry.items())
-        done = min(max(earlier["done"], 0), len(step.commands)) if is_same else None
+        done = None
+        if earlier is not None and all(earlier.get(key) == value for key, value in entry.items()):
+            done = min(max(earlier["done"], 0), len(step.commands))
         self.begun = {label: entry | {"done": done or 0}}
         self.save()
         return done
 
-    def note_command(self, job: Job, index: int):
+    def note_command(self, job: Job, index: int) -> None:
         """Note that the next command of the step begun has finished, and how what it reads (and may write) looks now."""
         entry = self.begun[_label(job, index)]
         entry["done"] += 1
         entry["reads"] = {pattern: self.fingerprint(pattern) for pattern in job.steps[index].reads}
         self.save()
 
-    def note_nothing_to_do(self, job: Job, index: int):
+    def note_nothing_to_do(self, job: Job, index: int) -> None:
         """Note that the step begun was not interrupted, but has found nothing to do."""
         self.begun[_label(job, index)]["nothing_to_do"] = True
         self.save()
 
-    def record(self, job: Job, index: int):
+    def record(self, job: Job, index: int) -> Any:
         """Note that a step has finished, and how everything that it touched looks now."""
         step = job.steps[index]
         self.begun = {}

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from core.records.file_value import short
 from core.records.yaml_file import read_yaml
@@ -49,7 +50,7 @@ def load_steps(path: Path = TABLE) -> dict[str, Step]:
     steps = {}
     for row in read_yaml(path, "table of steps").sequence():
         texts = row.mapping(_COLUMNS)
-        values = {
+        values: dict[str, Any] = {
             name: tuple(text.text() for text in value.sequence()) if isinstance(value.data, list) else value.text()
             for name, value in texts.items()
         }
@@ -88,7 +89,7 @@ def shell_name(windows: str) -> str:
     return re.sub(r"_-_", "_", words)
 
 
-def folders(workspace, program=None) -> dict[str, str]:
+def folders(workspace: Path, program: Any = None) -> dict[str, str]:
     """Values of the placeholders for a workspace and the program's own folder."""
     program = Path(program or TABLE.parents[1])
     workspace = Path(workspace)

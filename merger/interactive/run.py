@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from core.console import interact
 from core.files.imageio import read_bgr
@@ -79,7 +80,7 @@ class InteractiveRun:
         self._saved_at = 0.0
         self._exported: bytes | None = None
 
-    def run(self, window) -> None:
+    def run(self, window: Any) -> None:
         """Go on until Esc or until the window is closed.
 
         Parameters
@@ -180,10 +181,8 @@ class InteractiveRun:
     def export(self, linear: bool) -> None:
         """Write the settings of all frames; frames without settings have those of the frame before them."""
         merger = self.merger
-        configs, last = [], merger.frames[0].config
-        for state in merger.frames:
-            last = state.config or last
-            configs.append(last)
+        last: Any = merger.frames[0].config
+        configs = [last := state.config or last for state in merger.frames]
         names = [state.name for state in merger.frames]
         self._exported = write_settings(self._settings_path, configs, names, linear, self._exported)
         interact.info(f"Settings of all frames are written to {self._settings_path}")

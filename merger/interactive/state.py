@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from core.window.keys import ESCAPE, TAB
 from merger.settings.config import CYCLE_KEYS, RANGES, SETTINGS, MergeConfig
+from merger.settings.setting import Keys
 
 HELP, MAIN = "help", "main"
 
@@ -136,7 +138,7 @@ class InteractiveMerger:
         """Note that a frame is being merged; returns the settings to use."""
         frame = self.frames[index]
         frame.in_work, frame.merged = frame.config, None
-        return frame.in_work
+        return cast(MergeConfig, frame.config)
 
     def finished(self, index: int, picture: tuple[np.ndarray, np.ndarray] | None, failure: str | None = None) -> None:
         """Note that a frame is merged and written, or why it is only copied.
@@ -174,7 +176,7 @@ class InteractiveMerger:
         current.shown = True
         self.displayed = self.last_picture = current.picture
         self._set_first_scale(current.picture[0])
-        self._on_text(current.config.text(current.name))
+        self._on_text(cast(MergeConfig, current.config).text(current.name))
         return True
 
     def accepts(self, character: str) -> bool:
@@ -392,7 +394,7 @@ KEY_TABLE = (
         ("[ / ]", "jump back / on to a change of settings"),
         ("\\", "let the numbers run from the last change to here"),
     )),
-    ("Mode", tuple(zip(SETTINGS["mode"].keys.signs, SETTINGS["mode"].choices))),
+    ("Mode", tuple(zip(cast(Keys, SETTINGS["mode"].keys).signs, SETTINGS["mode"].choices or ()))),
     ("Settings (Shift: steps of 5)", tuple(_setting_keys())),
 )  # fmt: skip
 """Keys for the help screen and the documentation: groups of (keys, effect)."""

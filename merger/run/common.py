@@ -1,13 +1,18 @@
 """What a merge to a folder and one to a video have in common: the run's identity, its jobs, and what became of a frame."""
 
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
 from core.console import interact
 from core.errors import UserError
+from merger.run.request import MergeRequest
 
 CONTEXT_FRAMES = 12
 """How far steady colours look to both sides of a frame."""
 
 
-def run_identity(request, model):
+def run_identity(request: MergeRequest, model: Any) -> list:
     """What all frames of a run depend on, besides their settings."""
     run = [request.smooth_landmarks, request.smooth_color, str(request.input_video or "")]
     run += [name for name in ("masked_statistics", "full_range_enhancer") if getattr(request, name)]
@@ -15,18 +20,18 @@ def run_identity(request, model):
     return [request.model, model.name, model.iteration, run]
 
 
-def faceset_folders(request):
+def faceset_folders(request: MergeRequest) -> list[Path]:
     """The destination's faces, and the source's where the workspace has the usual names."""
     source = request.aligned_dir.parent.parent / "data_src" / "aligned"
     return [folder for folder in (source, request.aligned_dir) if folder.is_dir()]
 
 
-def batch_size(request):
+def batch_size(request: MergeRequest) -> int:
     """Faces in one call, over all devices."""
     return request.batch_size * len(request.places)
 
 
-def frame_jobs(request, frames, configs, pending):
+def frame_jobs(request: MergeRequest, frames: list, configs: list, pending: Collection[int]) -> Iterator:
     """Jobs of the pending frames; with steady colours also of their neighbours, which are only looked at."""
     from merger.pipeline import Job
 
@@ -48,7 +53,7 @@ def frame_jobs(request, frames, configs, pending):
             yield Job(frame, configs[frame.index], image, frame.index not in pending)
 
 
-def note_outcome(merged, failed):
+def note_outcome(merged: Any, failed: list[Path]) -> bool:
     """Say what happened to a frame; True if it was merged."""
     frame, config = merged.job.frame, merged.job.config
     if merged.error is not None:

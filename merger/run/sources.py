@@ -4,12 +4,13 @@ from pathlib import Path
 
 from core.console import interact
 from core.errors import FormatError, UserError
+from merger.run.request import MergeRequest
 
 _MOST_FRAMES_OF_A_VIDEO = 300
 _MOST_NAMED = 3
 
 
-def check_sources(request, frames, samples):
+def check_sources(request: MergeRequest, frames: list, samples: list) -> None:
     """Refuse to merge faces into frames that they were not cut out of; ``--force`` makes it a warning.
 
     Parameters

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from core.console import interact
 from core.console.loss import Fate, ask_fate
 from core.engines import DEFAULT_PLACE
 from core.errors import FormatError, UsageError, UserError
 from core.files.trash import rename_aside
+from merger.predictor import Networks
 from merger.run.common import batch_size, faceset_folders, frame_jobs, note_outcome, run_identity
 from merger.run.request import MergeRequest
 
@@ -51,12 +52,12 @@ def run_merge(request: MergeRequest) -> int | None:
     return run_all(request, frames, settings, model, _workers(request))
 
 
-def list_frames(request):
+def list_frames(request: MergeRequest) -> list[Path]:
     """Paths of the frames; those of a video are called as an extraction would call them."""
     from core.files.paths import list_images
 
     if request.input_video is None:
-        return list_images(request.input_dir)
+        return list_images(cast(Path, request.input_dir))
     from core.video.frames import frame_times
 
     return [Path(f"{number + 1:05d}.png") for number in range(len(frame_times(request.input_video)))]
@@ -83,7 +84,7 @@ def open_model(request: MergeRequest) -> tuple[Any, MergeRequest]:
     return model, replace(request, places=used)
 
 
-def report_consents(request):
+def report_consents(request: MergeRequest) -> None:
     """Say what the consent records of both facesets tell."""
     from samplelib.faces.consent import report_consent
 
@@ -91,7 +92,7 @@ def report_consents(request):
         report_consent(folder)
 
 
-def collect_frames(request, paths):
+def collect_frames(request: MergeRequest, paths: list[Path]) -> list:
     """Frames with their faces, smoothed if wanted, and their motion; refused when the faces come from other frames."""
     from merger.frames import match_faces, with_motion
     from merger.run.sources import check_sources
@@ -106,7 +107,7 @@ def collect_frames(request, paths):
     return with_motion(frames, request.subpixel_motion) if single else frames
 
 
-def run_all(request, frames, settings, model, workers):
+def run_all(request: MergeRequest, frames: list, settings: Any, model: Any, workers: int) -> int | None:
     """Merge all frames without a window; returns 1 when frames failed."""
     configs = [settings.at(frame.index) for frame in frames]
     networks = make_networks(request, model)
@@ -123,7 +124,7 @@ def run_all(request, frames, settings, model, workers):
     return _report(failed, total)
 
 
-def run_interactive(request, frames, settings, model, workers):
+def run_interactive(request: MergeRequest, frames: list, settings: Any, model: Any, workers: int) -> int | None:
     """Merge in a window; returns 1 when frames failed."""
     from merger.interactive.run import InteractiveRun
     from merger.interactive.session import session_path
@@ -206,7 +207,7 @@ def _stored_session(request, model, start, path):
     return session
 
 
-def make_networks(request, model):
+def make_networks(request: MergeRequest, model: Any) -> Networks:
     """The networks of a merge; with several devices one copy on each, over which every batch is spread."""
     from merger.predictor import SpreadNetworks, on_device
     from models.base import open_for_inference

@@ -1,6 +1,8 @@
 """``merge --output-video``: merged frames straight into a video, in parts from which an interrupted run goes on."""
 
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, cast
 
 from core.console import interact
 from merger.run.common import (
@@ -11,21 +13,25 @@ from merger.run.common import (
     note_outcome,
     run_identity,
 )
+from merger.run.request import MergeRequest
 
 PART_FRAMES = 250
 _DEFAULT_RATE = 25
 
 
-def merge_to_video(request, frames, configs, networks, model, workers):
+def merge_to_video(
+    request: MergeRequest, frames: list, configs: list, networks: Any, model: Any, workers: int
+) -> tuple[list[Path], int]:
     """Merge into an encoder what is not in finished parts; returns the failed paths and how many frames were tried."""
     from core.provenance.replaced_result import keeping_video_of_others
     from core.video.writing.encoders import check_container, check_writable_folder
     from merger.output import VideoOutput
     from merger.pipeline import merge_frames
 
-    check_container(request.output_video.suffix.lower())
-    check_writable_folder(request.output_video)
-    with keeping_video_of_others(request.output_video), _video_target(request, model) as (target, metadata):
+    video = cast(Path, request.output_video)
+    check_container(video.suffix.lower())
+    check_writable_folder(video)
+    with keeping_video_of_others(video), _video_target(request, model) as (target, metadata):
         parts, sound = _open_parts(request, frames, configs, model)
         pending = _pending(request, parts, frames)
         if len(pending) < len(frames):
@@ -38,7 +44,7 @@ def merge_to_video(request, frames, configs, networks, model, workers):
             output.write_mask(job.frame, mask)
             return image
 
-        failed = []
+        failed: list[Path] = []
         jobs = frame_jobs(request, frames, configs, pending)
         with output, interact.progress(len(frames), "Merging", len(frames) - len(pending)) as bar:
             for merged in merge_frames(jobs, networks, write, workers, batch_size(request), request.smooth_color):

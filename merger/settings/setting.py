@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 LARGE_STEP = 5
 
@@ -117,13 +117,14 @@ class Setting:
 
     def after_key(self, value: Any, sign: str, shift: bool) -> Any:
         """The value after one of its keys."""
+        keys = cast(Keys, self.keys)
         if self.limits is not None:
-            step = LARGE_STEP if shift and self.keys.large_steps else 1
-            return value + (step if sign == self.keys.signs[0] else -step)
+            step = LARGE_STEP if shift and keys.large_steps else 1
+            return value + (step if sign == keys.signs[0] else -step)
         if self.choices is None:
             return not value
         if self.stored_by_name:
-            return self.choices[self.keys.signs.index(sign)]
+            return self.choices[keys.signs.index(sign)]
         return (value + 1) % len(self.choices)
 
 

@@ -28,7 +28,7 @@ TOTAL_VARIATION_WEIGHT = 1e-6
 class Amp(TrainableModel):
     """The model. Options as in the options table."""
 
-    def train_one_iteration(self, batch):
+    def train_one_iteration(self, batch: dict) -> np.ndarray:
         """One step; see :class:`models.trainable_model.TrainableModel`."""
         batch = dict(batch)
         batch["channel_masks"] = self.draw_channel_masks(len(batch["warped_src"]))
@@ -65,9 +65,10 @@ class Amp(TrainableModel):
             The mask of the destination face.
         """
         outputs = self._predict_function(tf.convert_to_tensor(faces, tf.float32), tf.constant(morph, tf.float32))
-        return tuple(np.array(output) for output in outputs)
+        swapped, mask_prd, mask_dst = (np.array(output) for output in outputs)
+        return swapped, mask_prd, mask_dst
 
-    def input_names(self):
+    def input_names(self) -> tuple[str, ...]:
         """Names of the arrays that a training step reads."""
         kinds = ("warped_{}", "target_{}", "target_{}m", "target_{}m_em")
         return tuple(kind.format(side) for kind in kinds for side in ("src", "dst")) + ("channel_masks",)
@@ -161,13 +162,13 @@ class Amp(TrainableModel):
             "Q_sd": swapped_mask,
         }
 
-    def preview_tensors(self, batch, morph: float = 1.0):
+    def preview_tensors(self, batch: dict, morph: float = 1.0) -> dict[str, np.ndarray]:
         """Pictures and masks for the targets of a batch, float32 in 0..1; ``P_sd`` at the given morph value."""
         batch = dict(batch)
         batch["channel_masks"] = self.draw_channel_masks(len(batch["target_src"]))
         batch["morph"] = np.float32(morph)
         return super().preview_tensors(batch)
 
-    def preview_names(self):
+    def preview_names(self) -> tuple[str, ...]:
         """Names of the arrays that a preview reads."""
         return ("target_src", "target_dst", "channel_masks", "morph")

@@ -1,5 +1,7 @@
 """Preview pages of AMP."""
 
+from typing import Any
+
 import numpy as np
 
 from models.preview.pages import Pages, grid, unit_range
@@ -7,13 +9,13 @@ from models.preview.pages import Pages, grid, unit_range
 MORPH_VALUES = (0.25, 0.5, 0.65, 0.75, 1.0)
 
 
-def pages(network, batch: dict, options: dict, row: int) -> Pages:
+def pages(network: Any, batch: dict, options: dict, row: int) -> Pages:
     """Pages for one sample of the batch; arguments as :func:`models.preview.pages.swap_pages`."""
     del options
     return amp_pages(network, batch, row)
 
 
-def amp_pages(network, batch: dict, row: int) -> Pages:
+def amp_pages(network: Any, batch: dict, row: int) -> Pages:
     """Pages of AMP for one sample of the batch; arguments as :func:`swap_pages`."""
     one = {name: value[row : row + 1] for name, value in batch.items()}
     outputs = {name: np.clip(value, 0.0, 1.0) for name, value in network.preview_tensors(one).items()}

@@ -4,6 +4,8 @@ The two inters are random projections: they are never trained (see :mod:`models.
 decoder learn to use them. Layout and names follow DeepFaceLab's AMP, so its weights load as they are.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -24,7 +26,7 @@ class AmpEncoder(Encoder):
         super().__init__(e_dims, LETTERS, name)
         self.dense1 = Dense(8 * e_dims * (resolution // 32) ** 2, ae_dims)
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, R, R, 3) to (N, ae_dims), float32."""
         return self.dense1(super().call(x))
 
@@ -40,7 +42,7 @@ class AmpInter(keras.Model):
         self.dense2 = Dense(ae_dims, lowest_resolution * lowest_resolution * inter_dims)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, ae_dims) to (N, r, r, inter_dims)."""
         return unflatten(self.dense2(x), *self._map_shape)
 
@@ -68,7 +70,7 @@ class AmpAutoencoder:
             network.name: network for network in (self.encoder, self.inter_src, self.inter_dst, self.decoder)
         }
 
-    def reconstruct(self, source, destination, channel_masks):
+    def reconstruct(self, source: str, destination: tf.Tensor, channel_masks: Any) -> Any:
         """Decode both batches (N, R, R, 3).
 
         Parameters
@@ -89,7 +91,7 @@ class AmpAutoencoder:
         mixed = self.inter_src(vectors[:count]) * choice + from_destination[:count] * (1 - choice)
         return self.decoder(tf.concat((mixed, from_destination[count:]), axis=0))
 
-    def swap(self, faces, morph):
+    def swap(self, faces: tf.Tensor, morph: tf.Tensor) -> Any:
         """Destination faces to (morphed face, its mask, the mask of the destination face).
 
         Parameters

@@ -9,7 +9,9 @@ References
 Perov et al., DeepFaceLab: Integrated, flexible and extensible face-swapping framework, 2020, section 3.2.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -25,12 +27,12 @@ from models.architectures.weight_shapes import decoder_options, encoder_options,
 class Downscale(Block):
     """Convolution of stride 2, then activation."""
 
-    def __init__(self, in_channels, out_channels, activation, kernel_size=5, **arguments):
+    def __init__(self, in_channels: int, out_channels: int, activation: Callable, kernel_size: int = 5, **arguments):
         super().__init__(**arguments)
         self._activation = activation
         self.conv1 = Conv2D(in_channels, out_channels, kernel_size, strides=2)
 
-    def compute(self, x):
+    def compute(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, in) to (N, ceil(H / 2), ceil(W / 2), out)."""
         return self._activation(self.conv1(x), DOWNSCALE_SLOPE)
 
@@ -38,12 +40,12 @@ class Downscale(Block):
 class DownscaleBlock(Layer):
     """A chain of :class:`Downscale`, doubling the channels up to eight times the first."""
 
-    def __init__(self, in_channels, channels, count, activation, **arguments):
+    def __init__(self, in_channels: int, channels: int, count: int, activation: Callable, **arguments):
         super().__init__(**arguments)
         widths = [in_channels] + [channels * min(2**index, 8) for index in range(count)]
         self.downs = [Downscale(before, after, activation) for before, after in zip(widths, widths[1:])]
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, R, R, in) to (N, R / 2^count, R / 2^count, channels * 2^(count - 1))."""
         for down in self.downs:
             x = down(x)
@@ -58,12 +60,12 @@ class Upscale(Block):
     Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel CNN, 2016.
     """
 
-    def __init__(self, in_channels, out_channels, activation, **arguments):
+    def __init__(self, in_channels: int, out_channels: int, activation: Callable, **arguments):
         super().__init__(**arguments)
         self._activation = activation
         self.conv1 = Conv2D(in_channels, out_channels * 4, 3)
 
-    def compute(self, x):
+    def compute(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, in) to (N, 2H, 2W, out)."""
         return depth_to_space(self._activation(self.conv1(x), DOWNSCALE_SLOPE), 2)
 
@@ -71,13 +73,13 @@ class Upscale(Block):
 class ResidualBlock(Block):
     """Two convolutions around a shortcut (He et al., 2016)."""
 
-    def __init__(self, channels, activation, **arguments):
+    def __init__(self, channels: int, activation: Callable, **arguments):
         super().__init__(**arguments)
         self._activation = activation
         self.conv1 = Conv2D(channels, channels, 3)
         self.conv2 = Conv2D(channels, channels, 3)
 
-    def compute(self, x):
+    def compute(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, C) to the same shape."""
         y = self.conv2(self._activation(self.conv1(x), RESIDUAL_SLOPE))
         return self._activation(x + y, RESIDUAL_SLOPE)
@@ -105,7 +107,7 @@ class Encoder(keras.Model):
             self.down1 = DownscaleBlock(3, e_dims, 4, activation)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, R, R, 3) to (N, vector) in float32."""
         if self._deep:
             x = self.res1(self.down1(x))
@@ -120,7 +122,15 @@ class Encoder(keras.Model):
 class Inter(keras.Model):
     """Vector to code: two dense layers, then without letter t one upscale."""
 
-    def __init__(self, in_channels, ae_dims, out_channels, lowest_resolution, archi: ArchitectureText, name="inter"):
+    def __init__(
+        self,
+        in_channels: int,
+        ae_dims: int,
+        out_channels: int,
+        lowest_resolution: int,
+        archi: ArchitectureText,
+        name: str = "inter",
+    ):
         super().__init__(name=name)
         self._map_shape = (lowest_resolution, lowest_resolution, out_channels)
         self._cell = archi.lowest_cell
@@ -132,12 +142,12 @@ class Inter(keras.Model):
             self.upscale1 = Upscale(out_channels, out_channels, activation_of(archi))
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, vector) to (N, r, r, out_channels)."""
         x = unflatten(self.dense2(self.dense1(x)), *self._map_shape)
         return self.upscale1(x) if self._upscales else x
 
-    def options_of_weights(self, shapes):
+    def options_of_weights(self, shapes: dict) -> Any:
         """See :mod:`models.architectures.weight_shapes`."""
         return inter_options(shapes, self._cell, self._code_multiple)
 
@@ -155,7 +165,15 @@ class Decoder(keras.Model):
 
     options_of_weights = staticmethod(decoder_options)
 
-    def __init__(self, in_channels, d_dims, d_mask_dims, archi, name="decoder", mask_output_first=False):
+    def __init__(
+        self,
+        in_channels: int,
+        d_dims: int,
+        d_mask_dims: int,
+        archi: Any,
+        name: str = "decoder",
+        mask_output_first: bool = False,
+    ):
         super().__init__(name=name)
         activation = activation_of(archi)
         self._double, self._deep = archi.double, archi.deep
@@ -183,11 +201,11 @@ class Decoder(keras.Model):
             self.out_convm = Conv2D(mask_widths[-1], 1, 1)
         self.built = True
 
-    def call(self, code):
+    def call(self, code: tf.Tensor) -> tf.Tensor:
         """Code (N, r, r, C) to picture (N, R, R, 3) and mask (N, R, R, 1), float32 in 0..1."""
         return self.picture(code), self.mask(code)
 
-    def picture(self, code):
+    def picture(self, code: tf.Tensor) -> tf.Tensor:
         """The picture alone."""
         x = tf.cast(code, self.compute_dtype)
         for index in range(self._stages):
@@ -196,7 +214,7 @@ class Decoder(keras.Model):
         x = self._interleaved_output(x) if self._double else self.out_conv(x)
         return tf.nn.sigmoid(tf.cast(x, tf.float32))
 
-    def mask(self, code):
+    def mask(self, code: tf.Tensor) -> tf.Tensor:
         """The mask alone."""
         x = tf.cast(code, self.compute_dtype)
         for index in range(self._mask_stages):
@@ -265,7 +283,7 @@ class DeepfakeAutoencoder:
         networks: list[keras.Model] = [encoder, *inters, *decoders]
         self.networks = {network.name: network for network in networks}
 
-    def reconstruct(self, source, destination) -> Reconstruction:
+    def reconstruct(self, source: str, destination: tf.Tensor) -> Reconstruction:
         """Run both batches (N, R, R, 3) through the shared parts in one go."""
         count = tf.shape(source)[0]
         vectors = self.networks["encoder"](tf.concat((source, destination), axis=0))
@@ -285,7 +303,7 @@ class DeepfakeAutoencoder:
             pictures, masks = (tf.concat(pair, axis=0) for pair in zip(*outputs))
         return Reconstruction(pictures, masks, source_code, destination_code, swap_code)
 
-    def source_code(self, faces):
+    def source_code(self, faces: tf.Tensor) -> tf.Tensor:
         """Code of faces (N, R, R, 3) seen as source faces."""
         vectors = self.networks["encoder"](faces)
         if not self.is_liae:
@@ -293,11 +311,11 @@ class DeepfakeAutoencoder:
         shared = self.networks["inter_AB"](vectors)
         return tf.concat((shared, shared), axis=-1)
 
-    def decode_source(self, code):
+    def decode_source(self, code: tf.Tensor) -> tf.Tensor:
         """Picture and mask with the source's identity."""
         return self.networks["decoder" if self.is_liae else "decoder_src"](code)
 
-    def swap(self, faces):
+    def swap(self, faces: tf.Tensor) -> Any:
         """Destination faces to (source face in their pose, its mask, the mask of the destination face)."""
         vectors = self.networks["encoder"](faces)
         if self.is_liae:
@@ -312,7 +330,7 @@ class DeepfakeAutoencoder:
         return picture, mask, destination_decoder.mask(destination_code)
 
 
-def activation_of(archi: ArchitectureText):
+def activation_of(archi: ArchitectureText) -> Any:
     """Function (x, slope) of the architecture: leaky ReLU, or x * cos(x), which has no slope."""
     return _cosine if archi.cosine else leaky_relu
 

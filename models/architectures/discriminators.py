@@ -39,7 +39,7 @@ class CodeDiscriminator(keras.Model):
         self.out_conv = Conv2D(widths[-1], 1, 1)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, r, r, C) to logits (N, r', r', 1), float32."""
         for conv in self.convs:
             x = leaky_relu(conv(x), 0.1)
@@ -65,7 +65,14 @@ class UNetPatchDiscriminator(keras.Model):
 
     options_of_weights = staticmethod(patch_discriminator_options)
 
-    def __init__(self, patch_size, in_channels=3, base_channels=16, resolution=None, name="D_src"):
+    def __init__(
+        self,
+        patch_size: int,
+        in_channels: int = 3,
+        base_channels: int = 16,
+        resolution: int | None = None,
+        name: str = "D_src",
+    ):
         super().__init__(name=name)
         strides = strides_for_patch_size(patch_size)
         count = len(strides)
@@ -81,7 +88,7 @@ class UNetPatchDiscriminator(keras.Model):
         self.center_conv = Conv2D(widths[-1], widths[-1], 1)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, R, R, in) to the logits of the middle (N, r, r, 1) and of every pixel (N, R, R, 1), float32."""
         x = leaky_relu(self.in_conv(x), 0.2)
         skips = []

@@ -3,6 +3,8 @@
 What the option ``archi`` does not say, the shapes of the weights do.
 """
 
+from typing import Any
+
 import numpy as np
 
 from core.networks.onnx_graph import OnnxGraph, WeightedGraph
@@ -19,7 +21,7 @@ class DeepfakeLayers(WeightedGraph):
     archi : ArchitectureText
     """
 
-    def __init__(self, graph: OnnxGraph, weights, source, archi: ArchitectureText):
+    def __init__(self, graph: OnnxGraph, weights: dict, source: str, archi: ArchitectureText):
         super().__init__(graph, weights, source)
         self.archi = archi
         self._activate = graph.cosine_unit if archi.cosine else graph.leaky_relu
@@ -90,7 +92,7 @@ class DeepfakeLayers(WeightedGraph):
         return np.concatenate(kernels, axis=-1), np.concatenate([self.weight(f"{path}/bias") for path in paths])
 
 
-def swap_graph(parts: dict[str, tuple[dict, object]], options: dict, names=None, **form) -> OnnxGraph:
+def swap_graph(parts: dict[str, tuple[dict, object]], options: dict, names: Any = None, **form) -> OnnxGraph:
     """Destination faces to (source face in their pose, its mask, the mask of the destination face).
 
     Parameters
@@ -122,7 +124,7 @@ def swap_graph(parts: dict[str, tuple[dict, object]], options: dict, names=None,
     return graph
 
 
-def morph_graph(parts: dict[str, tuple[dict, object]], options: dict, names=None, **form) -> OnnxGraph:
+def morph_graph(parts: dict[str, tuple[dict, object]], options: dict, names: Any = None, **form) -> OnnxGraph:
     """AMP: destination faces and the share of the code that comes from the source, (1,) float32, to the same outputs.
 
     Parameters as those of :func:`swap_graph`.

@@ -1,10 +1,12 @@
 """The ONNX graph of XSeg, see :mod:`models.architectures.xseg`."""
 
+from typing import Any
+
 from core.networks.onnx_graph import OnnxGraph, WeightedGraph
 from models.architectures.xseg_levels import LEVELS, LOWEST_RESOLUTION, RESOLUTION
 
 
-def xseg_graph(parts: dict[str, tuple[dict, object]], options: dict, names=None, **form) -> OnnxGraph:
+def xseg_graph(parts: dict[str, tuple[dict, object]], options: dict, names: Any = None, **form) -> OnnxGraph:
     """Faces (N, 256, 256, 3) to masks (N, 256, 256, 1), 0..1.
 
     Parameters
@@ -20,7 +22,8 @@ def xseg_graph(parts: dict[str, tuple[dict, object]], options: dict, names=None,
     """
     names = names or ("face", "mask")
     graph = OnnxGraph("XSeg", **form)
-    layers = WeightedGraph(graph, *parts["XSeg_256"])
+    weights, source = parts["XSeg_256"]
+    layers = WeightedGraph(graph, weights, str(source))
     x, skips = graph.faces(names[0], RESOLUTION), []
     for level, (_, count, filter_size) in enumerate(LEVELS):
         for index in range(1, count + 1):

@@ -18,14 +18,14 @@ from models.architectures.xseg_levels import BOTTLENECK, LEVELS, LOWEST_RESOLUTI
 class ConvolutionBlock(Block):
     """Convolution (or its transpose, doubling the size), filter response norm, thresholded linear unit."""
 
-    def __init__(self, in_channels, out_channels, transpose=False, **arguments):
+    def __init__(self, in_channels: int, out_channels: int, transpose: bool = False, **arguments):
         super().__init__(**arguments)
         kind = Conv2DTranspose if transpose else Conv2D
         self.conv = kind(in_channels, out_channels, 3)
         self.frn = FRNorm2D(out_channels)
         self.tlu = TLU(out_channels)
 
-    def compute(self, x):
+    def compute(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, in) to (N, H, W, out), or to (N, 2H, 2W, out)."""
         return self.tlu(self.frn(self.conv(x)))
 
@@ -64,7 +64,7 @@ class XSegNetwork(keras.Model):
         self._lowest_shape = (LOWEST_RESOLUTION, LOWEST_RESOLUTION, widths[-1])
         self.built = True
 
-    def call(self, x, without_skips: bool = False):
+    def call(self, x: tf.Tensor, without_skips: bool = False) -> tf.Tensor:
         """Logits and their sigmoid, (N, 256, 256, 1), float32.
 
         ``without_skips`` replaces the shortcuts by zeros, so that everything has to pass the bottleneck

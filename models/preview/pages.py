@@ -1,6 +1,7 @@
 """Preview pictures of training: the pages of swap models below the head with the keys."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ def row_count(batch_size: int, resolution: int) -> int:
     return max(1, min(MOST_ROWS, batch_size, LARGEST_HEIGHT // resolution))
 
 
-def swap_pages(class_name: str, network, batch: dict, head_face: bool = False) -> Pages:
+def swap_pages(class_name: str, network: Any, batch: dict, head_face: bool = False) -> Pages:
     """Pages of SAEHD or Quick96.
 
     Parameters

@@ -1,6 +1,7 @@
 """The window ``Training preview`` and its keys."""
 
 from collections.abc import Callable
+from typing import Any
 
 from core.console import interact
 from core.console.process import end_with
@@ -63,7 +64,7 @@ class PreviewWindow:
             self.history_range = (self.history_range + 1) % len(HISTORY_RANGES)
             self._shown = None
 
-    def picture(self):
+    def picture(self) -> Any:
         """What is to be seen now, uint8 BGR, or None before the first preview."""
         state = self.trainer.previewer.state
         if state is None:

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -49,7 +51,7 @@ class Previewer(Hook):
     """
 
     def __init__(
-        self, saved: SavedModel, data, has_window: bool = False, keeps_open: bool = False, notebook: bool = False
+        self, saved: SavedModel, data: Any, has_window: bool = False, keeps_open: bool = False, notebook: bool = False
     ):
         self.saved, self.data = saved, data
         self.has_window, self.keeps_open, self.notebook = has_window, keeps_open or has_window, notebook
@@ -126,7 +128,7 @@ class Previewer(Hook):
 
     def fixed_pages(self) -> preview.Pages:
         """Pages of the fixed sample with the present weights."""
-        return self.pages(self.sample, _HISTORY_ROW)
+        return self.pages(cast(dict, self.sample), _HISTORY_ROW)
 
     def pages_for_backup(self) -> list[tuple[str, np.ndarray]]:
         """Pages of the fixed sample with loss graph, uint8."""
@@ -136,7 +138,7 @@ class Previewer(Hook):
             for name, picture in self.fixed_pages()
         ]
 
-    def after_iteration(self, trainer, losses, seconds) -> None:
+    def after_iteration(self, trainer: Any, losses: Sequence[float], seconds: float) -> None:
         """Hook: in a notebook a new preview every 100 iterations."""
         if self.notebook and self.saved.iteration % NOTEBOOK_STEP == 0:
             self.show(trainer.last_batch)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ CHOICE_KEYS, DEBUG_KEYS = ("[p]:next [space]:next preview [enter]:take it",), ("
 _TICK_SECONDS = 0.1
 
 
-def choose_sample(previewer) -> None:
+def choose_sample(previewer: Any) -> None:
     """Let the user choose the sample of the history pictures: p draws another, Space shows the next page, Enter takes it.
 
     Closing the window takes it as well.

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 from core.console import interact
@@ -103,7 +104,7 @@ class WebPreview(Hook):
         When the port cannot be used.
     """
 
-    def __init__(self, port: int, trainer):
+    def __init__(self, port: int, trainer: Any):
         self._trainer = trainer
         web = self
 
@@ -125,7 +126,7 @@ class WebPreview(Hook):
         self._thread.start()
         interact.info(f"Preview in the browser: http://{HOST}:{self.port}/")
 
-    def close(self):
+    def close(self) -> None:
         self._server.shutdown()
         self._server.end_requests()
         self._server.server_close()

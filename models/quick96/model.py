@@ -1,5 +1,8 @@
 """Quick96: a small fixed ``df-ud`` autoencoder for a first look at a pair of facesets."""
 
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
 from core.nn import losses
@@ -18,17 +21,24 @@ MASK_BLUR = RESOLUTION // 32
 class Quick96(SwapModel):
     """Trains with warped faces; every third iteration shows the previous batch again, unwarped."""
 
-    def __init__(self, options, batch_size=None, training=True, seed=None, iteration: int = 0):
+    def __init__(
+        self,
+        options: dict,
+        batch_size: int | None = None,
+        training: bool = True,
+        seed: int | None = None,
+        iteration: int = 0,
+    ):
         super().__init__(options, batch_size, training, seed)
         self.iteration = iteration
-        self._previous_batch = None
+        self._previous_batch: dict | None = None
 
-    def train_one_iteration(self, batch):
+    def train_one_iteration(self, batch: dict) -> np.ndarray:
         """One step; see :class:`models.trainable_model.TrainableModel`.
 
         Where :meth:`reuses_previous_batch` says so, ``batch`` is not looked at.
         """
-        if self.reuses_previous_batch():
+        if self._previous_batch is not None and self.reuses_previous_batch():
             batch = dict(self._previous_batch)
             batch["warped_src"], batch["warped_dst"] = batch["target_src"], batch["target_dst"]
         else:
@@ -45,7 +55,7 @@ class Quick96(SwapModel):
         """Count iterations from the given one on, as every third step differs."""
         self.iteration = iteration
 
-    def resume(self, data, iteration: int) -> None:
+    def resume(self, data: Any, iteration: int) -> None:
         """Make the batch of the iteration before again."""
         if iteration:
             self.resume_after(data.batch_before(iteration))
@@ -54,7 +64,7 @@ class Quick96(SwapModel):
         """Take the batch of the iteration before, so that a resumed run goes on as an uninterrupted one."""
         self._previous_batch = dict(batch)
 
-    def input_names(self):
+    def input_names(self) -> tuple[str, ...]:
         """Names of the arrays that a training step reads."""
         return tuple(f"{kind}_{side}" for side in ("src", "dst") for kind in ("warped", "target")) + (
             "target_srcm",

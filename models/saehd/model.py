@@ -32,13 +32,13 @@ PRETRAIN_OVERRIDES = {
 class Saehd(SwapModel):
     """The model. Options as in the options table; while ``pretrain`` is on, ``PRETRAIN_OVERRIDES`` hold."""
 
-    def __init__(self, options, batch_size=None, training=True, seed=None):
+    def __init__(self, options: dict, batch_size: int | None = None, training: bool = True, seed: int | None = None):
         options = dict(options)
         if options.get("pretrain"):
             options.update(PRETRAIN_OVERRIDES)
         super().__init__(options, batch_size, training, seed)
 
-    def input_names(self):
+    def input_names(self) -> tuple[str, ...]:
         """Names of the arrays that a training step reads."""
         kinds = ["warped_{}", "target_{}", "target_{}m"] + ["target_{}m_em"] * self._eyes_mouth
         return tuple(kind.format(side) for kind in kinds for side in ("src", "dst"))

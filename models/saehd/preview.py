@@ -1,9 +1,11 @@
 """Preview pages of SAEHD."""
 
+from typing import Any
+
 from models.preview.pages import Pages, swap_pages
 
 
-def pages(network, batch: dict, options: dict, row: int) -> Pages:
+def pages(network: Any, batch: dict, options: dict, row: int) -> Pages:
     """Pages of a batch; all of its rows are shown, whatever ``row`` is."""
     del row
     return swap_pages("SAEHD", network, batch, options["face_type"] == "head")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def backup_folder(saved: SavedModel) -> Path:
     return saved.model_dir / f"{saved.prefix}{BACKUPS_ENDING}"
 
 
-def make_backup(saved: SavedModel, pages: list[tuple[str, np.ndarray]] = ()) -> Path:
+def make_backup(saved: SavedModel, pages: Sequence[tuple[str, np.ndarray]] = ()) -> Path:
     """Move every backup one slot on (the oldest goes) and copy the saved files and preview pages into slot 01.
 
     Parameters

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class ModelCopy:
 class DamagedModel(FormatError):
     """A file of a model is damaged; ``copy`` is the backup that can be put back, if there is one."""
 
-    def __init__(self, path, problem, copy):
+    def __init__(self, path: Path | str, problem: str, copy: Any):
         super().__init__(path, problem)
         self.copy = copy
 
@@ -179,7 +180,7 @@ def restore(model_dir: Path, prefix: str, copy: ModelCopy) -> Path | None:
         transaction.drop_journal(model_dir, prefix)
     old = files_of_generation(model_dir, prefix)
     kept = copy_aside(model_dir, prefix, old) if old else None
-    contents = {name: path.read_bytes for name, path in copy.files.items()}
+    contents = {name: path.read_bytes for name, path in (copy.files or {}).items()}
     transaction.commit(model_dir, prefix, contents, remove=[path.name for path in old])
     return kept
 

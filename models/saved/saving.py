@@ -52,7 +52,7 @@ class BackgroundSaver:
         self._failure: BaseException | None = None
         self._outcome: SaveOutcome | None = None
 
-    def save(self, after: Callable[[], None] | None = None) -> None:
+    def save(self, after: Callable[[], object] | None = None) -> None:
         """Start writing the present generation; waits first for the one before.
 
         Parameters

@@ -60,7 +60,7 @@ def commit(
     if pending is not None:
         _finish(model_dir, prefix, *pending)
     names = sorted(files, key=lambda name: name.endswith(STATE_SUFFIX))
-    name, removed = None, sorted(set(remove) - set(names))
+    name, removed = "", sorted(set(remove) - set(names))
     try:
         for name in names:
             content = files[name]

@@ -1,5 +1,7 @@
 """Scores on faces that training never sees: structural dissimilarity and PSNR of the reconstructions."""
 
+from typing import Any
+
 import numpy as np
 
 from core.console import interact
@@ -22,14 +24,14 @@ class HoldoutScores(Hook):
     trainer : models.training.trainer.Trainer
     """
 
-    def __init__(self, trainer):
+    def __init__(self, trainer: Any):
         if not trainer.saved.kind.swaps_faces:
             *others, last = SWAP_NAMES
             raise UsageError(f"--holdout works with {', '.join(others)} and {last}.")
         self._batches = trainer.data.holdout_batches(_BATCH)
         self.latest: list[float] | None = None
 
-    def before_save(self, trainer):
+    def before_save(self, trainer: Any) -> None:
         """Score the present weights; the scores are saved with them."""
         scores = score(trainer.saved.network, self._batches)
         self.latest = [trainer.saved.iteration, *scores]
@@ -40,7 +42,7 @@ class HoldoutScores(Hook):
         )
 
 
-def score(network, batches: list[dict[str, np.ndarray]]) -> list[float]:
+def score(network: Any, batches: list[dict[str, np.ndarray]]) -> list[float]:
     """Mean dssim of source and destination, then mean PSNR of both, inside of the faces' masks.
 
     Parameters
@@ -49,7 +51,8 @@ def score(network, batches: list[dict[str, np.ndarray]]) -> list[float]:
     batches : list of dict
         ``target_src``, ``target_srcm`` … uint8; see :meth:`models.training.training_data.SwapData.holdout_batches`.
     """
-    dssims, psnrs = {"src": [], "dst": []}, {"src": [], "dst": []}
+    dssims: dict[str, list] = {"src": [], "dst": []}
+    psnrs: dict[str, list] = {"src": [], "dst": []}
     for batch in batches:
         outputs = network.preview_tensors(batch)
         for side, name in (("src", "P_ss"), ("dst", "P_dd")):

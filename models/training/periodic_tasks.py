@@ -5,6 +5,8 @@ import shlex
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from core.console import interact
 from core.errors import UsageError
@@ -27,7 +29,7 @@ class ScheduledCommands(Hook):
         ``--run-every SECONDS COMMAND``: an external program, started without a shell and not waited for.
     """
 
-    def __init__(self, trainer, named, programs):
+    def __init__(self, trainer: Any, named: Any, programs: Any):
         self._trainer = trainer
         self._due: list[list] = []
         start = time.monotonic()
@@ -46,7 +48,7 @@ class ScheduledCommands(Hook):
                 raise UsageError(f"--run-every {seconds}: give a positive number of seconds.")
             self._due.append([start + every, every, shlex.split(command)])
 
-    def after_iteration(self, trainer, losses, seconds):
+    def after_iteration(self, trainer: Any, losses: Sequence[float], seconds: float) -> None:
         now = time.monotonic()
         for entry in self._due:
             if entry[0] is not None and now >= entry[0]:

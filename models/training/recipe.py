@@ -2,8 +2,10 @@
 
 import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -204,14 +206,14 @@ class RecipeRunner(Hook):
         Takes ``(trainer, options)`` and puts changed options into force; False when it could not save before.
     """
 
-    def __init__(self, recipe: Recipe, trainer, change):
+    def __init__(self, recipe: Recipe, trainer: Any, change: Callable):
         self._recipe, self._change = recipe, change
         data = trainer.saved.data
         state = data.extra.get(EXTRA_KEY)
         self._phase = resume_phase(recipe, state)
         if not _belongs_to(recipe, state):
             state = {}
-        self._state = {
+        self._state: dict[str, Any] = {
             "name": recipe.name,
             "phase": self._phase,
             "started_at": int(_number(state, "started_at", data.iteration)),
@@ -226,7 +228,7 @@ class RecipeRunner(Hook):
     def _current(self) -> Phase:
         return self._recipe.phases[self._phase]
 
-    def after_iteration(self, trainer, losses, seconds):
+    def after_iteration(self, trainer: Any, losses: Sequence[float], seconds: float) -> None:
         now = time.monotonic()
         self._state["seconds"] += now - self._clock
         self._clock = now

@@ -65,7 +65,7 @@ class SaveWatch:
         self._failed: SaveOutcome | None = None
         self._began = self._retry_at = 0.0
         self._pause = rules.retry_seconds
-        self._after: Callable[[], None] | None = None
+        self._after: Callable[[], object] | None = None
 
     @property
     def is_failing(self) -> bool:
@@ -85,7 +85,7 @@ class SaveWatch:
             return f"[saved only to {self._failed.place}: {self._failed.reason}]"
         return f"[NOT SAVED since iteration {self.saved_iteration}: {self._failed.reason}]"
 
-    def start(self, after: Callable[[], None] | None = None) -> None:
+    def start(self, after: Callable[[], object] | None = None) -> None:
         """Save in the background; ``after`` follows once the files are in the model folder, be it by a later try."""
         self.settle()
         self._after = after or self._after

@@ -1,6 +1,7 @@
 """Work beside training, such as writing pictures, whose failure is told and ends nothing."""
 
 from collections.abc import Callable
+from typing import Any
 
 from core.console import interact
 from core.errors import UserError
@@ -18,10 +19,11 @@ class SideWork:
     """
 
     def __init__(self, what: str, failures: tuple[type[Exception], ...] = ()):
-        self._what, self._failures = what, (OSError, UserError, *failures)
+        self._what = what
+        self._failures: tuple[type[Exception], ...] = (OSError, UserError, *failures)
         self._told: str | None = None
 
-    def run(self, function: Callable, *arguments):
+    def run(self, function: Callable, *arguments) -> Any:
         """What the function returns, or None when it has failed."""
         try:
             result = function(*arguments)

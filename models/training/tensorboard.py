@@ -1,6 +1,8 @@
 """TensorBoard logs of a training: losses, duration, waiting time, learning rate, held-out scores, preview pages."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,7 @@ class TensorBoardLog(Hook):
     trainer : models.training.trainer.Trainer
     """
 
-    def __init__(self, folder: Path, trainer):
+    def __init__(self, folder: Path, trainer: Any):
         import tensorflow as tf
 
         self._tf = tf
@@ -31,15 +33,15 @@ class TensorBoardLog(Hook):
         self._waited = 0.0
         self._pages_of = None
 
-    def after_iteration(self, trainer, losses, seconds):
+    def after_iteration(self, trainer: Any, losses: Sequence[float], seconds: float) -> None:
         if self._writer is not None:
             self._work.run(self._log_iteration, trainer, losses, seconds)
 
-    def after_save(self, trainer):
+    def after_save(self, trainer: Any) -> None:
         if self._writer is not None:
             self._work.run(self._log_save, trainer)
 
-    def close(self):
+    def close(self) -> None:
         if self._writer is not None:
             self._work.run(self._writer.close)
 
@@ -87,7 +89,7 @@ class TensorBoardLog(Hook):
         self._tf.summary.write(tag, tensor, metadata=metadata)
 
 
-def current_rate(network) -> float:
+def current_rate(network: Any) -> float:
     """Learning rate of the main optimizer at its next step."""
     optimizer = next(iter(network.optimizers.values()))
     rate = float(optimizer.learning_rate)

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class Trainer:
     previewer : Previewer
     """
 
-    def __init__(self, saved: SavedModel, data, settings: TrainerSettings, previewer: Previewer):
+    def __init__(self, saved: SavedModel, data: Any, settings: TrainerSettings, previewer: Previewer):
         self.saved, self.data, self.settings, self.previewer = saved, data, settings, previewer
         self._emergency = EmergencySaves(saved.model_dir, saved.prefix, settings.fallback_dir)
         self._saver = BackgroundSaver(saved, self._emergency)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -93,7 +94,7 @@ class SwapData:
 
     def next(self) -> dict[str, np.ndarray]:
         """The next batch."""
-        return self.loader.next()
+        return cast(BatchLoader, self.loader).next()
 
     def batch_before(self, iteration: int) -> dict[str, np.ndarray] | None:
         """The batch that the iteration before the given one has taken, made again."""

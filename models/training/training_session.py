@@ -4,8 +4,10 @@ import dataclasses
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from core.console import interact, process
 from core.errors import UsageError, UserError
@@ -188,11 +190,11 @@ class TrainingSession:
             raise UsageError("Pretraining mode needs a faceset: give --pretraining-data-dir, or set pretrain to no.")
         return self.fresh_networks(saved, before, options)
 
-    def fresh_networks(self, saved, before, options):
+    def fresh_networks(self, saved: Any, before: Any, options: dict) -> Any:
         """Networks whose weights start anew because of a change of options; resets the count after pretraining."""
         if saved.is_first_run:
             return ()
-        fresh = ()
+        fresh: tuple[str, ...] = ()
         if before.get("pretrain") and not options.get("pretrain"):
             interact.info("Pretraining ended: iterations count from 0 again.")
             saved.reset_iterations()
@@ -203,7 +205,7 @@ class TrainingSession:
             fresh += ("GAN",)
         return fresh
 
-    def change_options(self, trainer, changes: dict) -> bool:
+    def change_options(self, trainer: Any, changes: dict) -> bool:
         """Put changed options into force in the middle of a run: save, build again from the files, go on.
 
         Returns
@@ -374,13 +376,13 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"{folder}: this folder cannot be made ({error.strerror}).") from None
 
 
-def make_data(saved: SavedModel, settings: DataSettings):
+def make_data(saved: SavedModel, settings: DataSettings) -> Any:
     """The batches for a model, starting at its iteration."""
     return saved.kind.data_class()(saved.effective, settings, saved.iteration)
 
 
 @contextmanager
-def stop_signals():
+def stop_signals() -> Iterator[threading.Event]:
     """Yield an event that Ctrl+C, SIGTERM or a closed terminal sets, for a clean end; a second one ends at once."""
     asked = threading.Event()
 
@@ -401,7 +403,7 @@ def stop_signals():
 
 
 @contextmanager
-def advice_on_memory(saved: SavedModel):
+def advice_on_memory(saved: SavedModel) -> Any:
     """Turn TensorFlow's out-of-memory errors into advice on the options to lower."""
     import tensorflow as tf
 

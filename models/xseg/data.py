@@ -1,5 +1,7 @@
 """What a training run feeds XSeg with: labelled faces of both sides, or grey faces in pretraining."""
 
+from typing import cast
+
 import numpy as np
 
 from core.console import interact
@@ -60,7 +62,7 @@ class XSegData:
 
     def next(self) -> dict[str, np.ndarray]:
         """``image`` (N, 256, 256, 3) and ``mask`` (N, 256, 256, 1), uint8; in pretraining ``mask`` is the grey face."""
-        return self.loader.next()
+        return cast(BatchLoader, self.loader).next()
 
     def batch_before(self, iteration: int) -> dict[str, np.ndarray] | None:
         """The batch that the iteration before the given one has taken, made again."""

@@ -33,11 +33,11 @@ class XSeg(TrainableModel):
         masks = np.array(self._predict_function(tf.convert_to_tensor(images, tf.float32)))
         return cut_low_values(masks)
 
-    def input_names(self):
+    def input_names(self) -> tuple[str, ...]:
         """Names of the arrays that a training step reads: in pretraining ``mask`` holds the grey face."""
         return ("image", "mask")
 
-    def preview_names(self):
+    def preview_names(self) -> tuple[str, ...]:
         """Names of the arrays that a preview reads."""
         return ("image",)
 

@@ -1,5 +1,7 @@
 """Preview pages of XSeg."""
 
+from typing import Any
+
 import numpy as np
 
 from models.preview.pages import Pages, grid, unit_range
@@ -7,13 +9,13 @@ from models.preview.pages import Pages, grid, unit_range
 GREEN = np.array((0.0, 1.0, 0.0), np.float32)
 
 
-def pages(network, batch: dict, options: dict, row: int) -> Pages:
+def pages(network: Any, batch: dict, options: dict, row: int) -> Pages:
     """Pages of a batch; arguments as :func:`models.preview.pages.swap_pages`."""
     del row
     return xseg_pages(network, batch, bool(options.get("pretrain")))
 
 
-def xseg_pages(network, batch: dict, pretraining: bool) -> Pages:
+def xseg_pages(network: Any, batch: dict, pretraining: bool) -> Pages:
     """Pages of XSeg.
 
     Parameters

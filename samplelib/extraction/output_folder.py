@@ -22,7 +22,9 @@ def debug_folder_of(output_folder: Path) -> Path:
 
 def unique_stems(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     """Split into files whose stem is new, and files whose stem an earlier one has already."""
-    kept, doubles, seen = [], [], set()
+    kept: list = []
+    doubles: list = []
+    seen: set = set()
     for path in paths:
         (doubles if path.stem in seen else kept).append(path)
         seen.add(path.stem)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
@@ -113,7 +114,7 @@ class _Cut:
 def frames_of_files(paths: Iterable[Path]) -> Iterator[SourceFrame]:
     """Frames that are read from picture files when their turn comes."""
     for number, path in enumerate(paths):
-        yield SourceFrame(path.name, lambda path=path: read_bgr(path), number)
+        yield SourceFrame(path.name, partial(read_bgr, path), number)
 
 
 def with_neighbours(frames: Iterable[SourceFrame], done: Collection[int], count: int) -> Iterator[SourceFrame]:
@@ -182,7 +183,7 @@ def extract_frames(
     """
     writers = workers or max(cpu_count(), _WRITERS)
     workers = workers or cpu_count()
-    free_finders = SimpleQueue()
+    free_finders: SimpleQueue[FaceFinder] = SimpleQueue()
     for finder in finders:
         free_finders.put(finder)
 

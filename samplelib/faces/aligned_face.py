@@ -214,8 +214,9 @@ def metadata_to_bytes(metadata: FaceMetadata, name: Any = "face picture") -> byt
     excess = len(body) - jpeg_segments.LARGEST_BODY
     if excess <= 0:
         return body
-    limit = len(metadata.xseg_mask or b"") - excess
-    smaller = mask_codec.shrink_mask(metadata.xseg_mask, limit, name) if limit > 0 else None
+    mask = metadata.xseg_mask or b""
+    limit = len(mask) - excess
+    smaller = mask_codec.shrink_mask(mask, limit, name) if limit > 0 else None
     if smaller is None:
         raise FormatError(
             name,

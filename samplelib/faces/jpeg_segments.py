@@ -21,7 +21,7 @@ class NotJpeg(Exception):
 class NeedMore(Exception):
     """The header goes on after the bytes at hand; ``size`` bytes from the start are enough to go on."""
 
-    def __init__(self, size):
+    def __init__(self, size: int):
         super().__init__(size)
         self.size = size
 
@@ -53,7 +53,8 @@ def scan_header(data: bytes, complete: bool = True) -> list[Segment]:
     """
     if data[:2] != _START_OF_IMAGE:
         raise NotJpeg("is not a JPEG file" if data else "is empty")
-    segments, at, size = [], 2, len(data)
+    segments: list[Segment] = []
+    at, size = 2, len(data)
     while True:
         if at + 4 > size:
             return _end_of_data(segments, complete, at + 4)
@@ -139,7 +140,8 @@ def replace_bodies(data: bytes, segments: list[Segment], remove: list[Segment], 
     for segment in segments:
         if 0xE0 <= segment.marker <= APP15 and segment not in remove:
             place = segment.end
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     cuts = sorted([(segment.start, segment.end, b"") for segment in remove] + [(place, place, _segment(marker, body))])
     for start, end, new in cuts:
         pieces += (data[at:start], new)

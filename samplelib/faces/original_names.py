@@ -52,7 +52,8 @@ def plan_original_names(faces: list[tuple[Path, str | None]], present: set[str])
                 f"{path}: the name of its frame, {printable(source)!r}, cannot be a file's; it keeps its own."
             )
     taken = {name.casefold() for name in present - {path.name for path, _ in renamed}}
-    numbers, plan = {}, []
+    numbers: dict[str, int] = {}
+    plan: list = []
     for path, stem in renamed:
         key = stem.casefold()
         number = numbers.get(key, 0)

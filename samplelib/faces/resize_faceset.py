@@ -57,14 +57,15 @@ def resize_face(image: np.ndarray, metadata: FaceMetadata, size: int, face_type:
         raise UserError("it only marks a face in its frame; such pictures have no size to change.")
     if image.shape[1] != old_size:
         raise UserError(f"it is not square ({image.shape[1]} × {old_size}).")
-    if face_type is None or face_type == old_type:
+    new_type = old_type if face_type is None else face_type
+    if new_type == old_type:
         matrix = np.array([[size / old_size, 0, 0], [0, size / old_size, 0]])
         resized = image if size == old_size else cv2.resize(image, (size, size), interpolation=cv2.INTER_LANCZOS4)
-        mask, new_type = metadata.xseg_mask, old_type
+        mask = metadata.xseg_mask
     else:
-        matrix = face_matrix(metadata.landmarks, size, face_type)
+        matrix = face_matrix(metadata.landmarks, size, new_type)
         resized = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LANCZOS4)
-        mask, new_type = _warped_mask(metadata, old_size, face_type), face_type
+        mask = _warped_mask(metadata, old_size, new_type)
     new_metadata = metadata.replace(
         face_type=new_type.text,
         landmarks=transform_points(metadata.landmarks, matrix),

@@ -115,7 +115,9 @@ def write_index(pack: Path, state: PackState, faces: PackFaces) -> bool:
         with replacing(index_path(pack), flush=False) as temporary, open(temporary, "wb") as stream:
             os.chmod(temporary, pack.stat().st_mode & 0o777 | 0o600)  # landmarks are as private as the pack
             stream.seek(_HEAD.size)
-            for part in chain(map(np.ndarray.tobytes, blocks.values()), map(aligned_face.mask_bytes, masks)):
+            for part in chain(
+                map(np.ndarray.tobytes, blocks.values()), filter(None, map(aligned_face.mask_bytes, masks))
+            ):
                 total = zlib.crc32(part, total)
                 stream.write(part)
             stream.seek(0)

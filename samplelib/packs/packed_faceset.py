@@ -104,7 +104,7 @@ def pack_faceset(folder: Any, persons: bool = False, pack_name: str = PACK_NAME,
     loose = [picture for picture in packed if picture.file is not None]
     return Packed(
         path,
-        [picture.file for picture in loose],
+        [picture.file for picture in loose if picture.file is not None],
         plan.left_out,
         [(picture.person, picture.filename) for picture in loose],
         plan.only_packed,

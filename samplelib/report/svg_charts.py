@@ -50,7 +50,7 @@ def histogram(series: dict[str, np.ndarray], low: float, high: float, bins: int,
     parts = [_open(width, height, label)]
     parts.append(f'<rect x="{_LEFT}" y="{_TOP}" width="{inner_width}" height="{inner_height}" fill="#f8f8f8"/>')
     for side, share in shares.items():
-        points = [(_LEFT, _TOP + inner_height)]
+        points: list[tuple[float, float]] = [(_LEFT, _TOP + inner_height)]
         for number, value in enumerate(share):
             y = _TOP + inner_height * (1 - value / top)
             points += [(_LEFT + inner_width * number / bins, y), (_LEFT + inner_width * (number + 1) / bins, y)]

@@ -1,5 +1,8 @@
 """Sorting methods beyond DeepFaceLab's: near-duplicates, who a face is, and landmarks that went wrong."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
 from core.console import interact
@@ -11,10 +14,10 @@ from samplelib.faces.aligned_face import read_metadata
 from samplelib.sorting import duplicates, face_scores, identity
 from samplelib.sorting.face_scores import measure
 from samplelib.sorting.landmark_errors import landmark_errors
-from samplelib.sorting.method_values import Sorted
+from samplelib.sorting.method_values import Sorted, SortOptions
 
 
-def by_duplicates(paths, options):
+def by_duplicates(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Of pictures that show nearly the same only the sharpest stays; the names do not change."""
 
     def look(path):
@@ -32,7 +35,7 @@ def by_duplicates(paths, options):
     return Sorted([], [path for path, kept in zip(measured.paths, keep) if not kept])
 
 
-def by_identity(paths, options):
+def by_identity(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Faces of one person together, the most frequent person first; or only the faces of a given person."""
     embedding = identity.open_embedding(options.embedding_model)
     threshold = embedding.threshold if options.threshold is None else options.threshold
@@ -66,7 +69,7 @@ def _one_person(paths, reference, embedding, threshold, is_chosen):
     return Sorted([], others)
 
 
-def by_landmark_error(paths, options):
+def by_landmark_error(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Faces whose landmarks are furthest from what a second look finds first; above the threshold to trash."""
     measured = landmark_errors(paths)
     ranked = sorted(zip(measured.values, measured.paths), key=lambda pair: -pair[0])

@@ -23,7 +23,7 @@ _MOST_NAMED = 10
 class NotAFace(UserError):
     """The picture holds no face data."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path):
         super().__init__(f"{Path(path).name} is not a dfl image file")
 
 
@@ -41,13 +41,13 @@ class Measured:
         Pictures that could not be read or scored.
     """
 
-    paths: list[Path]
-    values: list[Any]
-    without_face: list[Path]
-    failed: list[Path]
+    paths: list
+    values: list
+    without_face: list
+    failed: list
 
 
-def measure(function: Callable[[Path], Any], paths: Sequence[Path], description: str = "Loading") -> Measured:
+def measure(function: Callable[[Any], Any], paths: Sequence, description: str = "Loading") -> Measured:
     """Apply ``function`` to all paths on all cores with a progress bar; pictures that fail are named and kept apart."""
     result, problems = Measured([], [], [], []), []
     with interact.progress(len(paths), description) as bar:

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def landmark_errors(paths: Sequence[Path]) -> Measured:
     return measured
 
 
-def mesh_error(image: np.ndarray, metadata: FaceMetadata, aligner) -> float:
+def mesh_error(image: np.ndarray, metadata: FaceMetadata, aligner: Any) -> float:
     """Mean distance of the inner landmarks (17…67) to those of the aligner, in distances between the eyes.
 
     The jaw is left out: aligners disagree about it where hair or the turned head hides it.

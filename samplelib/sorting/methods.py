@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ _PIXELS_IN_MEMORY = 3 << 30  # bytes; more go to a temporary file
 
 def by_score(
     paths: Sequence[Path],
-    score: Callable[[Path], float],
+    score: Callable[[Path], Any],
     description: str,
     descending: bool = True,
     zero_is_trash: bool = False,
@@ -48,52 +49,52 @@ def by_score(
     return Sorted([path for _, path in keep] + measured.failed, trash)
 
 
-def by_blur(paths, options):
+def by_blur(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Sharpest first; pictures without any sharp edge go to trash."""
     return by_score(paths, face_scores.face_sharpness, "Measuring sharpness", zero_is_trash=True)
 
 
-def by_motion_blur(paths, options):
+def by_motion_blur(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Least motion blur first."""
     return by_score(paths, face_scores.face_motion_sharpness, "Measuring motion blur", zero_is_trash=True)
 
 
-def by_yaw(paths, options):
+def by_yaw(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """From faces turned to the image's left to those turned right."""
     return by_score(paths, lambda path: face_scores.face_pose(path)[1], "Measuring yaw")
 
 
-def by_pitch(paths, options):
+def by_pitch(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """From faces looking up to those looking down."""
     return by_score(paths, lambda path: face_scores.face_pose(path)[0], "Measuring pitch")
 
 
-def by_source_rect(paths, options):
+def by_source_rect(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Largest in their frame first."""
     return by_score(paths, face_scores.source_rect_area, "Reading face sizes")
 
 
-def by_brightness(paths, options):
+def by_brightness(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Brightest first."""
     return by_score(paths, face_scores.brightness, "Measuring brightness")
 
 
-def by_hue(paths, options):
+def by_hue(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Highest mean hue first."""
     return by_score(paths, face_scores.hue, "Measuring hue")
 
 
-def by_black(paths, options):
+def by_black(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Least black first."""
     return by_score(paths, face_scores.black_values, "Counting black pixels", descending=False)
 
 
-def by_original_name(paths, options):
+def by_original_name(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """By the name of the frame; faces of one frame keep their order."""
     return by_score(paths, lambda path: natural_key(face_scores.source_name(path)), "Reading names", descending=False)
 
 
-def by_histogram(paths, options):
+def by_histogram(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Each picture followed by the one whose colours are most like its own."""
     measured = measure(lambda path: channel_histograms(read_bgr(path)), paths, "Measuring colours")
     result = Sorted()
@@ -114,7 +115,7 @@ def histogram_chunks(count: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def by_histogram_dissimilarity(paths, options):
+def by_histogram_dissimilarity(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """The picture least like all others first."""
     measured = measure(face_scores.hull_histogram, paths, "Measuring greys")
     result = Sorted()
@@ -126,7 +127,7 @@ def by_histogram_dissimilarity(paths, options):
     return result
 
 
-def by_faces_in_frame(paths, options):
+def by_faces_in_frame(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Frames with one face first, then with two, …; or only the frames with one face."""
     names = measure(_frame_and_index, paths, "Reading names")
     known = [(path, *value) for path, value in zip(names.paths, names.values) if value]
@@ -155,20 +156,20 @@ def _frame_and_index(path):
     return (parts[0], index) if is_numbered else None
 
 
-def by_absolute_difference(paths, options):
+def by_absolute_difference(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Each picture followed by the one whose pixels differ least (most) from its own."""
     from core.imagelib.pixel_chain import pixel_chain
 
     shapes = measure(_shape, paths, "Reading sizes")
-    first = shapes.values[0] if shapes.values else None
+    if not shapes.paths:
+        return Sorted(shapes.failed)
+    first = shapes.values[0]
     for path, shape in zip(shapes.paths, shapes.values):
         if shape != first:
             raise UserError(
                 f"{path}: is {shape[1]}×{shape[0]} pixels, but {shapes.paths[0].name} is {first[1]}×{first[0]}. "
                 f"This method needs pictures of one size; run: {command('facesettool resize --input-dir', path.parent)}"
             )
-    if not shapes.paths:
-        return Sorted(shapes.failed)
     with PixelStore(len(shapes.paths), first) as store:
         measured = measure(store.reader(shapes.paths), range(len(shapes.paths)), "Loading")
         if measured.failed:
@@ -220,7 +221,7 @@ class PixelStore:
         return read
 
 
-def by_best_faces(paths, options):
+def by_best_faces(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """A number of faces over all head poses, the sharpest ones."""
 
     def load(path):
@@ -231,7 +232,7 @@ def by_best_faces(paths, options):
     return _best(paths, options, load)
 
 
-def by_best_faces_fast(paths, options):
+def by_best_faces_fast(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """A number of faces over all head poses, those largest in their frames."""
 
     def load(path):

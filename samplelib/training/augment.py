@@ -1,5 +1,6 @@
 """One training sample of a swap model from a decoded face: face-type step, colours, geometry, uint8 arrays."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -109,7 +110,9 @@ def full_mask(shape: tuple[int, ...], metadata: FaceMetadata) -> np.ndarray:
     return np.clip(mask, 0.0, 1.0)
 
 
-def face_type_converter(shape: tuple[int, ...], metadata: FaceMetadata, face_type: FaceType, resolution: int):
+def face_type_converter(
+    shape: tuple[int, ...], metadata: FaceMetadata, face_type: FaceType, resolution: int
+) -> Callable:
     """Function ``convert(picture, is_mask)`` that brings a picture of a face to the model's type and size.
 
     Another type: cut out by the alignment of the face's landmarks (pictures cubic with replicated border, masks linear
@@ -200,14 +203,14 @@ def shift_hsv(picture: np.ndarray, amount: float, random: np.random.Generator) -
     reach = max(1, int(180 * amount))
     hue = random.integers(-reach, reach + 1)
     saturation, value = (random.uniform() - 0.5) * amount, (random.uniform() - 0.5) * amount
-    return shift_hsv_by(picture, hue, saturation, value)
+    return shift_hsv_by(picture, int(hue), saturation, value)
 
 
 def shift_hsv_by(picture: np.ndarray, hue: float, saturation: float, value: float) -> np.ndarray:
     """Move the hue (degrees), saturation and value of a float32 BGR picture 0…1."""
     channels = cv2.cvtColor(np.clip(picture, 0.0, 1.0), cv2.COLOR_BGR2HSV)
     channels[..., 0] = (channels[..., 0] + hue) % 360
-    channels[..., 1:] = np.clip(channels[..., 1:] + np.float32((saturation, value)), 0.0, 1.0)
+    channels[..., 1:] = np.clip(channels[..., 1:] + np.array((saturation, value), np.float32), 0.0, 1.0)
     return np.clip(cv2.cvtColor(channels, cv2.COLOR_HSV2BGR), 0.0, 1.0)
 
 

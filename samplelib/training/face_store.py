@@ -105,7 +105,9 @@ class FaceStore:
             When no face of the set can be used.
         """
         face = self.get(index)
-        random = generator(*seed) if face is None else None
+        if face is not None:
+            return index, face
+        random = generator(*seed)
         while face is None:
             if len(self._broken) >= len(self.samples):
                 raise UserError(f"{self.samples[0].path}: none of the {len(self.samples)} faces can be used.")

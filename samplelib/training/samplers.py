@@ -47,14 +47,14 @@ class SwapSampleStream:
         order = (*seed, _ORDER)
         self._order = ShuffledOrder(len(store), order) if yaws is None else EvenYawOrder(yaws, order)
         self._partners = partners if augmentation.ct_mode != "none" else None
-        self._partner_order = ShuffledOrder(len(partners), (*seed, _PARTNER)) if self._partners is not None else None
+        self._partner_order = None if self._partners is None else ShuffledOrder(len(self._partners), (*seed, _PARTNER))
 
     def sample(self, place: int) -> tuple[np.ndarray, ...]:
         """The sample at ``place``: see :func:`samplelib.training.augment.make_sample`."""
         replacement = (*self._seed, _REPLACEMENT, place)
         _, face = self.store.get_any(self._order.index_at(place), replacement)
         partner = None
-        if self._partners is not None:
+        if self._partners is not None and self._partner_order is not None:
             _, partner = self._partners.get_any(self._partner_order.index_at(place), replacement)
         return make_sample(
             face,

@@ -1,6 +1,7 @@
 """Training samples of XSeg: labelled faces pasted over each other, warped and spoiled in many ways."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -42,7 +43,7 @@ def prepare_labelled(sample: Sample, face_type: FaceType, from_polygons: bool) -
     if from_polygons:
         label = metadata.polygon_mask(height, width)[..., 0]
     else:
-        label = metadata.decode_xseg_mask()[..., 0]
+        label = cast(np.ndarray, metadata.decode_xseg_mask())[..., 0]
         if label.shape != (height, width):
             label = cv2.resize(label, (width, height), interpolation=cv2.INTER_CUBIC)
         label = (label >= LABEL_THRESHOLD).astype(np.float32)
@@ -124,7 +125,7 @@ def faded_circle(random: np.random.Generator, size: int = RESOLUTION) -> np.ndar
 
 def motion_kernel(size: int, degrees: float) -> np.ndarray:
     """(size, size) float32 line kernel of a given angle, sum 1."""
-    kernel = np.zeros((size, size), np.float32)
+    kernel: np.ndarray = np.zeros((size, size), np.float32)
     kernel[(size - 1) // 2] = 1.0
     center = (size / 2 - 0.5, size / 2 - 0.5)
     kernel = cv2.warpAffine(kernel, cv2.getRotationMatrix2D(center, degrees, 1.0), (size, size))

@@ -1,5 +1,6 @@
 """Rules of the house that a reader could break without noticing."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -43,3 +44,26 @@ def test_temporary_files_are_made_in_one_place():
 
 def test_files_stay_readable():
     assert not [path for path in sources() if len(path.read_text(encoding="utf-8").splitlines()) > 600]
+
+
+def test_public_functions_say_the_types_of_everything():
+    """mypy looks into functions with types only, so one that lacks them would go unchecked."""
+    lacking = []
+    for path in sources():
+        for function, owner in public_functions(ast.parse(path.read_text(encoding="utf-8"))):
+            given = function.args
+            arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+            is_method = owner and not any(ast.unparse(mark) == "staticmethod" for mark in function.decorator_list)
+            typed = all(argument.annotation for argument in arguments[1 if is_method else 0 :])
+            if not typed or (function.returns is None and function.name != "__init__"):
+                lacking.append(f"{path.relative_to(ROOT)}:{function.lineno} {function.name}")
+    assert not lacking
+
+
+def public_functions(tree, owner=None):
+    """Functions of a module and methods of its public classes, each with its class."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node, node)
+        elif isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name == "__init__"):
+            yield node, owner

@@ -1,5 +1,7 @@
 """The widget on which a face is shown and labelled."""
 
+from typing import Any
+
 import numpy as np
 from PyQt5.QtCore import QPoint, Qt, pyqtSignal
 from PyQt5.QtGui import QCursor, QPainter, QPixmap
@@ -62,7 +64,7 @@ class Canvas(QWidget):
             self.interaction.hold(modifiers == {"shift"}, modifiers == {"ctrl"})
             self.refresh()
 
-    def mousePressEvent(self, event):
+    def mousePressEvent(self, event: Any) -> None:
         if self.interaction is None:
             return
         self._hold(event)
@@ -72,7 +74,7 @@ class Canvas(QWidget):
             self.interaction.press_middle(_place(event))
         self.refresh()
 
-    def mouseReleaseEvent(self, event):
+    def mouseReleaseEvent(self, event: Any) -> None:
         if self.interaction is None:
             return
         if event.button() == Qt.LeftButton:
@@ -81,7 +83,7 @@ class Canvas(QWidget):
             self.interaction.release_middle(_place(event))
         self.refresh()
 
-    def mouseMoveEvent(self, event):
+    def mouseMoveEvent(self, event: Any) -> None:
         if self.interaction is None:
             return
         self._hold(event)
@@ -89,23 +91,23 @@ class Canvas(QWidget):
         self._choose_cursor()
         self.update()
 
-    def wheelEvent(self, event):
+    def wheelEvent(self, event: Any) -> None:
         turn = event.angleDelta().y() or event.angleDelta().x()
         if self.interaction is not None and turn:
             self.interaction.wheel(1 if turn > 0 else -1, (event.position().x(), event.position().y()))
             self._choose_cursor()
             self.update()
 
-    def leaveEvent(self, event):
+    def leaveEvent(self, event: Any) -> None:
         if self.interaction is not None:
             self.interaction.leave_canvas()
             self.update()
 
-    def resizeEvent(self, event):
+    def resizeEvent(self, event: Any) -> None:
         if self.interaction is not None:
             self.interaction.viewport.resize((self.width(), self.height()))
 
-    def paintEvent(self, event):
+    def paintEvent(self, event: Any) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.palette().base())
         if self.interaction is None:

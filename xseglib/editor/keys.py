@@ -1,6 +1,7 @@
 """Which key of the editor was pressed, on any keyboard layout."""
 
 import sys
+from typing import Any
 
 from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QKeyEvent
@@ -23,7 +24,7 @@ def key_name(event: QKeyEvent) -> str | None:
 
     The place decides for letters of other scripts, and in the row of digits where a layout has other characters.
     """
-    name = _LOGICAL.get(event.key())
+    name = _LOGICAL.get(Qt.Key(event.key()))
     if name is not None:
         return name
     place = key_at_place(event.nativeScanCode(), event.nativeVirtualKey(), sys.platform)
@@ -35,13 +36,15 @@ def key_name(event: QKeyEvent) -> str | None:
 def held_modifiers(event: QKeyEvent, pressed: bool) -> frozenset:
     """Modifier keys that are down after this key event: a set of ``"shift"``, ``"ctrl"``, ``"alt"``, ``"meta"``."""
     held = set(modifier_names(event.modifiers()))
-    own = {Qt.Key_Shift: "shift", Qt.Key_Control: "ctrl", Qt.Key_Alt: "alt", Qt.Key_Meta: "meta"}.get(event.key())
+    own = {Qt.Key_Shift: "shift", Qt.Key_Control: "ctrl", Qt.Key_Alt: "alt", Qt.Key_Meta: "meta"}.get(
+        Qt.Key(event.key())
+    )
     if own is not None:
         (held.add if pressed else held.discard)(own)
     return frozenset(held)
 
 
-def modifier_names(modifiers) -> frozenset:
+def modifier_names(modifiers: Any) -> frozenset:
     """Qt's modifier flags as a set of names."""
     flags = {
         "shift": Qt.ShiftModifier,

@@ -2,10 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -34,7 +36,7 @@ class Scanner(QObject):
     found = pyqtSignal(list)
     finished = pyqtSignal()
 
-    def __init__(self, files: list[Path], read=read_info):
+    def __init__(self, files: list[Path], read: Callable = read_info):
         super().__init__()
         self._files, self._read, self._stop = files, read, threading.Event()
         self._thread = threading.Thread(target=self._run, name="editor_scan", daemon=True)
@@ -113,7 +115,7 @@ class PictureStore(QObject):
         for path in wanted:
             if path not in self._pictures:
                 self._pictures[path] = self._pool.submit(read_bgr, path, FACE_MEGAPIXELS)
-                self._pictures[path].add_done_callback(lambda future, path=path: self._tell(future, path))
+                self._pictures[path].add_done_callback(partial(self._tell, path=path))
 
     def ready(self, path: Path) -> np.ndarray | None:
         """Picture (H, W, 3) uint8 BGR if it is there already."""
@@ -188,7 +190,7 @@ def to_qimage(picture: np.ndarray) -> QImage:
     picture = np.ascontiguousarray(picture)
     height, width = picture.shape[:2]
     kind = QImage.Format_Grayscale8 if picture.ndim == 2 else QImage.Format_BGR888
-    return QImage(picture.data, width, height, picture.strides[0], kind).copy()
+    return QImage(cast(Any, picture.data), width, height, picture.strides[0], kind).copy()
 
 
 def _to_bytes(values):

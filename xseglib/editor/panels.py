@@ -1,5 +1,7 @@
 """Tool bars, thumbnail strip, loading frame and message line of the editor."""
 
+from typing import Any
+
 from PyQt5.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QColor, QGuiApplication, QPainter, QPixmap
 from PyQt5.QtWidgets import (
@@ -105,7 +107,7 @@ class Strip(QWidget):
         }  # fmt: skip
         self.update()
 
-    def paintEvent(self, event):
+    def paintEvent(self, event: Any) -> None:
         painter = QPainter(self)
         for place in range(-STRIP_REACH, STRIP_REACH + 1):
             side = self._side(place)
@@ -136,7 +138,7 @@ class NameLabel(QLabel):
         self.setAlignment(Qt.AlignCenter)
         self.setToolTip(text("copy name"))
 
-    def mousePressEvent(self, event):
+    def mousePressEvent(self, event: Any) -> None:
         if self.text():
             QGuiApplication.clipboard().setText(self.text())
             self.copied.emit(self.text())

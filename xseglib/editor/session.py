@@ -38,7 +38,7 @@ class Session(QObject):
         if self.images.first():
             self._open(1)
 
-    def save(self, polygons) -> None:
+    def save(self, polygons: Sequence) -> None:
         """Store the labels of the open face, if they differ from those that it was opened with.
 
         Everything else in the file stays, also what other programs have changed in it meanwhile.

@@ -1,5 +1,7 @@
 """The editor's window: bars, canvas, strip, keys, navigation."""
 
+from typing import Any, cast
+
 from PyQt5.QtCore import QEvent, QSize, Qt, QTimer
 from PyQt5.QtGui import QPixmap
 from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
@@ -29,12 +31,12 @@ _OUTLINE_SIMPLIFY, _LEAST_OUTLINE_AREA = 1.5, 60
 class Repeater(QTimer):
     """Does something at once, again after a while, then quickly, until it is stopped."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any):
         super().__init__(parent)
         self._action = None
         self.timeout.connect(self._again)
 
-    def begin(self, action):
+    def begin(self, action: Any) -> Any:
         self._action = action
         action()
         self.start(_FIRST_REPEAT_MILLISECONDS)
@@ -62,7 +64,7 @@ class EditorWindow(QWidget):
         self.setWindowTitle(f"{text('title')} - {title}")
         self.canvas = Canvas()
         self.canvas.color, self.canvas.overlay = settings.color, settings.overlay
-        self._held = frozenset()
+        self._held: frozenset = frozenset()
         self._build()
         self._connect()
         self._repeater = Repeater(self)
@@ -72,7 +74,8 @@ class EditorWindow(QWidget):
         self._scanner = Scanner(session.images.files)
         self._scanner.found.connect(self._take_found)
         self._scanner.finished.connect(self._finish_scan)
-        QApplication.instance().installEventFilter(self)
+        self._application = cast(QApplication, QApplication.instance())
+        self._application.installEventFilter(self)
         if settings.geometry and self.restoreGeometry(settings.geometry_bytes()):
             self._fit_screen()
         else:
@@ -326,7 +329,7 @@ class EditorWindow(QWidget):
 
     # Events
 
-    def eventFilter(self, watched, event):
+    def eventFilter(self, watched: Any, event: Any) -> bool:
         """Keys reach the window whatever widget has the focus."""
         kind = event.type()
         if kind in (QEvent.KeyPress, QEvent.KeyRelease) and watched in (self, self.windowHandle()):
@@ -361,7 +364,7 @@ class EditorWindow(QWidget):
         elif held == {"ctrl", "shift"}:
             self._activate("redo")
 
-    def changeEvent(self, event):
+    def changeEvent(self, event: Any) -> None:
         if event.type() == QEvent.ActivationChange and not self.isActiveWindow():
             self._repeater.stop()
             self._held = frozenset()
@@ -370,11 +373,11 @@ class EditorWindow(QWidget):
                 self.canvas.interaction.drop_drag()
         super().changeEvent(event)
 
-    def resizeEvent(self, event):
+    def resizeEvent(self, event: Any) -> None:
         self.loading.setGeometry(self.rect())
         super().resizeEvent(event)
 
-    def closeEvent(self, event):
+    def closeEvent(self, event: Any) -> None:
         """Save first; when that fails, only a yes of the user closes."""
         self._repeater.stop()
         try:
@@ -388,6 +391,6 @@ class EditorWindow(QWidget):
         self.settings.color, self.settings.overlay = self.canvas.color, self.canvas.overlay
         self.settings.remember_geometry(bytes(self.saveGeometry()))
         self._scanner.stop()
-        QApplication.instance().removeEventFilter(self)
+        self._application.removeEventFilter(self)
         self.session.close()
         event.accept()

@@ -2,6 +2,7 @@
 
 import struct
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -38,9 +39,10 @@ class PictureConverter:
         self._scale = to_rgb_filter(info).removeprefix("scale=") + options
         self._format = pixel_format
         self._size = info.width, info.height
-        self._key, self._graph = None, None
+        self._key: tuple | None = None
+        self._graph: Any = None
 
-    def convert(self, picture):
+    def convert(self, picture: Any) -> Any:
         """The converted picture. One that differs in size or format from those before is brought to their size."""
         turns = _turns(picture)
         key = (picture.width, picture.height, picture.format.name, turns)
@@ -69,7 +71,7 @@ class PictureConverter:
         return graph
 
 
-def pixels_of(picture) -> np.ndarray:
+def pixels_of(picture: Any) -> np.ndarray:
     """The pixels of a ``bgr24`` or ``bgr48le`` picture: (H, W, 3) uint8 or uint16 BGR."""
     plane = picture.planes[0]
     dtype = np.dtype("<u2") if picture.format.name == "bgr48le" else np.dtype(np.uint8)
@@ -95,7 +97,7 @@ class ArrayConverter:
         self._peak = info.peak_luminance
         self._converter = PictureConverter(info, "bgr48le" if deep or self._transfer else "bgr24")
 
-    def convert(self, picture) -> np.ndarray:
+    def convert(self, picture: Any) -> np.ndarray:
         pixels = pixels_of(self._converter.convert(picture))
         return pixels if self._transfer is None else tone_map(pixels, self._transfer, self._peak)
 

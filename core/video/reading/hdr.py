@@ -48,13 +48,13 @@ def tone_map(image: np.ndarray, transfer: str, peak: float | None = None) -> np.
     return _gamma()[levels.astype(np.uint16)]
 
 
-def pq_encode(light):
+def pq_encode(light: np.ndarray) -> np.ndarray:
     """Value 0…1 of PQ (SMPTE ST 2084) for light in cd/m²."""
     power = (np.asarray(light, np.float64) / _PQ_PEAK).clip(0) ** _M1
     return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
 
 
-def pq_decode(value):
+def pq_decode(value: np.ndarray) -> np.ndarray:
     """Light in cd/m² for a value 0…1 of PQ (SMPTE ST 2084)."""
     power = np.asarray(value, np.float64) ** (1 / _M2)
     return _PQ_PEAK * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)

@@ -5,6 +5,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from core.errors import FormatError
 from core.video.file_check import MEDIA_OPTIONS, refuse_text
@@ -148,7 +149,7 @@ def probe(path: Path) -> VideoInfo:
     return info
 
 
-def open_media(path: Path):
+def open_media(path: Path) -> Any:
     """Open a media file with PyAV, without times that libavformat only guesses; a context manager.
 
     Raises
@@ -168,11 +169,11 @@ def open_media(path: Path):
     if container.format.name in _TEXT_FORMATS:
         container.close()
         raise _unreadable(path, "text, not pictures")
-    container.flags = int(getattr(container.flags, "value", container.flags)) & ~Flags.gen_pts.value
+    container.flags = int(getattr(container.flags, "value", container.flags)) & ~Flags.gen_pts.value  # type: ignore[operator]
     return container
 
 
-def picture_stream(container, path: Path):
+def picture_stream(container: Any, path: Path) -> Any:
     """The first video stream that is no cover picture; FormatError when there is none, or nothing here decodes it."""
     from av.stream import Disposition
 

@@ -2,6 +2,7 @@
 
 import threading
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class StillEncoder:
         self._is_jpeg = suffix != ".png"
         self._tools = threading.local()
 
-    def encode(self, picture) -> bytes:
+    def encode(self, picture: Any) -> bytes:
         """The data of the image file of an ``av.VideoFrame``."""
         if not hasattr(self._tools, "converter"):
             self._tools.converter = self._make_converter()

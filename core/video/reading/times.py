@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from core.console import interact
 from core.video.reading.decode import PictureDecoder
@@ -112,7 +113,7 @@ def picture_times(
         Frames a second, for pictures of which nothing is known.
     """
     if all(time is None for time in shown) and all(time is not None for time in stored):
-        shown = sorted(stored)
+        shown = sorted(time for time in stored if time is not None)
     step = 1 / rate
     times = _fill(_without_doubles([None if time is None else time * base for time in shown], step), step)
     return _rising(times, step)
@@ -173,7 +174,9 @@ def at_rate(pictures: Iterable, base: Fraction, rate: Fraction, wanted: int) -> 
     wanted : int
         Frames a second to yield.
     """
-    start, time, shown, taken = None, None, None, 0
+    start: Any = None
+    time: Any = None
+    shown, taken = None, 0
     for picture in pictures:
         follows = None if time is None else time + 1 / rate
         time = picture.pts * base if picture.pts is not None else (follows or Fraction(0))
@@ -209,7 +212,7 @@ def snap_rate(rate: Fraction | float) -> Fraction:
     """The common frame rate nearest to a rounded one: 29.97 → 30000/1001; others stay within 1/1000."""
     candidates = [Fraction(base * 1000, 1001) for base in _NTSC_BASES] + [Fraction(round(rate))]
     candidates += [Fraction(15000, 1001), Fraction(25, 2), Fraction(15, 2)]
-    nearest = min(candidates, key=lambda candidate: abs(candidate - rate))
-    if abs(nearest - rate) < 0.0055 and nearest > 0:
+    nearest = min(candidates, key=lambda candidate: abs(float(candidate) - rate))
+    if abs(float(nearest) - rate) < 0.0055 and nearest > 0:
         return nearest
     return Fraction(rate).limit_denominator(1000)

@@ -171,7 +171,7 @@ def to_rgb_filter(info: VideoInfo) -> str:
 
 def matrix_of(colour: ColourTags) -> str:
     """The scale filter's name for the matrix of ``colour``; BT.601 when unknown."""
-    return _MATRIX_OF_SCALER.get(colour.matrix, "bt601")
+    return _MATRIX_OF_SCALER.get(colour.matrix or "", "bt601")
 
 
 def known_tags(colour: ColourTags) -> dict[str, str]:

@@ -103,8 +103,8 @@ class VideoParts:
     def size(self) -> tuple[int, int] | None:
         """(width, height) of the frames of the finished parts; None when there are none."""
         for path in self._files.values():
-            match = _NAME.fullmatch(path.name)
-            return int(match[1]), int(match[2])
+            if match := _NAME.fullmatch(path.name):
+                return int(match[1]), int(match[2])
         return None
 
     def open(self, number: int, size: tuple[int, int]) -> FrameWriter:

@@ -1,6 +1,7 @@
 """A Matroska stream of raw frames, through which frames and their exact times reach ffmpeg by a pipe."""
 
 from fractions import Fraction
+from typing import Any
 
 # Element numbers of the Matroska specification (RFC 9559).
 _EBML, _DOC_TYPE, _SEGMENT = 0x1A45DFA3, 0x4282, 0x18538067
@@ -44,7 +45,7 @@ class TimedFrames:
             + _element(_TRACKS, _element(_TRACK_ENTRY, track))
         )
 
-    def frame(self, data, time: Fraction) -> tuple:
+    def frame(self, data: Any, time: Fraction) -> tuple:
         """The parts of one frame that is shown ``time`` seconds after the start: a prefix, and ``data`` itself."""
         timestamp = _number(_TIMESTAMP, round(time * 1_000_000_000 / _NANOSECONDS_A_TICK))
         block = b"\x81\x00\x00\x80"
