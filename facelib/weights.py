@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from core.console import interact
 from core.console.commands import command
 from core.errors import UsageError, UserError
 from core.files.paths import replacing
+from core.files.user_folder import user_cache_folder
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 FOLDER_VARIABLE = "DFL_WEIGHTS"
@@ -132,13 +132,7 @@ def is_published(path: Path) -> bool:
 
 def cache_folder() -> Path:
     """Where fetched files are kept."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "deepfacelab-tf2" / "weights"
+    return user_cache_folder() / "weights"
 
 
 def _entry(name):

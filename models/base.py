@@ -196,13 +196,14 @@ class SavedModel:
         """
         from core.nn.weights import ITERATIONS_KEY, named_variables
 
+        self.network.settle()
         files: dict[str, bytes | Callable[[], bytes]] = {}
         for stem, network in self.network.networks.items():
             values = {key: self._frozen(variable.value) for key, variable in named_variables(network).items()}
             files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), values)
         for stem, optimizer in self.network.optimizers.items():
             values = {ITERATIONS_KEY: np.int64(optimizer.iterations.numpy())}
-            values.update({key: self._frozen(slot) for key, slot in optimizer.named_slots().items()})
+            values.update({key: self._frozen(slot.value) for key, slot in optimizer.named_slots().items()})
             files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), values)
         data = ModelData(
             self.data.iteration,
@@ -305,6 +306,7 @@ class SavedModel:
 
         with advice_on_damage(self.model_dir, self.class_name, self.prefix):
             values = read_weights(path)
+            self.network.refresh()
             if stem not in self.network.optimizers:
                 dict_to_network(part, values, path)
                 return
@@ -323,6 +325,8 @@ class SavedModel:
             interact.info(f"{path.name} as it was is kept in {folder.name}.")
 
     def _clear_moments(self, stem):
+        self.network.settle()
+        self.network.refresh()
         net_name = self.network.networks[stem].name if stem in self.network.networks else stem
         for optimizer in self.network.optimizers.values():
             for key, slot in optimizer.named_slots().items():

@@ -35,8 +35,7 @@ class SwapModel(TrainableModel):
             The mask of the destination face.
         """
         del morph
-        outputs = self._predict_function(tf.convert_to_tensor(faces, tf.float32))
-        swapped, mask_prd, mask_dst = (np.array(output) for output in outputs)
+        swapped, mask_prd, mask_dst = self._predicted(np.asarray(faces, np.float32))
         return swapped, mask_prd, mask_dst
 
     def _predict(self, faces):

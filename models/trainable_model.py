@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.nn import devices, initializers, losses
+from core.nn.jax_engine import JaxEngine
 from core.nn.layers import recomputed_blocks
 from core.nn.optimizers import AdaBelief, Optimizer, RMSprop
 from core.nn.weights import named_variables
@@ -60,6 +61,7 @@ class TrainableModel:
         self._train_function = tf.function(self._train_on_all, jit_compile=self._technical("compile_step"))
         self._predict_function = tf.function(self._predict)
         self._preview_function = tf.function(self._preview)
+        self._engine = None if devices.jax_device() is None else JaxEngine(self.state_variables(), devices.jax_device())
 
     def train_one_iteration(self, batch: dict) -> np.ndarray:
         """Make one step on a batch.
@@ -76,14 +78,55 @@ class TrainableModel:
         np.ndarray
             Mean loss of each side before the step, float64.
         """
-        sample_losses = self._train_function(self._spread(self._tensors(batch, self.input_names())))
+        inputs = _named(batch, self.input_names())
+        if self._engine is not None:
+            sample_losses = self._engine.step(self._train, inputs)
+        else:
+            sample_losses = self._train_function(self._spread(_tensors(inputs)))
         self.last_sample_losses = np.array(sample_losses, np.float64)
         return self.last_sample_losses.mean(axis=1)
 
     def preview_tensors(self, batch: dict) -> dict[str, np.ndarray]:
         """Pictures and masks of the networks for the targets of a batch, float32 in 0..1."""
-        outputs = self._preview_function(self._tensors(batch, self.preview_names()))
+        inputs = _named(batch, self.preview_names())
+        if self._engine is not None:
+            outputs = self._engine.run(self._preview, inputs)
+        else:
+            outputs = self._preview_function(_tensors(inputs))
         return {name: np.array(value) for name, value in outputs.items()}
+
+    def state_variables(self) -> dict[str, keras.Variable]:
+        """All that training changes, by names of its own: weights, moments, counters."""
+        weights = {
+            f"{stem}/{key}": variable
+            for stem, network in self.networks.items()
+            for key, variable in named_variables(network).items()
+        }
+        for stem, optimizer in self.optimizers.items():
+            weights |= {f"{stem}/{key}": slot for key, slot in optimizer.named_slots().items()}
+            weights |= {f"{stem}/iterations": optimizer.iterations, f"{stem}/loss_scale": optimizer.loss_scale}
+        return weights
+
+    def settle(self) -> None:
+        """Bring the present weights and moments into the variables; to be called before they are read."""
+        if self._engine is not None:
+            self._engine.settle()
+
+    def refresh(self) -> None:
+        """Take up weights and moments that were put into the variables; to be called after that."""
+        if self._engine is not None:
+            self._engine.refresh()
+
+    def _predicted(self, *inputs):
+        """Outputs of the network for prediction, as arrays."""
+        if self._engine is not None:
+            outputs = self._engine.run(self._predict_all, inputs)
+        else:
+            outputs = self._predict_function(*(tf.convert_to_tensor(each) for each in inputs))
+        return tf.nest.map_structure(np.array, outputs)
+
+    def _predict_all(self, inputs):
+        return self._predict(*inputs)
 
     def go_on_at(self, iteration: int) -> None:
         """Take up training at an iteration; only a model whose steps differ looks at it."""
@@ -153,7 +196,9 @@ class TrainableModel:
         return kind(
             full_names(networks),
             seed=self._next_seed(),
-            fuse_update=self._technical("fuse_update") and not (draws_masks and not devices.uses_gpu()),
+            fuse_update=self._technical("fuse_update")
+            and not (draws_masks and not devices.uses_gpu())
+            and devices.jax_device() is None,
             scale_loss=self._technical("precision") == "float16",
             **arguments,
         )
@@ -180,7 +225,8 @@ class TrainableModel:
     def _placement(self):
         """Where weights and optimizer state live."""
         # tf.device(None) would lift the device that the caller has chosen.
-        return contextlib.nullcontext() if self.options.get("models_opt_on_gpu", True) else tf.device("CPU:0")
+        on_card = self.options.get("models_opt_on_gpu", True) or devices.jax_device() is not None
+        return contextlib.nullcontext() if on_card else tf.device("CPU:0")
 
     @contextlib.contextmanager
     def _precision(self):
@@ -196,16 +242,20 @@ class TrainableModel:
             "learning_rate": self.options.get("learning_rate", 5e-5),
             "keep_share": LR_DROPOUT_KEEP_SHARE if dropout else 1.0,
             "cosine_period": LR_DROPOUT_COSINE_PERIOD if dropout else 0,
-            "masks_on_cpu": wanted == "cpu",
+            "masks_on_cpu": wanted == "cpu" and devices.jax_device() is None,
             "clip_norm": CLIP_NORM if self.options.get("clipgrad", False) else 0.0,
         }
 
-    @staticmethod
-    def _tensors(batch, names):
-        missing = [name for name in names if name not in batch]
-        if missing:
-            raise KeyError(f"the batch lacks {', '.join(missing)}")
-        return {name: tf.convert_to_tensor(batch[name]) for name in names}
+
+def _named(batch, names):
+    missing = [name for name in names if name not in batch]
+    if missing:
+        raise KeyError(f"the batch lacks {', '.join(missing)}")
+    return {name: batch[name] for name in names}
+
+
+def _tensors(batch):
+    return {name: tf.convert_to_tensor(value) for name, value in batch.items()}
 
 
 def full_names(networks: Iterable[keras.Model]) -> dict:

@@ -1,4 +1,4 @@
-"""The folder for what the program keeps for a user: settings, certificates."""
+"""The folders for what the program keeps for a user: settings and certificates, and what it can get or make again."""
 
 import os
 import sys
@@ -17,4 +17,15 @@ def user_config_folder() -> Path:
         base = Path.home() / "Library" / "Application Support"
     else:
         base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / NAME
+
+
+def user_cache_folder() -> Path:
+    """The folder for what can be fetched or made again."""
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / NAME

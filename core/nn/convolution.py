@@ -77,7 +77,7 @@ def _is_worth_products(shape, kernel_shape):
     else:
         work = size * size * channels * out_channels * height * width
         worth = out_channels >= _LEAST_CHANNELS and work >= _LEAST_MULTIPLICATIONS
-    return worth and not devices.uses_gpu() and not _has_avx512()
+    return worth and not devices.uses_gpu() and devices.jax_device() is None and not _has_avx512()
 
 
 def _puts_out_image(out_channels):

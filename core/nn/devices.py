@@ -12,6 +12,9 @@ import tensorflow as tf
 from core.errors import UsageError
 from core.graphics_cards import Gpu, select_gpus
 
+# The device of JAX on which models run; empty where TensorFlow computes.
+_jax_device: list = []
+
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
@@ -75,7 +78,19 @@ def configure(
 
 def uses_gpu() -> bool:
     """Whether a graphics card is in use: there is one, and :func:`configure` has not left it out."""
+    if _jax_device:
+        return _jax_device[0].platform != "cpu"
     return bool(tf.config.get_visible_devices("GPU"))
+
+
+def use_jax(device: Any) -> None:
+    """Let models that are built from now on run on a device of JAX; None gives them back to TensorFlow."""
+    _jax_device[:] = [] if device is None else [device]
+
+
+def jax_device() -> Any:
+    """The device of :func:`use_jax`; None where TensorFlow computes."""
+    return _jax_device[0] if _jax_device else None
 
 
 def training_strategy() -> tf.distribute.Strategy:

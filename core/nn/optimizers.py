@@ -4,8 +4,11 @@ They differ from the optimizers of Keras of the same name: no bias correction, e
 decay. Gradients are those of the sum of the losses over the batch.
 """
 
+import contextlib
 import math
+from collections.abc import Iterator
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -65,16 +68,13 @@ class Optimizer:
         self.fuse_update = fuse_update
         self.masks_on_cpu = masks_on_cpu
         self.variables = dict(variables)
-        self.iterations = tf.Variable(0, dtype=tf.int64, trainable=False, name="iters")
-        self.loss_scale = tf.Variable(FIRST_LOSS_SCALE if scale_loss else 1.0, trainable=False, name="loss_scale")
+        self.iterations = _state(np.int64(0))
+        self.loss_scale = _state(np.float32(FIRST_LOSS_SCALE if scale_loss else 1.0))
         self._scales_loss = scale_loss
         first_seed = int(np.random.default_rng(seed).integers(2**31))
         self._seeds = {name: first_seed + index for index, name in enumerate(self.variables)}
         self._slots = {
-            name: tuple(
-                tf.Variable(tf.zeros(variable.shape, tf.float32), trainable=False, name=f"{prefix}_{name}")
-                for prefix in self.slot_prefixes
-            )
+            name: tuple(_state(tf.zeros(variable.shape, tf.float32)) for _ in self.slot_prefixes)
             for name, variable in self.variables.items()
         }
 
@@ -102,7 +102,7 @@ class Optimizer:
         dict
             Full name to gradient, as :meth:`apply` takes them.
         """
-        upstream = tf.ones_like(loss) * self.loss_scale
+        upstream = tf.ones_like(loss) * tf.convert_to_tensor(self.loss_scale)
         gradients = tape.gradient(loss, [_tensor_variable(each) for each in variables.values()], upstream)
         return dict(zip(variables, gradients))
 
@@ -123,7 +123,7 @@ class Optimizer:
         missing = [name for name, gradient in gradients.items() if gradient is None]
         if missing:
             raise ValueError(f"no gradient reaches {', '.join(missing)}")
-        step, unscale = self.iterations.read_value(), 1 / self.loss_scale.read_value()
+        step, unscale = tf.convert_to_tensor(self.iterations), 1 / tf.convert_to_tensor(self.loss_scale)
         gradients = dict(zip(gradients, _averaged([tf.convert_to_tensor(each) for each in gradients.values()])))
         half_squares = tf.add_n([tf.nn.l2_loss(tf.cast(each, tf.float32)) for each in gradients.values()])
         square_norm = 2 * half_squares * unscale**2
@@ -132,7 +132,7 @@ class Optimizer:
         update = tf.function(self._updated, jit_compile=True) if self.fuse_update else self._updated
         for group in self._groups(gradients):
             self._apply_group(update, group, gradients, factor, finite, step)
-        scale = self.loss_scale.read_value()
+        scale = tf.convert_to_tensor(self.loss_scale)
         if self._scales_loss:
             grown = tf.minimum(scale * LOSS_SCALE_GROWTH, LARGEST_LOSS_SCALE)
             scale = tf.where(finite, grown, tf.maximum(scale / 2, 1.0))
@@ -151,16 +151,15 @@ class Optimizer:
         slots = [self._slots[name] for name in names]
         new_values, new_slots = update(
             [tf.convert_to_tensor(variable) for variable in variables],
-            [[slot.read_value() for slot in of_variable] for of_variable in slots],
+            [[tf.convert_to_tensor(slot) for slot in of_variable] for of_variable in slots],
             [gradients[name] for name in names],
             seeds if masks is None else masks,
             factor,
             finite,
             step,
         )
-        targets = [_tensor_variable(variable) for variable in variables]
         _assign(
-            targets + [slot for of_variable in slots for slot in of_variable],
+            variables + [slot for of_variable in slots for slot in of_variable],
             new_values + [value for values in new_slots for value in values],
         )
 
@@ -207,8 +206,11 @@ class Optimizer:
 
     def _kept(self, seed, step, shape):
         """Which weights a step changes: bool of the variable's shape, drawn anew for every step and variable."""
-        random = tf.random.stateless_uniform(shape, tf.stack((tf.constant(seed, tf.int64), step)))
-        return random < self.keep_share
+        # Named algorithm and whole numbers: so every device and compiler draws the same masks. TensorFlow makes a float of the
+        # lower bits, XLA one of the upper.
+        seeds = tf.stack((tf.constant(seed, tf.int64), step))
+        bits = tf.random.stateless_uniform(shape, seeds, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
+        return tf.cast(bits & (2**23 - 1), tf.float32) / 2**23 < self.keep_share
 
 
 class RMSprop(Optimizer):
@@ -236,6 +238,11 @@ class AdaBelief(Optimizer):
         return mean / (tf.sqrt(variance) + EPSILON), (mean, variance)
 
 
+def _state(value):
+    """A variable that no gradient reaches; of Keras, as the weights are, so that both can be given values from outside."""
+    return keras.Variable(value, trainable=False, dtype=value.dtype.name, autocast=False)
+
+
 def _averaged(gradients):
     """Mean over the devices that train side by side; each has the sum over its part of the batch."""
     context = tf.distribute.get_replica_context()
@@ -254,11 +261,26 @@ def _assign(variables, values):
 
     def update(strategy, values):
         for variable, value in zip(variables, values):
-            strategy.extended.update(variable, lambda target, new: target.assign(new), args=(value,), group=False)
+            target = _tensor_variable(variable)
+            strategy.extended.update(target, lambda target, new: target.assign(new), args=(value,), group=False)
 
     context.merge_call(update, args=(values,))
 
 
+@contextlib.contextmanager
+def recorded(variables: dict) -> Iterator[tf.GradientTape]:
+    """A tape that knows these variables, also while tensors stand in their place (:mod:`core.nn.jax_engine`).
+
+    Parameters
+    ----------
+    variables : dict
+        Full name to variable.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch([_tensor_variable(variable) for variable in variables.values()])
+        yield tape
+
+
 def _tensor_variable(variable):
-    """TensorFlow's variable inside of a Keras variable."""
+    """TensorFlow's variable inside of a Keras variable, or the tensor that stands in its place."""
     return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.nn import losses
+from core.nn.optimizers import recorded
 from models.architectures.amp import AmpAutoencoder
 from models.architectures.discriminators import UNetPatchDiscriminator
 from models.trainable_model import (
@@ -64,8 +65,7 @@ class Amp(TrainableModel):
         mask_dst : np.ndarray (N, R, R, 1)
             The mask of the destination face.
         """
-        outputs = self._predict_function(tf.convert_to_tensor(faces, tf.float32), tf.constant(morph, tf.float32))
-        swapped, mask_prd, mask_dst = (np.array(output) for output in outputs)
+        swapped, mask_prd, mask_dst = self._predicted(np.asarray(faces, np.float32), np.float32(morph))
         return swapped, mask_prd, mask_dst
 
     def input_names(self) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ class Amp(TrainableModel):
         soft = losses.soft_mask(mask, self.resolution)
         if self._blur_out:
             target = losses.blur_out_mask(target, mask, self.resolution)
-        with tf.GradientTape() as tape:
+        with recorded(self._trained) as tape:
             pictures, masks = self.autoencoder.reconstruct(*warped, tensors["channel_masks"])
             side_losses = (
                 two_window_dssim(target * soft, pictures * soft, self.resolution)
@@ -135,7 +135,7 @@ class Amp(TrainableModel):
         pictures, _ = self.autoencoder.reconstruct(*warped, channel_masks)
         network = self.networks["GAN"]
         trained = full_names([network])
-        with tf.GradientTape() as tape:
+        with recorded(trained) as tape:
             loss = 0.0
             for logits in network(tf.concat((target * soft, pictures * soft), axis=0)):
                 real, fake = tf.split(logits, 2)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.nn import losses
-from core.nn.optimizers import RMSprop
+from core.nn.optimizers import RMSprop, recorded
 from models.architectures.deepfake import DeepfakeAutoencoder
 from models.quick96.data import UNWARPED_EVERY
 from models.swap_model import SwapModel
@@ -85,7 +85,7 @@ class Quick96(SwapModel):
         target, mask = both_sides(tensors, "target_"), both_masks(tensors, "m")
         soft = losses.gaussian_blur(mask, MASK_BLUR)
         warped = both_sides(tensors, "warped_")
-        with tf.GradientTape() as tape:
+        with recorded(self._trained) as tape:
             output = self.autoencoder.reconstruct(*tf.split(warped, 2))
             sample_losses = self._side_losses(target * soft, output.pictures * soft, mask, output.masks)
         finite = self._minimize("src_dst_opt", tape, sample_losses, self._trained)

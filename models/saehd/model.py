@@ -8,6 +8,7 @@ update are computed before any weight changes. Losses are one value per sample, 
 import tensorflow as tf
 
 from core.nn import losses
+from core.nn.optimizers import recorded
 from models.architectures.deepfake import DeepfakeAutoencoder
 from models.architectures.discriminators import CodeDiscriminator, UNetPatchDiscriminator
 from models.swap_model import SwapModel
@@ -93,7 +94,7 @@ class Saehd(SwapModel):
         eyes_mouth = both_masks(tensors, "m_em") if self._eyes_mouth else None
         visible = soft if self._masked else tf.ones_like(soft)
 
-        with tf.GradientTape() as tape:
+        with recorded(self._trained) as tape:
             output = self.autoencoder.reconstruct(*inputs)
             side_losses = self._side_losses(target * visible, output.pictures * visible, mask, output.masks)
             if self._eyes_mouth:
@@ -159,7 +160,7 @@ class Saehd(SwapModel):
         codes = self.autoencoder.source_code(tf.concat(inputs, axis=0))
         network = self.networks["code_discriminator"]
         trained = full_names([network])
-        with tf.GradientTape() as tape:
+        with recorded(trained) as tape:
             source, destination = tf.split(network(codes), 2)
             loss = (losses.cross_entropy(1.0, destination) + losses.cross_entropy(0.0, source)) / 2
         return self._minimize("D_code_opt", tape, loss, trained)
@@ -169,7 +170,7 @@ class Saehd(SwapModel):
         picture, _ = self.autoencoder.decode_source(self.autoencoder.source_code(warped))
         network = self.networks["GAN"]
         trained = full_names([network])
-        with tf.GradientTape() as tape:
+        with recorded(trained) as tape:
             loss = 0.0
             for logits in network(tf.concat((target * visible, picture * visible), axis=0)):
                 real, fake = tf.split(logits, 2)

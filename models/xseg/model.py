@@ -1,10 +1,9 @@
 """XSeg: training and use of the mask network."""
 
 import numpy as np
-import tensorflow as tf
 
 from core.nn import losses
-from core.nn.optimizers import RMSprop
+from core.nn.optimizers import RMSprop, recorded
 from models.architectures.xseg import XSegNetwork
 from models.architectures.xseg_levels import RESOLUTION
 from models.trainable_model import TrainableModel, full_names, to_unit_range, two_window_dssim
@@ -30,7 +29,7 @@ class XSeg(TrainableModel):
         np.ndarray (N, 256, 256, 1)
             0..1; values under 0.1 are 0.
         """
-        masks = np.array(self._predict_function(tf.convert_to_tensor(images, tf.float32)))
+        masks = self._predicted(np.asarray(images, np.float32))
         return cut_low_values(masks)
 
     def input_names(self) -> tuple[str, ...]:
@@ -54,7 +53,7 @@ class XSeg(TrainableModel):
 
     def _train(self, tensors):
         image, target = to_unit_range(tensors["image"]), to_unit_range(tensors["mask"])
-        with tf.GradientTape() as tape:
+        with recorded(self._trained) as tape:
             logits, prediction = self.networks["XSeg_256"](image, without_skips=self._pretrain)
             if self._pretrain:
                 sample_losses = two_window_dssim(target, prediction, RESOLUTION)
