@@ -35,6 +35,7 @@ setup(
     install_requires=[line for line in requirements("requirements.txt") if not ONNX_RUNTIME.match(line)],
     extras_require={
         **{extra: [f"onnxruntime{ending}{ONNX_VERSIONS}"] for extra, ending in ONNX_EXTRAS.items()},
+        "jax": ["jax[cuda13]>=0.7; sys_platform == 'linux'"],
         "cuda": ["tensorflow[and-cuda]>=2.19,<2.22"],
         "test": requirements("tests/requirements.txt"),
     },

@@ -119,6 +119,7 @@ def _by_capability(card, build):
         (
             f"Install a TensorFlow with kernels for {capability[0]}.{capability[1]}: "
             "DFL_TENSORFLOW=<requirement, wheel or address> bash scripts/setup.sh",
+            "Or train with JAX, which compiles for this card: DFL_JAX=1 bash scripts/setup.sh, then train --engine jax",
             "Or run with --cpu-only",
         ),
     )

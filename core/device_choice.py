@@ -77,6 +77,59 @@ def _chosen_devices(cpu_only, indexes, silent, several):
     return devices.configure(cpu_only=not chosen, gpu_indexes=chosen or None)
 
 
+def choose_jax_device(
+    cpu_only: bool = False, indexes: Sequence[int] | None = None, silent: bool = False, deterministic: bool = False
+) -> list[Gpu]:
+    """As :func:`choose_devices`, of the devices that JAX reaches; models that are built from now on run on the chosen one.
+
+    Parameters
+    ----------
+    cpu_only, indexes, silent
+        As :func:`choose_devices`; one card can be used.
+    deterministic : bool
+        Let JAX's compiler use only operations that repeat bit by bit.
+
+    Raises
+    ------
+    UserError
+        When JAX is not installed.
+    UsageError
+        When a card is not there, or several are wanted.
+    """
+    from core.nn import devices
+    from core.nn.jax_engine import jax_devices
+
+    if deterministic:
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    found = jax_devices()
+    cards = [device for device in found if device.platform != "cpu"]
+    gpus = [devices.gpu_of_jax(index, card) for index, card in enumerate(cards)]
+    if cpu_only and indexes is not None:
+        interact.info(_WITHOUT_EFFECT)
+    if indexes is not None and not cpu_only:
+        gpus = select_gpus(gpus, indexes)
+        if len(gpus) > 1:
+            raise UsageError(
+                "--engine jax trains on one card: name one with --force-gpu-idxs, or leave out --engine jax."
+            )
+    elif cpu_only:
+        gpus = []
+    elif len(gpus) > 1:
+        best = max(gpus, key=lambda gpu: gpu.memory_gib)
+        chosen = [best.index] if silent else _ask(gpus, [best.index], several=False)
+        gpus = select_gpus(gpus, chosen) if chosen else []
+    devices.configure(cpu_only=True)
+    if not gpus:
+        import jax
+
+        interact.info("JAX reaches no graphics card, so it trains on the processor, where TensorFlow is faster.")
+        devices.use_jax(jax.devices("cpu")[0])
+        return []
+    devices.use_jax(cards[gpus[0].index])
+    return gpus
+
+
 def choose_places(
     engine: str = AUTO,
     provider: str | None = None,

@@ -4,8 +4,9 @@ import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 
-TENSORFLOW, ONNX, AUTO = "tensorflow", "onnx", "auto"
+TENSORFLOW, ONNX, AUTO, JAX = "tensorflow", "onnx", "auto", "jax"
 ENGINES = (AUTO, ONNX, TENSORFLOW)
+TRAINING_ENGINES = (TENSORFLOW, JAX)
 
 # ONNX Runtime's names of its execution providers, the fastest first, by the names of our flag.
 PROVIDERS = {
@@ -74,6 +75,11 @@ def installed_providers() -> list[str]:
 def has_tensorflow() -> bool:
     """Whether TensorFlow is installed; does not load it."""
     return importlib.util.find_spec("tensorflow") is not None
+
+
+def has_jax() -> bool:
+    """Whether JAX is installed; does not load it."""
+    return importlib.util.find_spec("jax") is not None
 
 
 def has_tensorflow_plugin() -> bool:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from core.console import interact
-from core.console.device_flags import add_device_flags
+from core.console.device_flags import add_device_flags, add_training_engine_flag
 from core.errors import UsageError
 from core.files.paths import absolute_path
 from models.registry import NAMES
@@ -25,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--silent-start", action="store_true", help="latest model, best GPU, no questions")
     parser.add_argument("--no-preview", action="store_true", help="no window; previews go to <model>_preview.jpg")
     add_device_flags(parser)
+    add_training_engine_flag(parser)
     parser.add_argument("--debug", action="store_true", help="only show the generated samples")
     _add_option_flags(parser)
     _add_run_flags(parser)

@@ -230,8 +230,12 @@ class TrainableModel:
 
     @contextlib.contextmanager
     def _precision(self):
-        with devices.precision(self._technical("precision")), recomputed_blocks(bool(self._technical("recompute"))):
+        with devices.precision(self._technical("precision")), recomputed_blocks(self._recomputes()):
             yield
+
+    def _recomputes(self):
+        """JAX's compiler decides by itself what it computes again."""
+        return bool(self._technical("recompute")) and devices.jax_device() is None
 
     def _swap_optimizer_arguments(self):
         """Kind and settings that the options of SAEHD and AMP ask for."""

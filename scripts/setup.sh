@@ -8,6 +8,8 @@
 #   DFL_UV=no    leave uv alone, which installs faster than pip and is used where it is installed
 #   DFL_VENV     where the environment goes (default: .venv beside main.py)
 #   DFL_CUDA=1   install TensorFlow with the CUDA libraries for NVIDIA GPUs; kept in the environment until DFL_CUDA=0
+#   DFL_JAX=1    install JAX with CUDA 13 too, for train --engine jax on NVIDIA cards that TensorFlow has no kernels for; also
+#                cuda12, cpu or a requirement; kept in the environment until DFL_JAX=0
 #   DFL_TENSORFLOW=...  another TensorFlow than requirements.txt asks for: a requirement (tf-nightly, tensorflow==2.20.0), a
 #                wheel or its address; kept in the environment until DFL_TENSORFLOW=default
 set -euo pipefail
@@ -101,11 +103,19 @@ case $onnx in
     gpu | directml | openvino) onnx=onnxruntime-$onnx ;;
 esac
 
+jax=${DFL_JAX:-$(cat "$venv/.jax" 2>/dev/null || true)}
+case $jax in
+    0 | default) jax= ;;
+    1) jax="jax[cuda13]" ;;
+    cuda* | cpu) jax="jax[$jax]" ;;
+esac
+
 stamp() {
     cat "$root/requirements.txt" "$1" 2>/dev/null | cksum
     echo "$cuda"
     [ -z "$tensorflow" ] || echo "$tensorflow"
     [ -z "$onnx" ] || echo "$onnx"
+    [ -z "$jax" ] || echo "$jax"
 }
 
 is_current() { [ -x "$venv/bin/python" ] && [ -f "$venv/.installed-$1" ] && [ "$(cat "$venv/.installed-$1")" = "$2" ]; }
@@ -124,7 +134,8 @@ install_requirements() {
         left_out+='|^onnxruntime\b'
         wanted+=("$onnx")
     fi
-    keep_choice tensorflow "$tensorflow" && keep_choice onnx "$onnx" onnxruntime || return
+    [ -z "$jax" ] || wanted+=("$jax")
+    keep_choice jax "$jax" && keep_choice tensorflow "$tensorflow" && keep_choice onnx "$onnx" onnxruntime || return
     if [ "$left_out" = '^$' ]; then
         install -r "$root/requirements.txt" ${wanted[@]+"${wanted[@]}"}
         return

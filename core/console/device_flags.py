@@ -2,7 +2,7 @@
 
 import argparse
 
-from core.engines import AUTO, ENGINES, PROVIDERS
+from core.engines import AUTO, ENGINES, PROVIDERS, TENSORFLOW, TRAINING_ENGINES
 
 
 def add_device_flags(parser: argparse.ArgumentParser, several: bool = True) -> None:
@@ -30,6 +30,16 @@ def add_engine_flags(parser: argparse.ArgumentParser) -> None:
         "--provider",
         choices=tuple(PROVIDERS),
         help="execution provider of ONNX Runtime; the fastest that is installed by default",
+    )
+
+
+def add_training_engine_flag(parser: argparse.ArgumentParser) -> None:
+    """Add ``--engine`` for training."""
+    parser.add_argument(
+        "--engine",
+        choices=TRAINING_ENGINES,
+        default=TENSORFLOW,
+        help="what trains: TensorFlow, or JAX, which reaches cards that TensorFlow's builds have no kernels for",
     )
 
 

@@ -76,6 +76,14 @@ def configure(
     return chosen
 
 
+def gpu_of_jax(index: int, device: Any) -> Gpu:
+    """What is known of a graphics card that JAX sees."""
+    numbers = str(getattr(device, "compute_capability", "0.0")).split(".")
+    major, minor = (*(int(number) for number in numbers if number.isdigit()), 0, 0)[:2]
+    memory = (device.memory_stats() or {}).get("bytes_limit", 0)
+    return Gpu(index, device.device_kind, memory / 2**30, (major, minor))
+
+
 def uses_gpu() -> bool:
     """Whether a graphics card is in use: there is one, and :func:`configure` has not left it out."""
     if _jax_device:
@@ -143,9 +151,15 @@ def technical_option(options: dict, name: str) -> Any:
     if value != "auto":
         return value
     if name == "precision":
-        gpus = list_gpus() if uses_gpu() else []
+        gpus = _gpus_in_use()
         return "bfloat16" if gpus and all(gpu.compute_capability >= (8, 0) for gpu in gpus) else "float32"
     return uses_gpu() if name == "compile_step" else TECHNICAL_DEFAULTS[name]
+
+
+def _gpus_in_use():
+    if not uses_gpu():
+        return []
+    return [gpu_of_jax(0, _jax_device[0])] if _jax_device else list_gpus()
 
 
 def _memory_by_index():

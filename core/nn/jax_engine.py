@@ -99,11 +99,14 @@ class JaxEngine:
         """Take the values of the variables, which were changed from outside, at the next run."""
         self._state, self._is_settled = None, True
 
+    def state_to_send(self) -> dict[str, np.ndarray]:
+        """The values of the variables in the types in which the device keeps them."""
+        values = {name: variable.numpy() for name, variable in self._variables.items()}
+        return {name: value.astype(_SMALLER.get(value.dtype.name, value.dtype)) for name, value in values.items()}
+
     def _on_device(self):
         if self._state is None:
-            values = {name: variable.numpy() for name, variable in self._variables.items()}
-            small = {name: value.astype(_SMALLER.get(value.dtype.name, value.dtype)) for name, value in values.items()}
-            self._state = self._put(small)
+            self._state = self._put(self.state_to_send())
         return self._state
 
     def _put(self, values):

@@ -241,14 +241,18 @@ class FRNorm2D(Layer):
         super().__init__(**arguments)
         self.weight = self.add_weight(shape=(channels,), initializer="ones", name="weight")
         self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
-        self.eps = self.add_weight(shape=(1,), initializer=keras.initializers.Constant(1e-6), name="eps")
+        self.eps = self.add_weight(
+            shape=(1,), initializer=keras.initializers.Constant(1e-6), name="eps", autocast=False
+        )
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """(N, H, W, C) to the same shape."""
         wide = tf.cast(x, tf.float32)
         power = tf.reduce_mean(tf.square(wide), axis=(1, 2), keepdims=True)
-        scale = tf.math.rsqrt(power + tf.abs(tf.convert_to_tensor(self.eps)))
-        y = x * tf.cast(scale * tf.convert_to_tensor(self.weight), x.dtype)
+        # In half precision Keras hands out weights in that, too.
+        eps, weight = (tf.cast(tf.convert_to_tensor(each), tf.float32) for each in (self.eps, self.weight))
+        scale = tf.math.rsqrt(power + tf.abs(eps))
+        y = x * tf.cast(scale * weight, x.dtype)
         return y + self.weight_value(self.bias)
 
 

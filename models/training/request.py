@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.engines import TENSORFLOW
+
 
 @dataclass(frozen=True)
 class TrainRequest:
@@ -27,6 +29,8 @@ class TrainRequest:
         As the flags of these names.
     cpu_only, force_gpu_idxs
         What :func:`core.device_choice.choose_devices` takes.
+    engine : str
+        What trains: ``tensorflow`` or ``jax``.
     target_iter : int, optional
         Ends the training.
     saving_time : float
@@ -69,6 +73,7 @@ class TrainRequest:
     notebook: bool = False
     cpu_only: bool = False
     force_gpu_idxs: list[int] | None = None
+    engine: str = TENSORFLOW
     target_iter: int | None = None
     saving_time: float = 25.0
     save_every: int = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.console import interact, process
+from core.engines import JAX
 from core.errors import UsageError, UserError
 from core.random_streams import new_seed
 from models.base import SavedModel
@@ -142,16 +143,20 @@ class TrainingSession:
         import core.nn  # noqa: F401, I001 - first, because it loads TensorFlow without its messages
         import tensorflow as tf
 
-        from core.device_choice import choose_devices
+        from core.device_choice import choose_devices, choose_jax_device
+        from core.nn import devices
 
         tf.get_logger().setLevel("ERROR")
-        if self.request.seed is not None:
-            from core.nn import devices
-
-            chosen = choose_devices(self.request.cpu_only, self.request.force_gpu_idxs, self.request.silent_start)
-            devices.make_deterministic(self.request.seed)
-            return chosen
-        return choose_devices(self.request.cpu_only, self.request.force_gpu_idxs, self.request.silent_start)
+        request = self.request
+        if request.engine == JAX:
+            chosen = choose_jax_device(
+                request.cpu_only, request.force_gpu_idxs, request.silent_start, request.seed is not None
+            )
+        else:
+            chosen = choose_devices(request.cpu_only, request.force_gpu_idxs, request.silent_start)
+        if request.seed is not None:
+            devices.make_deterministic(request.seed)
+        return chosen
 
     def _settle_options(self, saved, given, gpus):
         """Ask or take the options, store them; returns the networks that start anew."""
@@ -411,8 +416,10 @@ def advice_on_memory(saved: SavedModel) -> Any:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise UserError(memory_advice(saved.class_name, saved.effective)) from error
-    except tf.errors.InternalError as error:
-        if "out of memory" in str(error).lower() or "failed to allocate" in str(error).lower():
+    except (tf.errors.InternalError, RuntimeError) as error:
+        # JAX's errors are RuntimeErrors, whose text begins with the status.
+        text = str(error).lower()
+        if "out of memory" in text or "failed to allocate" in text or "resource_exhausted" in text:
             raise UserError(memory_advice(saved.class_name, saved.effective)) from error
         raise
 

@@ -121,6 +121,16 @@ def test_another_onnx_runtime_takes_the_place_of_the_usual_one(setup, chosen, pa
     assert "remove onnxruntime" in setup(DFL_ONNX="default") and setup() == ""
 
 
+@pytest.mark.parametrize(
+    ("chosen", "package"), [("1", "jax[cuda13]"), ("cuda12", "jax[cuda12]"), ("jax==0.9", "jax==0.9")]
+)
+def test_jax_is_installed_beside_all_else_and_kept(setup, chosen, package):
+    assert "jax" not in setup()
+    assert f"requirements.txt {package}\n" in setup(DFL_JAX=chosen) and setup() == ""
+    told = setup(DFL_JAX="0")
+    assert "remove jax\n" in told and package not in told and setup() == ""
+
+
 def test_the_onnx_runtime_of_an_environment_of_an_earlier_version_goes_first(setup):
     setup()
     (setup.venv / ".onnx").unlink()

@@ -56,6 +56,7 @@ class Trajectory:
         return self.model.train_one_iteration(batch)
 
     def weights(self):
+        self.model.settle()
         return {
             f"{network.name}/{key}": value
             for network in self.model.networks.values()
@@ -63,6 +64,7 @@ class Trajectory:
         }
 
     def optimizer_state(self):
+        self.model.settle()
         return {
             f"{stem}/{key}": value
             for stem, optimizer in self.model.optimizers.items()
@@ -86,7 +88,7 @@ def _check_first_step(name, run):
         assert change == pytest.approx(statistics[3], rel=ILL_CONDITIONED.get(key, tolerance), abs=1e-9), key
 
 
-def _check(name, iterations):
+def check(name, iterations):
     run = Trajectory(name)
     stored = run.stored
     for iteration in range(iterations):
@@ -132,13 +134,13 @@ def steps_of(request):
 
 @pytest.mark.parametrize("steps_of", CONFIGS, indirect=True)
 def test_first_iterations(steps_of):
-    _check(steps_of, QUICK_ITERATIONS.get(steps_of, 4))
+    check(steps_of, QUICK_ITERATIONS.get(steps_of, 4))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_all_iterations(name):
     iterations = json.loads(str(golden.load(f"{name}.npz", golden.TRAINING)["meta"]))["iterations"]
-    run = _check(name, iterations)
+    run = check(name, iterations)
     if run.meta["model"] in ("SAEHD", "AMP"):
         _check_end(run)
