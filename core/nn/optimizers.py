@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from core.nn import devices
+
 EPSILON = 1e-6
 
 FIRST_LOSS_SCALE = 2.0**12
@@ -206,10 +208,11 @@ class Optimizer:
 
     def _kept(self, seed, step, shape):
         """Which weights a step changes: bool of the variable's shape, drawn anew for every step and variable."""
-        # Named algorithm and whole numbers: so every device and compiler draws the same masks. TensorFlow makes a float of the
-        # lower bits, XLA one of the upper.
+        # Of whole numbers, as TensorFlow makes a float of the lower bits and XLA of the upper ones. TensorFlow takes Philox by
+        # itself, in one operation instead of many.
         seeds = tf.stack((tf.constant(seed, tf.int64), step))
-        bits = tf.random.stateless_uniform(shape, seeds, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
+        algorithm = "auto_select" if devices.jax_device() is None else "philox"
+        bits = tf.random.stateless_uniform(shape, seeds, minval=None, maxval=None, dtype=tf.uint32, alg=algorithm)
         return tf.cast(bits & (2**23 - 1), tf.float32) / 2**23 < self.keep_share
 
 

@@ -12,8 +12,9 @@ def places(model):
     """Devices of the weights and of the optimizers' state, and (kind, device) of the operations of a step."""
     kept = {variable.value.device for network in model.networks.values() for variable in network.variables}
     for optimizer in model.optimizers.values():
-        kept |= {slot.device for slot in optimizer.named_slots().values()}
-    step = model._train_function.get_concrete_function(model._tensors(batch_for(model), model.input_names()))
+        kept |= {slot.value.device for slot in optimizer.named_slots().values()}
+    batch = {name: tf.convert_to_tensor(values) for name, values in batch_for(model).items()}
+    step = model._train_function.get_concrete_function(batch)
     done = {(operation.type, operation.device[-5:]) for operation in step.graph.get_operations()}
     return {device[-5:] for device in kept}, done
 

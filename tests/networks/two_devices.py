@@ -36,7 +36,7 @@ def main(full):
     assert np.isfinite(two.train_one_iteration(batch)).all()
     assert all((weights(two)[name] != value).any() for name, value in before.items())
     slot = next(iter(two.optimizers["src_dst_opt"].named_slots().values()))
-    np.testing.assert_array_equal(*(copy.numpy() for copy in slot.values))
+    np.testing.assert_array_equal(*(copy.numpy() for copy in slot.value.values))
     assert two.predict(np.zeros((1, 64, 64, 3), np.float32))[0].shape == (1, 64, 64, 3)
     print("equal")
 
