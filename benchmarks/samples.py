@@ -43,7 +43,7 @@ def main():
     options = parser.parse_args()
     import cv2
 
-    from samplelib.faces.faceset import load_faceset
+    from samplelib.faceset import load_faceset
 
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ def main():
 def drawn_faces(folder, options):
     from conftest import make_faceset
 
-    from samplelib.faces.faceset import load_faceset
+    from samplelib.faceset import load_faceset
 
     return load_faceset(make_faceset(folder / "faces", options.faces, size=options.size))
 

@@ -367,12 +367,14 @@ def _lacking(sequence):
 def _check_odd_pictures(folder, sequence, choice):
     if sequence.doubled and choice != "ignore":
         raise UserError(
-            f"{folder}: {len(sequence.doubled)} frames have two pictures each ({sequence.doubled[0]}, of different kinds), so "
+            f"{folder}: {counted(len(sequence.doubled), 'frame', 'have')} two pictures each ({sequence.doubled[0]}, of different kinds), so "
             "the video would be longer than its sound. Remove one of each; --ignore-missing shows both."
         )
     if sequence.surplus:
         first, last = sequence.surplus[0].name, sequence.surplus[-1].name
-        interact.warning(f"{len(sequence.surplus)} pictures belong to none of the frames ({first} … {last}).")
+        interact.warning(
+            f"{counted(len(sequence.surplus), 'picture', 'belong')} to none of the frames ({first} … {last})."
+        )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import UserError
 from facelib.alignment import face_matrix, transform_points
 from facelib.face_type import FaceType
@@ -49,7 +50,7 @@ def match_faces(paths: Sequence[Path], samples: Iterable) -> tuple[list[Frame], 
     paths : sequence of Path
         Frames in order. A face belongs to the frame whose name without extension equals that of its source file.
     samples : iterable
-        Faces with ``name`` and ``metadata`` (``samplelib.faces.faceset.Sample``), in order.
+        Faces with ``name`` and ``metadata`` (``samplelib.faces.sample.Sample``), in order.
 
     Returns
     -------
@@ -142,10 +143,10 @@ def _report_unmatched(by_stem, stems, any_match):
     missing = sorted(set(by_stem) - stems)
     if not any_match:
         interact.warning(
-            f"none of the {len(by_stem)} frames named by the aligned faces (for example {missing[0]}) is in the input "
+            f"the aligned faces name {counted(len(by_stem), 'frame')} ({missing[0]} …), none of which is in the input "
             "folder; all frames are copied. Is it the right aligned folder?"
         )
     elif missing:
         interact.warning(
-            f"faces of {len(missing)} frames that are not in the input folder are not used ({missing[0]} …)."
+            f"{counted(len(missing), 'frame', 'are')} named by aligned faces and not in the input folder ({missing[0]} …)."
         )

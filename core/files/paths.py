@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.console.counted import counted
 from core.errors import NothingToDo, UserError
 from core.files.system_errors import cannot_be_written
 from core.files.temporary import is_temporary, temporary_file
@@ -137,7 +138,7 @@ def _mention_passed_over(folder):
 
     _told.add(told)
     named = ", ".join(others[:_MOST_NAMED]) + (" …" if len(others) > _MOST_NAMED else "")
-    count = f"{len(others)} pictures are" if len(others) > 1 else "1 picture is"
+    count = counted(len(others), "picture", "are")
     interact.warning(
         f"{folder}: {count} passed over, being of a kind that is not read: {named}. Convert to png or jpg."
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import FormatError, UsageError, UserError
 from core.files import picture_swap
 from core.files.imageio import read_image, read_picture_header, require_whole_file, to_bgr8
@@ -297,7 +298,7 @@ def _pace(reference, count, suffix):
     frames = len(reference.times)
     if frames != count:
         interact.warning(
-            f"{count} images, but {reference.info.path.name} has {frames} frames; sound and pictures may not fit."
+            f"{counted(count, 'image')}, but {reference.info.path.name} has {frames} frames; sound and pictures may not fit."
         )
     if reference.rate is not None:
         return reference.rate, None
@@ -429,7 +430,9 @@ def _finish_denoising(folder, factor, record):
         return picture_swap.is_finished(record, folder, {"factor": factor}) if record is not None else 0
     count, left, note = earlier
     if left:
-        interact.warning(f"{len(left)} images were changed since a denoising that was interrupted ({left[0]} …).")
+        interact.warning(
+            f"{counted(len(left), 'image', 'were')} changed since a denoising that was interrupted ({left[0]} …)."
+        )
     if len(left) == count:
         return 0
     interact.info(f"An earlier denoising (factor {note.get('factor')}) was interrupted; its results are in place now.")

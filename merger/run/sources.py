@@ -19,7 +19,7 @@ def check_sources(request: MergeRequest, frames: list, samples: list) -> None:
         Of the command line.
     frames : list of merger.frames.Frame
         With the faces that name them.
-    samples : list of samplelib.faces.faceset.Sample
+    samples : list of samplelib.faces.sample.Sample
 
     Raises
     ------

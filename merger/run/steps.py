@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.console import interact
+from core.console.counted import counted
 from core.console.loss import Fate, ask_fate
 from core.engines import DEFAULT_PLACE
 from core.errors import FormatError, UsageError, UserError
@@ -97,7 +98,7 @@ def collect_frames(request: MergeRequest, paths: list[Path]) -> list:
     from merger.frames import match_faces, with_motion
     from merger.run.sources import check_sources
     from merger.smoothing import smooth_landmarks
-    from samplelib.faces.faceset import load_faceset
+    from samplelib.faceset import load_faceset
 
     samples = load_faceset(request.aligned_dir, allow_empty=True)
     frames, single = match_faces(paths, samples)
@@ -307,9 +308,7 @@ def _ask_to_overwrite(request, output, frames):
     foreign = output.foreign_frames(frames)
     if not foreign or request.overwrite:
         return
-    question = (
-        f"Pictures of {len(foreign)} frames in {request.output_dir} were not written by this program. Overwrite them?"
-    )
+    question = f"Pictures of {counted(len(foreign), 'frame')} in {request.output_dir} were not written by this program. Overwrite them?"
     fate = ask_fate(question, "--overwrite")
     if fate is Fate.KEEP:
         raise UserError(f"{request.output_dir}: not merged. Move the old pictures away, or give --overwrite.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from core.console.counted import counted
 from core.errors import FormatError, NothingToDo, UserError
 from core.pickles.safe_pickle import UnsafePickle
 from models.option_values import from_model_file
@@ -142,7 +143,7 @@ def find_copy(model_dir: Path, class_name: str, name: str | None, wanted: str) -
         copy = whole_backup(model_dir, class_name, prefix)
         if copy is None:
             count = len(backup_folders(model_dir, prefix))
-            found = f"all {count} backups are damaged" if count else "there are no backups"
+            found = f"{counted(count, 'backup', 'are')} there, damaged" if count else "there are no backups"
             raise NothingToDo(f"{Path(model_dir) / (prefix + BACKUPS_ENDING)}: {found}. Nothing was restored.")
         return copy
     number = f"{int(wanted):02d}" if wanted.isascii() and wanted.isdigit() and len(wanted) < 3 else wanted

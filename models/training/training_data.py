@@ -10,8 +10,9 @@ from core.console import interact
 from core.console.counted import counted
 from core.errors import NothingToDo, UsageError
 from facelib.face_type import FaceType
-from samplelib.faces.faceset import Sample, load_faceset
 from samplelib.faces.faceset_types import mention_mixed_types
+from samplelib.faces.sample import Sample
+from samplelib.faceset import load_faceset
 from samplelib.training.augment import Augmentation
 from samplelib.training.face_store import (
     CacheBudget,
@@ -211,7 +212,9 @@ def without_marked_frames(samples: list[Sample], folder: Path) -> list[Sample]:
     """The samples that are cut out faces; how many are whole frames (``mark_only``) is said."""
     faces = [sample for sample in samples if sample.training_metadata.face_type != "mark_only"]
     if len(faces) < len(samples):
-        interact.warning(f"{folder}: {len(samples) - len(faces)} pictures of type mark_only are left out.")
+        interact.warning(
+            f"{folder}: {counted(len(samples) - len(faces), 'picture', 'are')} left out, being of type mark_only."
+        )
     return faces
 
 

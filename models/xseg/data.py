@@ -9,9 +9,10 @@ from core.errors import NothingToDo
 from core.random_streams import generator
 from facelib.face_type import FaceType
 from models.training.training_data import DataSettings, without_marked_frames
-from samplelib.faces.faceset import Sample, load_faceset
 from samplelib.faces.faceset_types import mention_mixed_types
 from samplelib.faces.label_checks import excludes_text, only_excludes
+from samplelib.faces.sample import Sample
+from samplelib.faceset import load_faceset
 from samplelib.training.face_store import CacheBudget, FaceStore
 from samplelib.training.samplers import BatchLoader
 from samplelib.training.shuffled_order import ShuffledOrder

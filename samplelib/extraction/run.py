@@ -117,7 +117,7 @@ def _permitted(to_remove):
     if labelled:
         interact.info(f"{labelled} of the faces carry labels that were drawn by hand.")
     folders = " and ".join(sorted({str(file.parent) for file in to_remove}))
-    label = f"{folders}: {len(to_remove)} pictures of an earlier extraction will be deleted. Delete them?"
+    label = f"{folders}: {counted(len(to_remove), 'picture')} of an earlier extraction will be deleted. Delete them?"
     fate = ask_fate(label)
     if fate is Fate.KEEP:
         raise UserError(
@@ -135,7 +135,9 @@ def _clean(request, to_remove, fate):
         interact.info(f"The pictures of the earlier extraction are in {trash} now.")
     left = [path.name for path in list_images(request.output_dir)]
     if left and request.input_dir != request.output_dir:
-        interact.warning(f"{request.output_dir}: {len(left)} pictures that are no extracted faces stay ({left[0]} …).")
+        interact.warning(
+            f"{request.output_dir}: {counted(len(left), 'picture', 'stay')}, being no extracted faces ({left[0]} …)."
+        )
 
 
 def _ask(request, debug_folder, earlier):
@@ -366,7 +368,7 @@ def _fix_by_hand(request, settings, paths, state, journal, tally):
     interact.info(f"Performing manual fix for {counted(len(empty), 'image')}...")
     problem = window_problem()
     if problem:
-        tally.fail(f"{len(empty)} frames without a face were not fixed by hand: {problem}.")
+        tally.fail(f"{counted(len(empty), 'frame')} without a face not done by hand: {problem}.")
         return
     request = replace(request, detector="manual")
     _by_hand(request, settings, _finders(request, settings), empty, journal, tally)

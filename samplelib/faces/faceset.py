@@ -1,51 +1,23 @@
-"""A faceset as a list of samples, whether it is a folder of face pictures or a packed file."""
+"""Face pictures of a folder, and what is said of those that are none."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.console import interact
-from core.errors import FormatError, NothingToDo, UserError
-from core.files.paths import list_files, list_images
+from core.errors import FormatError, UserError
+from core.files.paths import list_images
 from samplelib.faces import aligned_face
 from samplelib.faces.aligned_face import FaceMetadata
 from samplelib.faces.sample import Sample
-from samplelib.packs.names import PACK_NAME
 
 _MOST_NAMED = 10
 
 
-def load_faceset(folder: Any, allow_empty: bool = False, pack_name: str = PACK_NAME) -> list[Sample]:
-    """Samples of a folder in natural order of their names: those of its packed faceset if there is one, else its JPEGs.
-
-    Pictures without face data are left out, with a warning.
-
-    Raises
-    ------
-    NothingToDo
-        When there is no sample, unless ``allow_empty``.
-    UserError
-        When the folder is missing or the packed faceset damaged.
-    """
-    folder = Path(folder)
-    pack = folder / pack_name
-    if pack.is_file():
-        from samplelib.packs.reading import open_pack
-
-        samples = open_pack(pack)
-        beside = len(list_files(folder, aligned_face.FACE_SUFFIXES))
-        if beside:
-            interact.warning(f"{pack} is used; the {beside} pictures beside it are not used. Pack them to add them.")
-    else:
-        samples = list(_loose_samples(folder))
-    if not samples and not allow_empty:
-        raise NothingToDo(f"{folder}: no face pictures found. Extract faces first, or give another folder.")
-    return samples
-
-
 def loose_faces(folder: Any) -> list[tuple[Path, tuple[int, int, int], FaceMetadata]]:
     """Path, shape and metadata of every face picture directly in ``folder``; others are warned about and left out."""
-    return [(sample.path, sample.shape, sample.metadata) for sample in _loose_samples(Path(folder))]
+    return [(sample.path, sample.shape, sample.metadata) for sample in loose_samples(Path(folder))]
 
 
 def refuse_to_replace_face(path: Any) -> None:
@@ -69,7 +41,8 @@ def report_without_face_data(paths: list[Path]) -> None:
         interact.warning(f"… and {len(paths) - _MOST_NAMED} more images without face data, up to {last}.")
 
 
-def _loose_samples(folder):
+def loose_samples(folder: Path) -> Iterator[Sample]:
+    """Samples of the face pictures directly in a folder, in natural order of their names; what is none is told."""
     paths, without = list_images(folder), []
     for path in interact.track(paths, "Loading samples") if paths else ():
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from core.console.counted import counted
 from samplelib.faces.aligned_face import SegPolygon
 
 _FEWEST_POINTS = 3
@@ -17,7 +18,7 @@ def only_excludes(polygons: Iterable[SegPolygon]) -> bool:
 def excludes_text(names: Sequence[str]) -> str:
     """What such faces mean for a training, with some of their names."""
     named = ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
-    count = f"{len(names)} faces have labels" if len(names) > 1 else "1 face has labels"
+    count = f"{counted(len(names), 'face', 'have')} labels"
     return (
         f"{count} that only exclude ({named}): for a training such a picture shows no face at all. Draw an include area "
         "around, or run xseg suggest --complete"

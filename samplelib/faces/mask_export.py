@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import FormatError
 from core.files.imageio import encode_image
 from core.files.paths import atomic_write
@@ -52,7 +53,9 @@ def export_masks(folder: Any, at_image_size: bool = False) -> tuple[int, int]:
         atomic_write(target, encode_image(mask, ".jpg", _QUALITY))
         written += 1
     if empty:
-        interact.warning(f"{len(empty)} masks are black, as the labels only exclude ({', '.join(empty[:10])}).")
+        interact.warning(
+            f"{counted(len(empty), 'mask', 'are')} black, as the labels only exclude ({', '.join(empty[:10])})."
+        )
     return written, without
 
 

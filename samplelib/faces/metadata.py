@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import DiskError, FormatError, NothingToDo, UserError
 from core.files.imageio import encode_image, read_image, to_bgr8
 from core.files.paths import atomic_write, list_files, list_images, remove_if_present
@@ -53,7 +54,9 @@ def save_faceset_metadata(folder: Any) -> Path:
     earlier = read_metadata_file(path) if path.is_file() else {}
     kept = {name: face for name, face in earlier.items() if name not in saved}
     if kept:
-        interact.info(f"Face data of {len(kept)} pictures that have none now stays in {METADATA_NAME}.")
+        interact.info(
+            f"{counted(len(kept), 'picture', 'have')} no face data now; what was saved of them stays in {METADATA_NAME}."
+        )
     atomic_write(path, metadata_file_bytes(kept | saved))
     return path
 

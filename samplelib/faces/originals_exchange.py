@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.console import interact
+from core.console.counted import counted
 from core.console.loss import Fate, ask_fate
 from core.errors import FormatError, UserError
 from core.files.paths import atomic_write, list_files, list_images, remove_if_present, replacing
@@ -49,7 +50,7 @@ def prepare_output_folder(folder: Any) -> Path:
         raise UserError(f"{folder}: cannot be made ({error.strerror}).") from None
     old = list_images(folder)
     if old:
-        fate = ask_fate(f"Delete {len(old)} images of an earlier run in {folder}?")
+        fate = ask_fate(f"Delete {counted(len(old), 'image')} of an earlier run in {folder}?")
         if fate is Fate.KEEP:
             raise UserError(
                 f"{folder}: holds images of an earlier run. Move them away, or give --yes, which does that."

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Sample:
     shape: tuple[int, int, int]
     path: Path
     read_bytes: Callable[[], bytes] = field(repr=False)
-    load_metadata: Callable[[], FaceMetadata] = field(repr=False)
+    load_metadata: Callable[[], Any] = field(repr=False)
     load_training_metadata: Callable[[], FaceMetadata] | None = field(default=None, repr=False)
     person_name: str | None = None
     _metadata: FaceMetadata | None = field(default=None, repr=False)

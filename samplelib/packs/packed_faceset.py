@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.console import interact
+from core.console.counted import counted
 from core.errors import FormatError, UserError
 from core.files.paths import atomic_write, list_folders, list_images, remove_if_present
 from core.files.temporary import remove_dead
@@ -211,7 +212,7 @@ def unpack_faceset(
     conflicts = [place for place, entry in zip(places, entries) if _differs(place, entry)]
     if conflicts and not (may_replace and may_replace(conflicts)):
         raise UserError(
-            f"{folder}: {len(conflicts)} files of the same names but other content are in the way, for example "
+            f"{folder}: {counted(len(conflicts), 'file', 'are')} in the way: of the same name, but other content, for example "
             f"{conflicts[0].name}. Move them away; the pack was left as it is."
         )
     for place, entry in interact.track(list(zip(places, entries)), "Unpacking"):
@@ -268,7 +269,7 @@ def _damaged_pictures(path, damaged, count):
 
 def _refuse_to_choose(files, only_packed):
     raise UserError(
-        f"{files[0].parent}: {len(files)} pictures differ from those of the same names in the pack, for example "
+        f"{files[0].parent}: {counted(len(files), 'picture', 'differ')} from what has the same name in the pack, for example "
         f"{files[0].name}, and {only_packed} pictures are only in the pack. Nothing was changed. Give --same-name loose, "
         "packed or both."
     )

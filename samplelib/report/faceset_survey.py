@@ -14,8 +14,8 @@ from core.imagelib.sharpness import sharpness
 from core.parallel import ordered_map
 from facelib.landmarks import hull_mask, pose
 from facelib.recognition.embedding import TextureEmbedding, aligned_crop
-from samplelib.faces.faceset import load_faceset
 from samplelib.faces.sample import Sample
+from samplelib.faceset import load_faceset
 
 THUMBNAIL_SIDE = 96
 

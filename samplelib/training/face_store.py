@@ -61,7 +61,7 @@ class FaceStore:
     ----------
     samples : list of Sample
     prepare : callable
-        Takes a :class:`~samplelib.faces.faceset.Sample`, returns something with ``nbytes``; may raise
+        Takes a :class:`~samplelib.faces.sample.Sample`, returns something with ``nbytes``; may raise
         :class:`~core.errors.UserError` for a broken file.
     budget : CacheBudget
     """

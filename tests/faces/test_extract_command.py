@@ -367,7 +367,7 @@ def test_marking_by_hand_without_a_display(frames, tmp_path, monkeypatch, capsys
     assert extract(frames, tmp_path / "fix", "--manual-fix", "--no-output-debug") == 1
     text, errors = capsys.readouterr()
     assert "Performing manual fix for 1 image..." in text and "Faces detected:      2" in text
-    assert "1 frames without a face were not fixed by hand" in errors
+    assert "1 frame without a face not done by hand" in errors
     assert (tmp_path / "fix" / REPORT_NAME).exists()
 
 

@@ -19,11 +19,11 @@ from core.files.imageio import encode_image, read_bgr, read_image
 from core.pickles import safe_pickle
 from samplelib.faces import aligned_face
 from samplelib.faces.enhance_faceset import enhance_faceset
-from samplelib.faces.faceset import load_faceset
 from samplelib.faces.mask_export import exported_mask
 from samplelib.faces.metadata import read_metadata_file, restore_faceset_metadata, save_faceset_metadata
 from samplelib.faces.original_names import Renaming, apply_renamings, plan_original_names, recover_original_names
 from samplelib.faces.originals_exchange import ask_before_loss, prepare_output_folder
+from samplelib.faceset import load_faceset
 from samplelib.packs import packed_faceset
 
 ROOT = Path(__file__).parents[2]

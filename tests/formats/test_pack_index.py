@@ -24,7 +24,7 @@ from core.files.imageio import encode_image
 from core.pickles import safe_pickle
 from mainscripts.jobs.job import watched_files
 from samplelib.faces.aligned_face import FaceMetadata, with_metadata
-from samplelib.faces.faceset import load_faceset
+from samplelib.faceset import load_faceset
 from samplelib.packs import index as pack_index
 from samplelib.packs import packed_faceset, reading
 

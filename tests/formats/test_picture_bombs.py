@@ -188,7 +188,7 @@ def test_steps_that_need_no_mask_work_on_faces_with_hostile_ones(tmp_path):
 
 def test_training_leaves_faces_with_hostile_masks_out(tmp_path, capsys):
     from facelib.face_type import FaceType
-    from samplelib.faces.faceset import load_faceset
+    from samplelib.faceset import load_faceset
     from samplelib.training.face_store import CacheBudget, swap_face_store
 
     names = put_masked_faces(tmp_path / "faces")
@@ -200,7 +200,7 @@ def test_training_leaves_faces_with_hostile_masks_out(tmp_path, capsys):
 
 
 def test_a_face_picture_larger_than_any_face_is_left_out(tmp_path, capsys):
-    from samplelib.faces.faceset import load_faceset
+    from samplelib.faceset import load_faceset
 
     put_clean_faces(tmp_path / "faces")
     metadata = aligned_face.read_metadata(FACE).replace(polygons=(SegPolygon(True, np.zeros((3, 2))),))

@@ -44,7 +44,7 @@ def test_training_tells_the_types_and_what_is_left_out(tmp_path, capsys):
 
 
 def test_the_warning_about_smaller_types_names_them_all(tmp_path, capsys):
-    from samplelib.faces.faceset import load_faceset
+    from samplelib.faceset import load_faceset
     from samplelib.training.face_store import warn_about_smaller_types
 
     warn_about_smaller_types(load_faceset(faceset(tmp_path / "f", *MIXED[:4])), FaceType.HEAD, "f")

@@ -12,7 +12,7 @@ from models.options import Context
 from models.saved.model_files import ModelData
 from models.training.training_data import DataSettings
 from models.training.training_session import make_data
-from samplelib.faces.faceset import load_faceset
+from samplelib.faceset import load_faceset
 from samplelib.training.augment import prepare_face
 from samplelib.training.xseg_samples import prepare_plain
 

@@ -13,7 +13,7 @@ from core.random_streams import generator
 from facelib import landmarks
 from facelib.alignment import face_matrix
 from facelib.face_type import FaceType
-from samplelib.faces.faceset import load_faceset
+from samplelib.faceset import load_faceset
 from samplelib.training.augment import Augmentation, full_mask, make_sample, prepare_face, shift_hsv
 from samplelib.training.face_store import CacheBudget, FaceStore, plain_picture_store, swap_face_store, yaws_of
 from samplelib.training.samplers import BatchLoader, SwapSampleStream, swap_augmentations, swap_batch_maker

@@ -81,4 +81,4 @@ def test_suggest_complete_adds_the_outline_of_the_applied_mask(faces, capsys):
 
 def test_exporting_masks_names_the_black_ones(faces, capsys):
     assert run_here("util", "--input-dir", faces, "--export-faceset-mask") == 0
-    assert "1 masks are black, as the labels only exclude (00001.jpg)" in capsys.readouterr().err
+    assert "1 mask is black, as the labels only exclude (00001.jpg)" in capsys.readouterr().err
