@@ -96,7 +96,7 @@ def report_consents(request: MergeRequest) -> None:
 def collect_frames(request: MergeRequest, paths: list[Path]) -> list:
     """Frames with their faces, smoothed if wanted, and their motion; refused when the faces come from other frames."""
     from merger.frames import match_faces, with_motion
-    from merger.run.sources import check_sources
+    from merger.run.source_check import check_sources
     from merger.smoothing import smooth_landmarks
     from samplelib.faceset import load_faceset
 

@@ -1,7 +1,6 @@
 """Devices are named the same way in every step."""
 
 import argparse
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -48,20 +47,17 @@ CARDS = [SimpleNamespace(index=0, name="Small"), SimpleNamespace(index=1, name="
 @pytest.mark.parametrize(
     "step",
     [
-        lambda flags: choose_devices(flags.cpu_only, flags.force_gpu_idxs),
-        lambda flags: choose_devices(flags.cpu_only, flags.force_gpu_idxs, silent=True),
-        lambda flags: _choose_places(
-            ExtractRequest(Path("faces"), detector="embedded", force_gpu_idxs=flags.force_gpu_idxs)
-        ),
-        lambda flags: mask_source(MaskRequest(flags.model_dir, generic=True, force_gpu_idxs=flags.force_gpu_idxs)),
+        lambda folder, indexes: choose_devices(False, indexes),
+        lambda folder, indexes: choose_devices(False, indexes, silent=True),
+        lambda folder, indexes: _choose_places(ExtractRequest(folder, detector="embedded", force_gpu_idxs=indexes)),
+        lambda folder, indexes: mask_source(MaskRequest(folder, generic=True, force_gpu_idxs=indexes)),
     ],
     ids=["networks", "silent", "extract embedded", "xseg generic mesh"],
 )
 def test_cards_that_are_not_there_are_refused_and_those_that_are_listed(monkeypatch, tmp_path, cards, told, step):
     monkeypatch.setattr("core.nn.devices.list_gpus", lambda: cards)
-    flags = {"detector": "embedded", "generic": True, "model_dir": tmp_path, "batch_size": 1, "cpu_only": False}
     with pytest.raises(UsageError, match=told) as refusal:
-        step(argparse.Namespace(force_gpu_idxs=[0, 3], **flags))
+        step(tmp_path, [0, 3])
     assert refusal.value.exit_code == 2
 
 
