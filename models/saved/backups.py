@@ -41,6 +41,7 @@ class BackupClock:
 
 
 def backup_folder(saved: SavedModel) -> Path:
+    """Where the backups of a model lie."""
     return saved.model_dir / f"{saved.prefix}{BACKUPS_ENDING}"
 
 
