@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_whole_number
+from core.console.person_flags import add_person_flags
 from core.errors import UsageError
 from core.files.paths import absolute_path, resolve_input_file
 from core.video.hdr_flag import add_hdr_flag
@@ -33,6 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--thorough", action="store_true", help="embedded finder: search every frame wholly; many times slower"
     )
+    add_person_flags(parser, "Those of others go to OUTPUT_DIR_others")
     add_face_type_flag(parser, FACE_TYPES, "how much of the head a face picture shows")
     add_whole_number(parser, "--max-faces-from-image", 0, help="keep the N largest faces; 0 = all")
     add_whole_number(parser, "--image-size", *SIZE_RANGE, help="side of a face picture in pixels, 256-2048")

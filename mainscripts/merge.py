@@ -6,6 +6,7 @@ from dataclasses import fields
 from core.console import interact
 from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_number, add_whole_number
+from core.console.person_flags import add_person_flags
 from core.errors import UsageError, UserError
 from core.files.paths import absolute_path, resolve_input_file
 from core.video.hdr_flag import add_hdr_flag
@@ -68,6 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--force", action="store_true", help="merge even when the faces seem to be cut out of other frames than these"
     )
+    add_person_flags(parser, "Those of others stay as they are in the frame")
     parser.add_argument("--subpixel-motion", action="store_true", help="measure motion for the blur below a pixel")
     add_number(
         parser,

@@ -63,6 +63,11 @@ class OnnxGraph:
         self._nodes.append(self._helper.make_node("Transpose", [value], [name], perm=(0, 2, 3, 1)))
         self._outputs.append(self._helper.make_tensor_value_info(name, 1, shape or ("N", None, None, None)))
 
+    def give_vectors(self, name: str, value: str) -> None:
+        """Make (N, d) an output."""
+        self._nodes.append(self._helper.make_node("Identity", [self.wide(value)], [name]))
+        self._outputs.append(self._helper.make_tensor_value_info(name, 1, ("N", None)))
+
     def order_outputs(self, names: Sequence[str]) -> None:
         """Put the outputs into this order, for programs that fetch them by place."""
         self._outputs.sort(key=lambda output: list(names).index(output.name))

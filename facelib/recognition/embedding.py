@@ -40,8 +40,12 @@ class TextureEmbedding:
     Tan, Triggs, Enhanced Local Texture Feature Sets for Face Recognition Under Difficult Lighting Conditions, 2007.
     """
 
-    description = "texture of the face (a rough guess; give --embedding-model for a recognition network)"
+    description = "texture of the face (a rough guess: onnxruntime, which the recognition network needs, is missing)"
     threshold = 0.88
+
+    def crop(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """See :func:`aligned_crop`."""
+        return aligned_crop(image, landmarks)
 
     def embed(self, crops: list[np.ndarray]) -> np.ndarray:
         """(n, d) float32 vectors of length 1 of (112, 112, 3) uint8 BGR crops."""
@@ -68,6 +72,10 @@ class NetworkEmbedding:
     def __init__(self, path: Path):
         self._network = RecognitionNetwork(path)
         self.description = f"recognition network {Path(path).name}"
+
+    def crop(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """See :func:`aligned_crop`."""
+        return aligned_crop(image, landmarks)
 
     def embed(self, crops: list[np.ndarray]) -> np.ndarray:
         """(n, d) float32 vectors of length 1 of (112, 112, 3) uint8 BGR crops."""

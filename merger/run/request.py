@@ -39,6 +39,8 @@ class MergeRequest:
         Where the settings used are written to.
     overwrite, force : bool
         Merge finished frames again; merge although the faces seem to be cut out of other frames.
+    keep, keep_likeness
+        As of :class:`samplelib.extraction.request.ExtractRequest`: whose faces are swapped.
     smooth_landmarks : float, optional
         By how much the jitter of still faces is divided.
     smooth_color, subpixel_motion, masked_statistics, full_range_enhancer, no_provenance : bool
@@ -70,6 +72,8 @@ class MergeRequest:
     export_settings: Path | None = None
     overwrite: bool = False
     force: bool = False
+    keep: tuple[Path, ...] | list[Path] = ()
+    keep_likeness: float | None = None
     smooth_landmarks: float | None = None
     smooth_color: bool = False
     subpixel_motion: bool = False

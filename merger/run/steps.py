@@ -101,11 +101,39 @@ def collect_frames(request: MergeRequest, paths: list[Path]) -> list:
     from samplelib.faceset import load_faceset
 
     samples = load_faceset(request.aligned_dir, allow_empty=True)
+    if request.keep:
+        samples = _of_the_person(request, samples)
     frames, single = match_faces(paths, samples)
     check_sources(request, frames, samples)
     if request.smooth_landmarks:
         frames = smooth_landmarks(frames, request.smooth_landmarks)
     return with_motion(frames, request.subpixel_motion) if single else frames
+
+
+def _of_the_person(request, samples):
+    """The faces that are like the pictures of ``--keep``."""
+    from core.parallel import ordered_map
+    from samplelib.faces.persons import KnownPerson
+
+    person = KnownPerson(request.keep, request.keep_likeness)
+
+    def is_shown(sample):
+        return person.is_shown(sample.read_bgr(), sample.metadata.landmarks)
+
+    kept = []
+    with interact.progress(len(samples), "Looking at faces") as bar:
+        for outcome in ordered_map(is_shown, samples):
+            if outcome.error is not None:
+                raise outcome.error
+            kept += [outcome.item] if outcome.value else []
+            bar.update()
+    told = f"likeness of at least {person.likeness:g}, told by {person.embedding.description}"
+    interact.info(f"{len(kept)} of {counted(len(samples), 'face')} are merged: {told}.")
+    if samples and not kept:
+        raise UserError(
+            "None of the faces is like the picture of --keep. Give another picture, or a lower --keep-likeness."
+        )
+    return kept
 
 
 def run_all(request: MergeRequest, frames: list, settings: Any, model: Any, workers: int) -> int | None:

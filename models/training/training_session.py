@@ -144,7 +144,6 @@ class TrainingSession:
         import tensorflow as tf
 
         from core.device_choice import choose_devices, choose_jax_device
-        from core.nn import devices
 
         tf.get_logger().setLevel("ERROR")
         request = self.request
@@ -155,6 +154,8 @@ class TrainingSession:
         else:
             chosen = choose_devices(request.cpu_only, request.force_gpu_idxs, request.silent_start)
         if request.seed is not None:
+            from core.nn import devices
+
             devices.make_deterministic(request.seed)
         return chosen
 

@@ -23,6 +23,7 @@ from facelib.face_finder import FaceFinder, FoundFace
 from facelib.face_type import FaceType
 from facelib.tracks import BLOCK, FaceTracker
 from samplelib.faces.aligned_face import FaceMetadata, read_metadata, save_face
+from samplelib.faces.persons import KnownPerson
 
 DEBUG_JPEG_QUALITY = 50
 INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
@@ -54,6 +55,11 @@ class ExtractSettings:
         1…100.
     interpolation : str
         Key of ``INTERPOLATIONS``; DeepFaceLab's faces are cut out with ``linear``.
+    person : KnownPerson, optional
+        Whose faces are kept; those of others go to ``others_folder``, with indexes behind theirs.
+    others_folder : Path, optional
+    most_kept : int
+        Largest faces of the person that are kept of a frame; 0 keeps all.
     """
 
     output_folder: Path
@@ -62,6 +68,9 @@ class ExtractSettings:
     image_size: int
     jpeg_quality: int = 90
     interpolation: str = "linear"
+    person: KnownPerson | None = None
+    others_folder: Path | None = None
+    most_kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -238,6 +247,12 @@ def write_frame(
 ) -> FrameResult:
     """Cut out the faces of one frame and write them, then its debug picture."""
     cuts = cut_faces(frame.name, image, faces, settings, by_hand)
+    if settings.person is not None and settings.others_folder is not None and not by_hand:
+        cuts, others = _parted(image, cuts, settings)
+        for index, cut in enumerate(others, len(cuts)):
+            save_face(
+                settings.others_folder / f"{frame.stem}_{index}.jpg", cut.picture, cut.metadata, settings.jpeg_quality
+            )
     files = []
     for index, cut in enumerate(cuts):
         name = f"{frame.stem}_{index}.jpg"
@@ -247,6 +262,14 @@ def write_frame(
     if settings.debug_folder is not None:
         write_image(settings.debug_folder / f"{frame.stem}.jpg", draw_debug(image, cuts, settings), DEBUG_JPEG_QUALITY)
     return FrameResult(frame.name, tuple(files), size=(image.shape[1], image.shape[0]))
+
+
+def _parted(image, cuts, settings):
+    """The faces of the person, the largest first, and those of others."""
+    likeness = [settings.person.likeness_of(image, cut.landmarks) for cut in cuts]
+    shown = [cut for cut, value in zip(cuts, likeness) if value >= settings.person.likeness]
+    kept = shown[: settings.most_kept] if settings.most_kept else shown
+    return kept, [cut for cut in cuts if not any(cut is other for other in kept)]
 
 
 def _keep_labels(path):

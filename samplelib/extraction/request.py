@@ -5,6 +5,8 @@ from pathlib import Path
 
 from core.engines import AUTO, Place
 
+# Behind the name of the folder of faces: where those of other persons go.
+OTHERS_ENDING = "_others"
 SIZE_RANGE, QUALITY_RANGE = (256, 2048), (1, 100)
 
 
@@ -31,6 +33,10 @@ class ExtractRequest:
     interpolation : 'linear', 'cubic' or 'lanczos'
     thorough : bool
         Search every frame wholly instead of following faces (embedded finder).
+    keep : sequence of Path
+        Pictures of the one person whose faces are wanted, or folders of them; all faces if empty.
+    keep_likeness : float, optional
+        Least likeness that counts; that of the recognition network if left out.
     output_debug : bool, optional
         Write frames with drawings to ``<output_dir>_debug``.
     manual_fix, manual_output_debug_fix : bool
@@ -57,6 +63,8 @@ class ExtractRequest:
     min_face_size: int = 40
     interpolation: str = "linear"
     thorough: bool = False
+    keep: tuple[Path, ...] | list[Path] = ()
+    keep_likeness: float | None = None
     output_debug: bool | None = None
     manual_fix: bool = False
     manual_output_debug_fix: bool = False

@@ -7,7 +7,7 @@ from core.console.counted import counted
 from core.console.loss import Fate, ask_fate
 from core.errors import UsageError, UserError
 from core.files.paths import list_images
-from samplelib.extraction.request import QUALITY_RANGE, SIZE_RANGE, ExtractRequest
+from samplelib.extraction.request import OTHERS_ENDING, QUALITY_RANGE, SIZE_RANGE, ExtractRequest
 
 _CONTINUE_HELP = "Goes on after the last finished frame. Give the same options as in the run that was interrupted."
 _FACE_TYPE_HELP = (
@@ -104,6 +104,8 @@ def _decide_about_earlier_run(request, paths, debug_folder):
     to_remove = folder.debug_pictures(debug_folder)
     if request.input_dir != request.output_dir:
         to_remove = folder.faces_written(request.output_dir) + to_remove
+    if request.keep and _others_folder(request).is_dir():
+        to_remove = to_remove + folder.faces_written(_others_folder(request))
     return ExtractionState(), 0, to_remove, _permitted(to_remove)
 
 
@@ -177,11 +179,31 @@ def _ask(request, debug_folder, earlier):
         image_size,
         jpeg_quality,
         request.interpolation,
+        **_person(request),
     )
     changed = [key for key, value in _recorded(request, settings).items() if key in earlier and earlier[key] != value]
     if changed:
         interact.warning(f"Not the same as in the run that is continued: {', '.join(changed)}.")
     return request, settings
+
+
+def _person(request):
+    """Settings of an extraction of one person."""
+    if not request.keep:
+        return {}
+    from samplelib.faces.persons import KnownPerson
+
+    person, folder = KnownPerson(request.keep, request.keep_likeness), _others_folder(request)
+    _make_folder(folder)
+    interact.info(
+        f"Kept are faces that are like {', '.join(path.name for path in request.keep)} by at least {person.likeness:g}, told by "
+        f"{person.embedding.description}; those of others go to {folder.name}."
+    )
+    return {"person": person, "others_folder": folder, "most_kept": request.max_faces_from_image or 0}
+
+
+def _others_folder(request):
+    return request.output_dir.with_name(request.output_dir.name + OTHERS_ENDING)
 
 
 def _in_range(value, low, high):
@@ -219,6 +241,7 @@ def _recorded(request, settings):
         "interpolation": settings.interpolation,
         "detector": request.detector,
         "thorough": request.thorough,
+        **({"keep": [str(path) for path in request.keep]} if request.keep else {}),
     }
 
 
@@ -303,7 +326,8 @@ def _finders(request, settings):
 
     by_hand = request.detector == "manual"
     detector = "s3fd" if by_hand else request.detector
-    limits = request.max_faces_from_image, request.min_face_size
+    # Of a person who is to be kept, the largest faces are counted after all others are sorted out.
+    limits = 0 if request.keep and not by_hand else request.max_faces_from_image, request.min_face_size
     return make_finders(detector, settings.face_type, *limits, request.places, by_hand)
 
 

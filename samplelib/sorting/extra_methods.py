@@ -10,6 +10,7 @@ from core.console.counted import counted
 from core.errors import UserError
 from core.files.imageio import read_bgr
 from core.imagelib.sharpness import sharpness
+from samplelib.faces import persons
 from samplelib.faces.aligned_face import read_metadata
 from samplelib.sorting import duplicates, face_scores, identity
 from samplelib.sorting.face_scores import measure
@@ -37,7 +38,7 @@ def by_duplicates(paths: Sequence[Path], options: SortOptions) -> Sorted:
 
 def by_identity(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Faces of one person together, the most frequent person first; or only the faces of a given person."""
-    embedding = identity.open_embedding(options.embedding_model)
+    embedding = persons.open_embedding(options.embedding_model)
     threshold = embedding.threshold if options.threshold is None else options.threshold
     if options.identity is not None:
         return _one_person(paths, options.identity, embedding, threshold, options.threshold is not None)
@@ -52,7 +53,7 @@ def by_identity(paths: Sequence[Path], options: SortOptions) -> Sorted:
 
 def _one_person(paths, reference, embedding, threshold, is_chosen):
     """Trash for the faces that are not like the reference; all names stay. Never all, unless the threshold was chosen."""
-    person = identity.embed_reference(reference, embedding)
+    person = persons.embed_reference(reference, embedding)
     measured = identity.embed_faces(paths, embedding)
     likeness = np.stack(measured.values) @ person if measured.paths else np.zeros(0)
     others = [path for path, value in zip(measured.paths, likeness) if value < threshold]

@@ -8,10 +8,10 @@ import numpy as np
 
 from core.console import interact
 from core.console.counted import counted
-from core.errors import FormatError, UserError
+from core.errors import UserError
 from core.files.imageio import read_bgr
-from facelib.recognition.embedding import NetworkEmbedding, TextureEmbedding, aligned_crop
-from samplelib.faces.aligned_face import read_metadata
+from facelib.recognition.embedding import NetworkEmbedding
+from samplelib.faces.persons import Embedding
 from samplelib.sorting.face_scores import Measured, measure, read_face
 
 _ROWS_AT_ONCE = 1024
@@ -20,12 +20,7 @@ _FEWEST_TO_COMPARE = 3
 _SAME_VECTOR = 1e-6
 
 
-def open_embedding(model: Path | None) -> TextureEmbedding | NetworkEmbedding:
-    """The network of a file, or the texture of the face."""
-    return TextureEmbedding() if model is None else NetworkEmbedding(model)
-
-
-def embed_faces(paths: Sequence[Path], embedding: TextureEmbedding | NetworkEmbedding) -> Measured:
+def embed_faces(paths: Sequence[Path], embedding: Embedding) -> Measured:
     """A vector of length 1 for each face picture.
 
     Raises
@@ -38,7 +33,7 @@ def embed_faces(paths: Sequence[Path], embedding: TextureEmbedding | NetworkEmbe
     def embed(path):
         metadata = read_face(path)
         try:
-            crop = aligned_crop(read_bgr(path), metadata.landmarks)
+            crop = embedding.crop(read_bgr(path), metadata.landmarks)
             return embedding.embed([crop])[0], zlib.crc32(crop)
         except UserError as error:
             raise UserError(f"{path.name}: {error}") from None
@@ -55,20 +50,6 @@ def embed_faces(paths: Sequence[Path], embedding: TextureEmbedding | NetworkEmbe
             "apart; nothing was moved. Give another network."
         )
     return Measured(found.paths, vectors, found.without_face, found.failed)
-
-
-def embed_reference(path: Path, embedding: TextureEmbedding | NetworkEmbedding) -> np.ndarray:
-    """The vector of the largest face in a picture, which may be a face picture or any photo."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file. Give a picture of the person to keep.")
-    image, metadata = read_bgr(path), read_metadata(path)
-    landmarks = _find_landmarks(path, image) if metadata is None else metadata.landmarks
-    try:
-        return embedding.embed([aligned_crop(image, landmarks)])[0]
-    except FormatError:
-        raise
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
 
 
 def group_by_likeness(vectors: np.ndarray, threshold: float) -> list[np.ndarray]:
@@ -146,14 +127,3 @@ def _pairs_to_join(means, threshold):
     own = np.arange(len(means))
     chosen = (best[best] == own) & (own < best) & (likeness >= threshold)
     return [(int(group), int(best[group])) for group in own[chosen]]
-
-
-def _find_landmarks(path, image):
-    from facelib.aligners.embedded import EmbeddedAligner
-    from facelib.detectors.embedded import EmbeddedDetector
-
-    boxes = EmbeddedDetector().detect([image])[0]
-    landmarks = EmbeddedAligner().align([image], [boxes[:1]])[0][0] if boxes else None
-    if landmarks is None:
-        raise UserError(f"{path}: no face found in it. Give a picture where the person looks towards the camera.")
-    return landmarks

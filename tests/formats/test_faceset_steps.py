@@ -328,7 +328,7 @@ def test_saving_metadata_again_keeps_that_of_pictures_which_lost_theirs(folder, 
     save_faceset_metadata(folder)
     (folder / NAMES[0]).write_bytes(encode_image(read_image(folder / NAMES[0]), ".jpg"))
     save_faceset_metadata(folder)
-    assert "Face data of 1 pictures" in capsys.readouterr().out
+    assert "1 picture has no face data now" in capsys.readouterr().out
     assert restore_faceset_metadata(folder) == (4, [])
     assert {name: aligned_face.read_header(folder / name) for name in NAMES} == before
 

@@ -7,6 +7,7 @@ import pytest
 from core.errors import FormatError, UserError
 from facelib.landmarks import MEAN_FACE_68
 from facelib.recognition.embedding import SIZE, NetworkEmbedding, TextureEmbedding, aligned_crop
+from samplelib.faces import persons as persons_module
 from samplelib.faces.aligned_face import FaceMetadata, save_face
 from samplelib.sorting import duplicates, extra_methods, identity
 from samplelib.sorting.landmark_errors import NO_FACE, mesh_error, time_errors
@@ -41,8 +42,9 @@ def _shot(person, number):
 
 
 @pytest.fixture
-def persons(tmp_path):
-    """Person 0 five times, 1 three times, 2 twice, in mixed order, and a picture without face data."""
+def persons(tmp_path, monkeypatch):
+    """Person 0 five times, 1 three times, 2 twice, in mixed order, and a picture without face data; told apart by texture."""
+    monkeypatch.setattr(persons_module, "open_embedding", lambda model=None: TextureEmbedding())
     folder = tmp_path / "aligned"
     folder.mkdir()
     for number, person in enumerate((1, 0, 2, 0, 0, 1, 2, 0, 1, 0)):
@@ -77,9 +79,9 @@ def test_a_reference_without_a_face_is_refused(persons, tmp_path):
     empty = tmp_path / "wall.png"
     cv2.imwrite(str(empty), np.full((300, 300, 3), 127, np.uint8))
     with pytest.raises(UserError, match="wall.png: no face found"):
-        identity.embed_reference(empty, TextureEmbedding())
+        persons_module.embed_reference(empty, TextureEmbedding())
     with pytest.raises(UserError, match="no such file"):
-        identity.embed_reference(tmp_path / "nobody.jpg", TextureEmbedding())
+        persons_module.embed_reference(tmp_path / "nobody.jpg", TextureEmbedding())
 
 
 def test_grouping_has_every_member_once():

@@ -40,7 +40,7 @@ def test_training_tells_the_types_and_what_is_left_out(tmp_path, capsys):
     assert len(load_training_faceset(folder)) == 4
     told = capsys.readouterr().err
     assert f"{folder}: faces of several types: 2 whole_face, 1 half_face, 1 head" in told
-    assert "1 pictures of type mark_only are left out" in told
+    assert "1 picture is left out, being of type mark_only" in told
 
 
 def test_the_warning_about_smaller_types_names_them_all(tmp_path, capsys):

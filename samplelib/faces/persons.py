@@ -1,0 +1,118 @@
+"""Which faces belong to a person who is given by pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from core.errors import FormatError, UserError
+from core.files.imageio import read_bgr
+from core.files.paths import list_images
+from facelib.recognition.embedding import NetworkEmbedding, TextureEmbedding
+from samplelib.faces.aligned_face import read_metadata
+
+_MOST_PICTURES = 200  # of a person's folder
+
+
+class Embedding(Protocol):
+    """Numbers that say who a face is.
+
+    Attributes
+    ----------
+    description : str
+    threshold : float
+        Likeness from which two faces are taken for one person's.
+    """
+
+    description: str
+    threshold: float
+
+    def crop(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """The face as :meth:`embed` wants it."""
+
+    def embed(self, crops: list[np.ndarray]) -> np.ndarray:
+        """(n, d) vectors of length 1."""
+
+
+def open_embedding(model: Path | None = None) -> Embedding:
+    """The network of a file, else that of the program, else the texture of the face."""
+    if model is not None:
+        return NetworkEmbedding(model)
+    try:
+        from facelib.recognition.resnet import ResnetEmbedding
+
+        return ResnetEmbedding()
+    except ImportError:
+        return TextureEmbedding()
+
+
+def embed_reference(path: Path, embedding: Embedding) -> np.ndarray:
+    """The vector of the largest face in a picture, which may be a face picture or any photo."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file. Give a picture of the person to keep.")
+    image, metadata = read_bgr(path), read_metadata(path)
+    landmarks = _find_landmarks(path, image) if metadata is None else metadata.landmarks
+    try:
+        return embedding.embed([embedding.crop(image, landmarks)])[0]
+    except FormatError:
+        raise
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+class KnownPerson:
+    """The person of some pictures; a face belongs to it that is like one of them.
+
+    Parameters
+    ----------
+    places : sequence of Path
+        Pictures, and folders of pictures that all show this person.
+    likeness : float, optional
+        The least that counts; that of the embedding if left out.
+    embedding : Embedding, optional
+
+    Raises
+    ------
+    UserError
+        When a picture shows no face, or a place is not there.
+    """
+
+    def __init__(self, places: Sequence[Path], likeness: float | None = None, embedding: Embedding | None = None):
+        self.embedding = open_embedding() if embedding is None else embedding
+        self.likeness = self.embedding.threshold if likeness is None else likeness
+        pictures = [picture for place in places for picture in _pictures_of(place)]
+        self._vectors = np.stack([embed_reference(path, self.embedding) for path in pictures])
+
+    def likeness_of(self, image: np.ndarray, landmarks: np.ndarray) -> float:
+        """How much the face with these (68, 2) landmarks in a picture is like the person, up to 1; -1 when nobody can tell."""
+        try:
+            crop = self.embedding.crop(image, landmarks)
+            return float((self._vectors @ self.embedding.embed([crop])[0]).max())
+        except FormatError:
+            raise
+        except UserError:
+            return -1.0
+
+    def is_shown(self, image: np.ndarray, landmarks: np.ndarray) -> bool:
+        """Whether the face with these landmarks is the person's."""
+        return self.likeness_of(image, landmarks) >= self.likeness
+
+
+def _pictures_of(place):
+    if not place.is_dir():
+        return [place]
+    pictures = list_images(place, required=True)
+    step = -(-len(pictures) // _MOST_PICTURES)
+    return pictures[::step]
+
+
+def _find_landmarks(path, image):
+    from facelib.aligners.embedded import EmbeddedAligner
+    from facelib.detectors.embedded import EmbeddedDetector
+
+    boxes = EmbeddedDetector().detect([image])[0]
+    landmarks = EmbeddedAligner().align([image], [boxes[:1]])[0][0] if boxes else None
+    if landmarks is None:
+        raise UserError(f"{path}: no face found in it. Give a picture where the person looks towards the camera.")
+    return landmarks
