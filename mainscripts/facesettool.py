@@ -10,6 +10,7 @@ from core.console.number_flags import add_whole_number
 from core.errors import UserError
 from core.files.paths import absolute_path
 from facelib.face_type_flag import add_face_type_flag
+from mainscripts.cast import add_cast_parser
 from mainscripts.faceset_report import add_report_parser
 
 SIZE_RANGE, DEFAULT_SIZE = (128, 2048), 512
@@ -27,6 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add_whole_number(resize, "--image-size", *SIZE_RANGE, help="new side in pixels, 128-2048")
     add_face_type_flag(resize, FACE_TYPE_KEYS, "new face type")
     add_report_parser(tools)
+    add_cast_parser(tools)
     parser.set_defaults(group=parser)
 
 

@@ -14,7 +14,7 @@ def add_person_flags(parser: argparse.ArgumentParser, what_becomes_of_others: st
         type=absolute_path,
         action="append",
         default=[],
-        help="take only the faces of the person in this picture, or in this folder of pictures; repeatable. "
+        help="take only the faces of the person in this picture, in this folder of pictures, or of this name in cast.yaml; repeatable. "
         f"{what_becomes_of_others} (docs/faces.md)",
     )
     add_number(

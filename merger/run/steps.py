@@ -113,9 +113,9 @@ def collect_frames(request: MergeRequest, paths: list[Path]) -> list:
 def _of_the_person(request, samples):
     """The faces that are like the pictures of ``--keep``."""
     from core.parallel import ordered_map
-    from samplelib.faces.persons import KnownPerson
+    from samplelib.faces.persons import KnownPerson, person_places
 
-    person = KnownPerson(request.keep, request.keep_likeness)
+    person = KnownPerson(person_places(request.keep, request.aligned_dir), request.keep_likeness)
 
     def is_shown(sample):
         return person.is_shown(sample.read_bgr(), sample.metadata.landmarks)

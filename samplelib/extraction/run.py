@@ -191,9 +191,10 @@ def _person(request):
     """Settings of an extraction of one person."""
     if not request.keep:
         return {}
-    from samplelib.faces.persons import KnownPerson
+    from samplelib.faces.persons import KnownPerson, person_places
 
-    person, folder = KnownPerson(request.keep, request.keep_likeness), _others_folder(request)
+    folder = _others_folder(request)
+    person = KnownPerson(person_places(request.keep, request.output_dir), request.keep_likeness)
     _make_folder(folder)
     interact.info(
         f"Kept are faces that are like {', '.join(path.name for path in request.keep)} by at least {person.likeness:g}, told by "

@@ -9,9 +9,11 @@ import numpy as np
 from core.errors import FormatError, UserError
 from core.files.imageio import read_bgr
 from core.files.paths import list_images
+from core.records.yaml_file import read_yaml
 from facelib.recognition.embedding import NetworkEmbedding, TextureEmbedding
 from samplelib.faces.aligned_face import read_metadata
 
+CAST_NAME = "cast.yaml"
 _MOST_PICTURES = 200  # of a person's folder
 
 
@@ -59,6 +61,50 @@ def embed_reference(path: Path, embedding: Embedding) -> np.ndarray:
         raise
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def read_cast(path: Path) -> dict[str, list[str]]:
+    """Names of persons with the names of some of their pictures.
+
+    Raises
+    ------
+    FormatError
+        When the file is no list of persons, or gives a name twice.
+    """
+    cast: dict[str, list[str]] = {}
+    for row in read_yaml(path, "cast").mapping(("persons",))["persons"].sequence():
+        fields = row.mapping(("name", "pictures"))
+        if not {"name", "pictures"} <= fields.keys():
+            raise row.unexpected("a person with name and pictures")
+        name = fields["name"].text()
+        if name in cast:
+            raise fields["name"].error(f"the name {name} is given twice")
+        cast[name] = [picture.text() for picture in fields["pictures"].sequence()]
+    return cast
+
+
+def person_places(given: Sequence[Path], folder: Path) -> list[Path]:
+    """What ``--keep`` was given, names of the cast in ``folder`` (``cast.yaml``) replaced by their pictures.
+
+    Raises
+    ------
+    UserError
+        When something is neither there nor a name of the cast.
+    """
+    places: list[Path] = []
+    for place in given:
+        if place.exists():
+            places.append(place)
+            continue
+        cast = read_cast(folder / CAST_NAME) if (folder / CAST_NAME).is_file() else {}
+        if place.name not in cast:
+            known = f"; the cast of {folder} is {', '.join(cast)}" if cast else ""
+            raise UserError(f"--keep {place.name}: no such file, and no name of a cast{known}.")
+        pictures = [folder / name for name in cast[place.name] if (folder / name).is_file()]
+        if not pictures:
+            raise UserError(f"--keep {place.name}: none of the pictures that {folder / CAST_NAME} lists is there.")
+        places += pictures
+    return places
 
 
 class KnownPerson:

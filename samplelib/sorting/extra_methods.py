@@ -12,6 +12,7 @@ from core.files.imageio import read_bgr
 from core.imagelib.sharpness import sharpness
 from samplelib.faces import persons
 from samplelib.faces.aligned_face import read_metadata
+from samplelib.faces.grouping import group_by_likeness
 from samplelib.sorting import duplicates, face_scores, identity
 from samplelib.sorting.face_scores import measure
 from samplelib.sorting.landmark_errors import landmark_errors
@@ -45,7 +46,7 @@ def by_identity(paths: Sequence[Path], options: SortOptions) -> Sorted:
     measured = identity.embed_faces(paths, embedding)
     if not measured.paths:
         return Sorted(measured.failed, measured.without_face)
-    groups = identity.group_by_likeness(np.stack(measured.values), threshold)
+    groups = group_by_likeness(np.stack(measured.values), threshold)
     identity.describe_groups(groups)
     order = [measured.paths[number] for members in groups for number in members]
     return Sorted(order + measured.failed, measured.without_face)

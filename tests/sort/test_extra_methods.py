@@ -7,9 +7,10 @@ import pytest
 from core.errors import FormatError, UserError
 from facelib.landmarks import MEAN_FACE_68
 from facelib.recognition.embedding import SIZE, NetworkEmbedding, TextureEmbedding, aligned_crop
+from samplelib.faces import grouping
 from samplelib.faces import persons as persons_module
 from samplelib.faces.aligned_face import FaceMetadata, save_face
-from samplelib.sorting import duplicates, extra_methods, identity
+from samplelib.sorting import duplicates, extra_methods
 from samplelib.sorting.landmark_errors import NO_FACE, mesh_error, time_errors
 from samplelib.sorting.methods import SortOptions, sort_pictures
 
@@ -89,11 +90,11 @@ def test_grouping_has_every_member_once():
     vectors = generator.normal(size=(200, 24)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     for threshold in (-1.0, 0.3, 0.999):
-        groups = identity.group_by_likeness(vectors, threshold)
+        groups = grouping.group_by_likeness(vectors, threshold)
         assert sorted(np.concatenate(groups)) == list(range(200))
         sizes = [len(members) for members in groups]
         assert sizes == sorted(sizes, reverse=True)
-    assert len(identity.group_by_likeness(vectors, -1.0)) == 1
+    assert len(grouping.group_by_likeness(vectors, -1.0)) == 1
 
 
 def test_a_large_group_does_not_swallow_others():
@@ -106,7 +107,7 @@ def test_a_large_group_does_not_swallow_others():
     vectors = np.stack(
         [parts @ directions[[0, 1 + person, 10 + number]] for number, person in enumerate(persons)]
     ).astype(np.float32)
-    groups = identity.group_by_likeness(vectors, 0.88)
+    groups = grouping.group_by_likeness(vectors, 0.88)
     assert [set(persons[members]) for members in groups] == [{0}, {1}, {2}]
 
 
