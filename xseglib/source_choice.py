@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from core.console.commands import command
 from core.engines import DEFAULT_PLACE, Place
 from core.errors import UserError
 from facelib.face_type import FaceType
@@ -30,7 +31,9 @@ def require_network(model_dir: Path) -> None:
             "or add --generic for whole-face masks without one."
         )
     if not has_network(model_dir):
-        raise UserError(f"{model_dir / WEIGHTS_NAME}: no such file. Train an XSeg model first (train --model XSeg).")
+        raise UserError(
+            f"{model_dir / WEIGHTS_NAME}: no such file. Train an XSeg model first: {command('train --model XSeg --model-dir', model_dir)} …"
+        )
 
 
 def stored_face_type(model_dir: Path) -> FaceType | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.console.commands import command
 from core.engines import DEFAULT_PLACE, Place
 from core.errors import NothingToDo, UserError
 from facelib.face_type import FaceType
@@ -49,7 +50,7 @@ class XSegPredictor:
         model_dir = Path(model_dir)
         if not available(model_dir):
             raise NothingToDo(
-                f"{model_dir / WEIGHTS_NAME}: no such file. Train an XSeg model first (train --model XSeg)."
+                f"{model_dir / WEIGHTS_NAME}: no such file. Train an XSeg model first: {command('train --model XSeg --model-dir', model_dir)} …"
             )
         transaction.wait_until_whole(model_dir, PREFIX)
         state = model_dir / f"{PREFIX}{STATE_SUFFIX}"
@@ -58,7 +59,7 @@ class XSegPredictor:
         if options.get("pretrain"):
             raise UserError(
                 f"{state}: this XSeg model is still in pretraining, where it draws grey faces and no masks. Train it on "
-                "labelled faces first (train --model XSeg --set pretrain=n)."
+                f"labelled faces first: {command('train --model XSeg --set pretrain=n --model-dir', model_dir)} …"
             )
         key = options.get("face_type")
         self.face_type = None if key is None else FaceType.from_prompt_key(key)

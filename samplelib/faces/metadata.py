@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from core.console import interact
+from core.console.commands import command
 from core.console.counted import counted
 from core.errors import DiskError, FormatError, NothingToDo, UserError
 from core.files.imageio import encode_image, read_image, to_bgr8
@@ -183,7 +184,7 @@ def _refuse_another_face(target, face):
     if len(sources - {None}) == 2:
         raise UserError(
             f"{target}: is a face of {present.source_filename}, but the saved data is of a face of "
-            f"{face.metadata.source_filename}. The names have changed since; bring them back first (sort --undo)."
+            f"{face.metadata.source_filename}. The names have changed since; bring them back first: {command('sort --undo --input-dir', target.parent)}"
         )
 
 

@@ -18,7 +18,7 @@ from samplelib.faces.jpeg_segments import is_complete
 from samplelib.packs import index
 from samplelib.packs import plan as pack_plan
 from samplelib.packs.names import PACK_NAME
-from samplelib.packs.reading import CURE, read_pack
+from samplelib.packs.reading import cure, read_pack
 from samplelib.packs.writer import is_packable, write_pack
 
 _LONGEST_NAME = 255
@@ -263,7 +263,7 @@ def _damaged_pictures(path, damaged, count):
     first = safe_pickle.printable(damaged[0].filename)
     return FormatError(
         path,
-        f"{len(damaged)} of its {count} pictures are cut off or damaged, first {first}. Nothing was changed. {CURE}",
+        f"{len(damaged)} of its {count} pictures are cut off or damaged, first {first}. Nothing was changed. {cure(path)}",
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from core.console.commands import command
 from core.errors import FormatError
 from core.pickles import safe_pickle
 from samplelib.faces import aligned_face, mask_codec
@@ -20,11 +21,12 @@ from samplelib.packs import index
 from samplelib.packs.index import PackFaces, PackState
 from samplelib.packs.writer import FACE_TYPE_NUMBERS, HEAD, VERSION
 
-CURE = (
-    "Copy the file here again, or take the whole pictures out of it with util --unpack-faceset --allow-damaged, which keeps "
-    "the pack"
-)
-"""What to do about a pack that is damaged."""
+
+def cure(pack: Path) -> str:
+    """What to do about a pack that is damaged."""
+    unpack = command("util --unpack-faceset --allow-damaged --input-dir", pack.parent)
+    return f"Copy the file here again, or take the whole pictures out of it, which keeps the pack: {unpack}"
+
 
 _GREATEST_OFFSET = 1 << 60
 _FACE_TYPE_NAMES = {number: name for name, number in FACE_TYPE_NUMBERS.items()}
@@ -216,7 +218,7 @@ def _entries(pack, faces, cut_off=False):
     if are_odd or (end != pack.size and not cut_off):
         expected = f" ({pack.size} bytes, {end} expected)" if end > pack.size else ""
         raise FormatError(
-            pack.path, f"is damaged or cut off: its table of offsets does not fit its size{expected}. {CURE}"
+            pack.path, f"is damaged or cut off: its table of offsets does not fit its size{expected}. {cure(pack.path)}"
         )
     loads = [partial(faces.face, number) for number in range(len(faces.names))]
     sizes = (ends - begins).tolist()
