@@ -6,6 +6,7 @@ as the trainer does: the state is copied between two iterations (the pause), the
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -39,9 +40,7 @@ def make_model(folder, options, batch_size):
 def parameter_count(saved):
     """Parameters of the networks, and numbers in all files together."""
     networks = sum(network.count_params() for network in saved.network.networks.values())
-    slots = sum(
-        slot.shape.num_elements() for o in saved.network.optimizers.values() for slot in o.named_slots().values()
-    )
+    slots = sum(math.prod(slot.shape) for o in saved.network.optimizers.values() for slot in o.named_slots().values())
     return networks, networks + slots
 
 
