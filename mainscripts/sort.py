@@ -31,7 +31,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--trash-multiple", action="store_true",
                         help="oneface: move the faces of frames with several faces to trash")  # fmt: skip
     parser.add_argument("--identity", type=absolute_path, metavar="PICTURE",
-                        help="identity: keep the person of this picture and move all others to trash")  # fmt: skip
+                        help="identity: keep the person of this picture, of this folder of pictures, or of this name in cast.yaml, "
+                        "and move all others to trash")  # fmt: skip
     add_number(parser, "--threshold", 0,
                         help="identity: least likeness, up to 1; duplicates: most differing bits of 256; "
                         "landmarks-error: largest error that stays, in distances between the eyes")  # fmt: skip

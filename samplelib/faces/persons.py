@@ -99,10 +99,10 @@ def person_places(given: Sequence[Path], folder: Path) -> list[Path]:
         cast = read_cast(folder / CAST_NAME) if (folder / CAST_NAME).is_file() else {}
         if place.name not in cast:
             known = f"; the cast of {folder} is {', '.join(cast)}" if cast else ""
-            raise UserError(f"--keep {place.name}: no such file, and no name of a cast{known}.")
+            raise UserError(f"{place}: no such file, and no name of a cast{known}.")
         pictures = [folder / name for name in cast[place.name] if (folder / name).is_file()]
         if not pictures:
-            raise UserError(f"--keep {place.name}: none of the pictures that {folder / CAST_NAME} lists is there.")
+            raise UserError(f"{place.name}: none of the pictures that {folder / CAST_NAME} lists is there.")
         places += pictures
     return places
 
@@ -133,12 +133,15 @@ class KnownPerson:
     def likeness_of(self, image: np.ndarray, landmarks: np.ndarray) -> float:
         """How much the face with these (68, 2) landmarks in a picture is like the person, up to 1; -1 when nobody can tell."""
         try:
-            crop = self.embedding.crop(image, landmarks)
-            return float((self._vectors @ self.embedding.embed([crop])[0]).max())
+            return float(self.likeness_of_vectors(self.embedding.embed([self.embedding.crop(image, landmarks)]))[0])
         except FormatError:
             raise
         except UserError:
             return -1.0
+
+    def likeness_of_vectors(self, vectors: np.ndarray) -> np.ndarray:
+        """The same of (n, d) vectors of the embedding: (n,)."""
+        return (np.asarray(vectors) @ self._vectors.T).max(axis=1)
 
     def is_shown(self, image: np.ndarray, landmarks: np.ndarray) -> bool:
         """Whether the face with these landmarks is the person's."""

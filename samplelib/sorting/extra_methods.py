@@ -54,9 +54,9 @@ def by_identity(paths: Sequence[Path], options: SortOptions) -> Sorted:
 
 def _one_person(paths, reference, embedding, threshold, is_chosen):
     """Trash for the faces that are not like the reference; all names stay. Never all, unless the threshold was chosen."""
-    person = persons.embed_reference(reference, embedding)
+    person = persons.KnownPerson(persons.person_places([reference], paths[0].parent), threshold, embedding)
     measured = identity.embed_faces(paths, embedding)
-    likeness = np.stack(measured.values) @ person if measured.paths else np.zeros(0)
+    likeness = person.likeness_of_vectors(np.stack(measured.values)) if measured.paths else np.zeros(0)
     others = [path for path, value in zip(measured.paths, likeness) if value < threshold]
     if len(likeness) and len(others) == len(likeness) and not is_chosen:
         raise UserError(

@@ -74,12 +74,12 @@ def test_a_name_stands_for_the_pictures_that_the_cast_lists(faceset):
         "00008_bert.jpg",
     ]
     with pytest.raises(
-        UserError, match="--keep Zoe: no such file, and no name of a cast; the cast of .* is person 1, Bert, person 3"
+        UserError, match="Zoe: no such file, and no name of a cast; the cast of .* is person 1, Bert, person 3"
     ):
         person_places([faceset / "Zoe"], faceset)
     for face in faceset.glob("*_bert.jpg"):
         face.unlink()
-    with pytest.raises(UserError, match="--keep Bert: none of the pictures"):
+    with pytest.raises(UserError, match="Bert: none of the pictures"):
         person_places([faceset / "Bert"], faceset)
 
 
@@ -128,3 +128,23 @@ def test_the_command_tells_whom_it_found(faceset, monkeypatch, capsys):
     empty.mkdir()
     assert main.main(["facesettool", "cast", "--input-dir", str(empty), "--keep-priority", "--yes"]) != 0
     interact.configure(assume_yes=False)
+
+
+def test_sorting_keeps_a_person_by_name(faceset, monkeypatch):
+    write_cast(faceset, persons_of(faceset))
+    (faceset / CAST_NAME).write_text((faceset / CAST_NAME).read_text().replace("person 2", "Bert"))
+    monkeypatch.setattr("samplelib.faces.persons.open_embedding", lambda model=None: ByColour())
+    arguments = [
+        "sort",
+        "--input-dir",
+        str(faceset),
+        "--by",
+        "identity",
+        "--identity",
+        str(faceset / "Bert"),
+        "--keep-priority",
+    ]
+    assert main.main([*arguments, "--yes"]) == 0
+    interact.configure(assume_yes=False)
+    assert sorted(path.name for path in faceset.glob("*.jpg")) == [f"0000{number}_bert.jpg" for number in (1, 2, 3, 8)]
+    assert len(list(faceset.with_name(f"{faceset.name}_trash").glob("*.jpg"))) == 7
