@@ -17,6 +17,7 @@ from core.errors import UserError
 from core.files.user_folder import user_cache_folder
 
 NOT_INSTALLED = 'JAX is not installed. Run pip install "jax[cuda13]" (Linux, WSL 2), or leave out --engine jax.'
+_LOST = "the weights on the card were lost with the step that failed; the last save holds those of before"
 # JAX counts in 32 bits unless told otherwise; a step counter needs no more.
 _SMALLER = {"int64": "int32"}
 
@@ -61,7 +62,7 @@ class JaxEngine:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
         self._variables, self._device = dict(variables), device
         self._state: dict[str, Any] | None = None
-        self._is_settled = True
+        self._is_settled, self._is_lost = True, False
         self._compiled: dict[Any, Callable] = {}
 
     def run(self, function: Callable, inputs: Any) -> Any:
@@ -76,11 +77,17 @@ class JaxEngine:
         return self._program(function, changes=False)(self._on_device(), self._put(inputs))
 
     def step(self, function: Callable, inputs: Any) -> Any:
-        """As :meth:`run`, of a function that changes variables."""
+        """As :meth:`run`, of a function that changes variables.
+
+        The memory of the old state takes the new one, so a step that fails on the device takes the state with it; then
+        :meth:`settle` says so.
+        """
         state = self._on_device()
-        # The old state's memory takes the new one, so the old one is gone even where the step fails.
-        self._state = None
-        self._state, outputs = self._program(function, changes=True)(state, self._put(inputs))
+        try:
+            self._state, outputs = self._program(function, changes=True)(state, self._put(inputs))
+        except Exception:
+            self._is_lost = any(value.is_deleted() for value in state.values())
+            raise
         self._is_settled = False
         for name, variable in self._variables.items():
             if variable.ndim == 0:
@@ -88,7 +95,15 @@ class JaxEngine:
         return outputs
 
     def settle(self) -> None:
-        """Give the variables the values of the device."""
+        """Give the variables the values of the device.
+
+        Raises
+        ------
+        UserError
+            When a step that failed has taken them with it.
+        """
+        if self._is_lost:
+            raise UserError(_LOST)
         if self._state is None or self._is_settled:
             return
         for name, variable in self._variables.items():
@@ -97,7 +112,7 @@ class JaxEngine:
 
     def refresh(self) -> None:
         """Take the values of the variables, which were changed from outside, at the next run."""
-        self._state, self._is_settled = None, True
+        self._state, self._is_settled, self._is_lost = None, True, False
 
     def state_to_send(self) -> dict[str, np.ndarray]:
         """The values of the variables in the types in which the device keeps them."""

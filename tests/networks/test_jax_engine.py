@@ -4,6 +4,7 @@ import builtins
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from small_models import batch_for, saehd, weights
@@ -73,6 +74,28 @@ def test_what_is_put_into_the_variables_is_taken_up(run_of_tensorflow, on_jax):
         variable.assign(fresh[name].numpy())
     model.refresh()
     np.testing.assert_allclose(model.train_one_iteration(batch_for(model, seed=0)), losses[0], rtol=2e-5)
+
+
+@pytest.mark.parametrize("took_the_state", [False, True])
+def test_a_step_that_fails_never_gives_old_weights_for_new_ones(monkeypatch, took_the_state):
+    variable = keras.Variable(np.zeros(3, np.float32))
+    engine = jax_engine.JaxEngine({"weight": variable}, jax.devices("cpu")[0])
+    engine.step(lambda inputs: variable.assign(variable + inputs["by"]), {"by": np.float32(2)})
+
+    def fail(state, inputs):
+        if took_the_state:
+            state["weight"].delete()
+        raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(engine, "_program", lambda function, changes: fail)
+    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
+        engine.step(print, {"by": np.float32(1)})
+    if took_the_state:
+        with pytest.raises(UserError, match="lost with the step that failed"):
+            engine.settle()
+        engine.refresh()
+    engine.settle()
+    np.testing.assert_array_equal(variable.numpy(), [0.0] * 3 if took_the_state else [2.0] * 3)
 
 
 @pytest.mark.slow
