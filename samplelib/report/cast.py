@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from core.console.counted import counted
 from core.errors import UserError
 from core.files.imageio import encode_image
 from core.files.paths import atomic_write, natural_key
+from core.files.trash import rename_aside
 from core.parallel import ordered_map
 from samplelib.faces.grouping import group_by_likeness
 from samplelib.faces.persons import CAST_NAME, Embedding, open_embedding, read_cast
@@ -21,6 +23,8 @@ from samplelib.faces.sample import Sample
 from samplelib.faceset import load_faceset
 
 PAGE_NAME = "cast.html"
+_TITLE = "<title>Cast</title>"
+_NUMBERED = re.compile(r"person \d+")
 _TYPICAL = 12  # pictures of a person that the file lists and the page shows
 _THUMBNAIL = 96
 _HEAD = """# The persons of this faceset, as "facesettool cast" found them; cast.html shows them. Change their names: "extract --keep NAME"
@@ -93,12 +97,30 @@ def find_persons(folder: Path, likeness: float | None = None, embedding: Embeddi
 
 
 def write_cast(folder: Path, persons: list[Person]) -> tuple[Path, Path]:
-    """Write the page and the file of names into the faceset's folder; returns both paths."""
+    """Write the page and the file of names into the faceset's folder; returns both paths.
+
+    A file of names that were given by hand and that nobody has now is kept under another name, and so is a page of others.
+    """
+    _keep_what_would_be_lost(folder, persons)
     listed = [{"name": person.name, "pictures": [face.name for face in person.faces[:_TYPICAL]]} for person in persons]
     text = _HEAD + yaml.safe_dump({"persons": listed}, allow_unicode=True, sort_keys=False, width=120)
     atomic_write(folder / CAST_NAME, text.encode())
     atomic_write(folder / PAGE_NAME, _page(persons).encode("utf-8", "backslashreplace"))
     return folder / PAGE_NAME, folder / CAST_NAME
+
+
+def _keep_what_would_be_lost(folder, persons):
+    names, page = folder / CAST_NAME, folder / PAGE_NAME
+    if names.is_file():
+        lost = [name for name in read_cast(names) if not _NUMBERED.fullmatch(name)]
+        lost = [name for name in lost if name not in {person.name for person in persons}]
+        if lost:
+            interact.warning(
+                f"Nobody is found for {', '.join(lost)}, perhaps because the faces have other names now; the file of names as it "
+                f"was is kept as {rename_aside(names).name}."
+            )
+    if page.is_file() and _TITLE.encode() not in page.read_bytes():
+        interact.info(f"{page.name} was no cast; it is called {rename_aside(page).name} now.")
 
 
 def _named(groups, folder):
@@ -124,7 +146,7 @@ def _page(persons):
     frames = sorted({frame for person in persons for frame in person.frames}, key=natural_key)
     places = {frame: number for number, frame in enumerate(frames)}
     parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Cast</title>',
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">' + _TITLE,
         f"<style>{_STYLE}</style></head><body><h1>Cast</h1>",
         f"<p>{counted(len(persons), 'person')} in {counted(len(frames), 'frame')}. Names are given in {CAST_NAME}.</p>",
     ]

@@ -148,3 +148,21 @@ def test_sorting_keeps_a_person_by_name(faceset, monkeypatch):
     interact.configure(assume_yes=False)
     assert sorted(path.name for path in faceset.glob("*.jpg")) == [f"0000{number}_bert.jpg" for number in (1, 2, 3, 8)]
     assert len(list(faceset.with_name(f"{faceset.name}_trash").glob("*.jpg"))) == 7
+
+
+def test_names_and_pages_that_would_be_lost_are_kept(faceset, capsys):
+    write_cast(faceset, persons_of(faceset))
+    names = faceset / CAST_NAME
+    names.write_text(names.read_text().replace("person 2", "Bert"))
+    for number, face in enumerate(sorted(faceset.glob("*.jpg"))):
+        face.rename(faceset / f"{number:05d}.jpg")
+    (faceset / "cast.html").write_text("my notes")
+    write_cast(faceset, persons_of(faceset))
+    assert "Bert" in (faceset / "cast_old.yaml").read_text() and "Bert" not in names.read_text()
+    assert (faceset / "cast_old.html").read_text() == "my notes"
+    told = capsys.readouterr()
+    assert (
+        "Nobody is found for Bert" in told.err and "cast_old.yaml" in told.err and "cast.html was no cast" in told.out
+    )
+    write_cast(faceset, persons_of(faceset))
+    assert len(list(faceset.glob("cast*"))) == 4, "numbered names are nobody's work"
