@@ -54,7 +54,12 @@ def by_identity(paths: Sequence[Path], options: SortOptions) -> Sorted:
 
 def _one_person(paths, reference, embedding, threshold, is_chosen):
     """Trash for the faces that are not like the reference; all names stay. Never all, unless the threshold was chosen."""
-    person = persons.KnownPerson(persons.person_places([reference], paths[0].parent), threshold, embedding)
+    folder = paths[0].parent
+    if reference.is_dir() and reference.samefile(folder):
+        raise UserError(
+            f"{reference}: is the folder that is sorted. Give a picture of the person, or a folder of its pictures."
+        )
+    person = persons.KnownPerson(persons.person_places([reference], folder), threshold, embedding)
     measured = identity.embed_faces(paths, embedding)
     likeness = person.likeness_of_vectors(np.stack(measured.values)) if measured.paths else np.zeros(0)
     others = [path for path, value in zip(measured.paths, likeness) if value < threshold]

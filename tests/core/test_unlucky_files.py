@@ -136,7 +136,7 @@ def test_a_link_to_a_real_picture_is_one(tmp_path):
         ("videoed extract-video --input-file {folder} --output-dir {out} --fps 0", "is a folder, but a file is needed"),
         ("videoed video-from-sequence --input-dir {folder} --output-file {dir}.mp4 --fps 25 --bitrate 4 --no-provenance",
          "is a folder, but a file is needed"),
-        ("sort --input-dir {folder} --by identity --identity {folder}", "no such file|is a folder"),
+        ("sort --input-dir {folder} --by identity --identity {folder}", "is the folder that is sorted"),
         ("sort --input-dir {folder} --by blur --answers {folder}", "is no file .a folder"),
         ("sort --input-dir {folder} --by blur --log-file {folder}", "Is a directory|is a folder"),
         ("run {folder}", "is no file .a folder"),
