@@ -123,10 +123,13 @@ def _of_the_person(request, samples):
     kept = []
     with interact.progress(len(samples), "Looking at faces") as bar:
         for outcome in ordered_map(is_shown, samples):
+            bar.update()
+            if isinstance(outcome.error, UserError):
+                interact.warning(f"{outcome.item.name}: {outcome.error}. The face is not merged.")
+                continue
             if outcome.error is not None:
                 raise outcome.error
             kept += [outcome.item] if outcome.value else []
-            bar.update()
     told = f"likeness of at least {person.likeness:g}, told by {person.embedding.description}"
     interact.info(f"{len(kept)} of {counted(len(samples), 'face')} are merged: {told}.")
     if samples and not kept:

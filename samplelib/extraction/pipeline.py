@@ -250,6 +250,7 @@ def write_frame(
     if settings.person is not None and settings.others_folder is not None and not by_hand:
         cuts, others = _parted(image, cuts, settings)
         for index, cut in enumerate(others, len(cuts)):
+            _keep_labels(settings.others_folder / f"{frame.stem}_{index}.jpg")
             save_face(
                 settings.others_folder / f"{frame.stem}_{index}.jpg", cut.picture, cut.metadata, settings.jpeg_quality
             )

@@ -38,7 +38,7 @@ def extract_faces(request: ExtractRequest) -> int | None:
     paths = _input_frames(request)
     _make_folder(request.output_dir)
     debug_folder = debug_folder_of(request.output_dir)
-    for folder in (request.output_dir, debug_folder):
+    for folder in (request.output_dir, debug_folder, _others_folder(request)):
         remove_dead(folder)
     _warn_of_pack(request.output_dir)
     if request.manual_output_debug_fix:

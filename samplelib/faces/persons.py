@@ -1,5 +1,6 @@
 """Which faces belong to a person who is given by pictures."""
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -41,12 +42,11 @@ def open_embedding(model: Path | None = None) -> Embedding:
     """The network of a file, else that of the program, else the texture of the face."""
     if model is not None:
         return NetworkEmbedding(model)
-    try:
-        from facelib.recognition.resnet import ResnetEmbedding
-
-        return ResnetEmbedding()
-    except ImportError:
+    if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
         return TextureEmbedding()
+    from facelib.recognition.resnet import ResnetEmbedding
+
+    return ResnetEmbedding()
 
 
 def embed_reference(path: Path, embedding: Embedding) -> np.ndarray:
@@ -72,15 +72,27 @@ def read_cast(path: Path) -> dict[str, list[str]]:
         When the file is no list of persons, or gives a name twice.
     """
     cast: dict[str, list[str]] = {}
-    for row in read_yaml(path, "cast").mapping(("persons",))["persons"].sequence():
+    file = read_yaml(path, "cast")
+    persons = file.mapping(("persons",))
+    if "persons" not in persons:
+        raise file.unexpected("a list of persons")
+    for row in persons["persons"].sequence():
         fields = row.mapping(("name", "pictures"))
         if not {"name", "pictures"} <= fields.keys():
             raise row.unexpected("a person with name and pictures")
         name = fields["name"].text()
         if name in cast:
             raise fields["name"].error(f"the name {name} is given twice")
-        cast[name] = [picture.text() for picture in fields["pictures"].sequence()]
+        cast[name] = [_file_name(picture) for picture in fields["pictures"].sequence()]
     return cast
+
+
+def _file_name(value):
+    """A name of a picture beside the file, nothing that leads out of its folder."""
+    name = value.text()
+    if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+        raise value.unexpected("the name of a picture")
+    return name
 
 
 def person_places(given: Sequence[Path], folder: Path) -> list[Path]:
@@ -102,7 +114,10 @@ def person_places(given: Sequence[Path], folder: Path) -> list[Path]:
             raise UserError(f"{place}: no such file, and no name of a cast{known}.")
         pictures = [folder / name for name in cast[place.name] if (folder / name).is_file()]
         if not pictures:
-            raise UserError(f"{place.name}: none of the pictures that {folder / CAST_NAME} lists is there.")
+            raise UserError(
+                f"{place.name}: none of the pictures that {folder / CAST_NAME} lists is there. A packed faceset has to be unpacked "
+                "for that, or give a picture."
+            )
         places += pictures
     return places
 

@@ -109,6 +109,9 @@ def test_markup_in_names_is_shown_as_text(faceset):
         ("persons: 5\n", "a list"),
         ("people: []\n", "unknown keys: people"),
         ("persons: [\n", "line"),
+        ("", "a list of persons"),
+        ("persons:\n- name: a\n  pictures: [../x.jpg]\n", "the name of a picture"),
+        ("persons:\n- name: a\n  pictures: [/etc/x.jpg]\n", "the name of a picture"),
     ],
 )
 def test_a_file_that_is_no_cast_says_where(tmp_path, text, told):

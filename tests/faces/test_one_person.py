@@ -1,5 +1,10 @@
 """One person is picked out of several: by the recognition network, while extracting and while merging."""
 
+import importlib.util
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,9 +21,10 @@ from facelib.recognition.resnet import ResnetEmbedding
 from merger.run.request import MergeRequest
 from merger.run.steps import collect_frames
 from samplelib.faces import persons
-from samplelib.faces.aligned_face import read_metadata
+from samplelib.faces.aligned_face import SegPolygon, read_metadata, write_metadata
 from samplelib.faces.persons import KnownPerson
 
+ROOT = Path(__file__).resolve().parents[2]
 PORTRAITS = Path(__file__).resolve().parents[2] / "scripts" / "demo_portraits"
 SIDE = 240
 
@@ -65,6 +71,21 @@ def test_a_person_is_known_in_another_light_and_strangers_are_not(embedding):
     assert (vectors["astronaut"] @ vectors["hopper"].T).max() < 0.45
 
 
+# Dies while it writes the face of the other person in the third frame.
+KILLED = """
+import os, signal, sys
+import main
+from samplelib.extraction import pipeline
+save = pipeline.save_face
+def fatal(path, *rest):
+    if path.name == "00002_1.jpg":
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(path, *rest)
+pipeline.save_face = fatal
+main.main(sys.argv[1:])
+"""
+
+
 def film(folder, frames=4):
     """Two persons who walk towards each other; returns the folder."""
     folder.mkdir(parents=True)
@@ -88,7 +109,8 @@ def extract(tmp_path):
         arguments = ["extract", "--input-dir", frames, "--output-dir", tmp_path / "aligned", "--detector", "embedded",
                      "--face-type", "wf", "--max-faces-from-image", "0", "--image-size", "256", "--jpeg-quality", "90",
                      "--no-output-debug", "--cpu-only", "--keep-priority", "--yes", "--keep", keep, *words]  # fmt: skip
-        code = main.main([str(word) for word in arguments])
+        run.words = [str(word) for word in arguments]
+        code = main.main(run.words)
         interact.configure(assume_yes=False)
         return code, *(
             {path.name: int(read_metadata(path).source_rect[0]) for path in sorted((tmp_path / name).glob("*.jpg"))}
@@ -163,11 +185,34 @@ def test_a_folder_of_pictures_is_one_person(tmp_path, embedding):
         assert both.is_shown(picture, landmarks)
 
 
-def test_without_onnx_runtime_the_texture_is_a_fallback_that_says_so(monkeypatch):
-    import facelib.recognition.resnet as resnet
-
-    def missing(self, path=None):
-        raise ImportError("onnxruntime")
-
-    monkeypatch.setattr(resnet.ResnetEmbedding, "__init__", missing)
+@pytest.mark.parametrize("missing", ["onnx", "onnxruntime"])
+def test_without_onnx_runtime_the_texture_is_a_fallback_that_says_so(monkeypatch, missing):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == missing else find(name, *rest))
     assert "rough guess" in persons.open_embedding().description
+
+
+def test_labels_in_a_face_of_another_person_are_kept(extract, tmp_path):
+    extract()
+    path = tmp_path / "aligned_others" / "00002_1.jpg"
+    polygon = SegPolygon(True, np.array([[1, 1], [9, 1], [9, 9]], np.float32))
+    write_metadata(path, read_metadata(path).replace(polygons=(polygon,)))
+    extract("--restart")
+    kept = [read_metadata(file) for file in tmp_path.rglob("*.jpg") if file.parent.name == "aligned_others_trash"]
+    assert any(metadata.polygons for metadata in kept)
+
+
+def test_a_killed_extraction_of_one_person_is_finished_to_the_same_faces(extract, tmp_path, monkeypatch):
+    extract()
+    wanted = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.glob("aligned*/*.jpg")}
+    names = sorted(path.relative_to(tmp_path) for path in tmp_path.glob("aligned*/*"))
+    for folder in ("aligned", "aligned_others", "aligned_trash", "aligned_others_trash"):
+        shutil.rmtree(tmp_path / folder, ignore_errors=True)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *extract.words], timeout=120, cwd=ROOT, capture_output=True, text=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(list(tmp_path.glob("aligned*/*.jpg"))) < len(wanted)
+    extract()
+    assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.glob("aligned*/*.jpg")} == wanted
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.glob("aligned*/*")) == names, "nothing else is left"
