@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_whole_number
-from core.console.person_flags import add_person_flags
+from core.console.person_flags import add_person_flags, check_person_flags
 from core.errors import UsageError
 from core.files.paths import absolute_path, resolve_input_file
 from core.video.hdr_flag import add_hdr_flag
@@ -73,7 +73,10 @@ def run(flags: argparse.Namespace) -> int | None:
 
 
 def _check_flags(flags):
+    check_person_flags(flags)
     by_hand = flags.manual_fix or flags.manual_output_debug_fix or flags.detector == "manual"
+    if flags.keep and (flags.manual_output_debug_fix or flags.detector == "manual"):
+        raise UsageError("--keep picks faces that are found; by hand you pick them yourself. Leave one of the two out.")
     if flags.input_video is not None and by_hand:
         raise UsageError("Marking by hand needs single frames: extract the video first, then give --input-dir.")
     if flags.manual_output_debug_fix and flags.detector not in (None, "manual"):

@@ -6,7 +6,7 @@ from dataclasses import fields
 from core.console import interact
 from core.console.device_flags import add_device_flags, add_engine_flags
 from core.console.number_flags import add_number, add_whole_number
-from core.console.person_flags import add_person_flags
+from core.console.person_flags import add_person_flags, check_person_flags
 from core.errors import UsageError, UserError
 from core.files.paths import absolute_path, resolve_input_file
 from core.video.hdr_flag import add_hdr_flag
@@ -129,6 +129,7 @@ def _request(flags):
 
 
 def _check_flags(flags):
+    check_person_flags(flags)
     if (flags.input_dir is None) == (flags.input_video is None):
         raise UsageError("give either --input-dir or --input-video.")
     if flags.output_video is None and (flags.output_dir is None or flags.output_mask_dir is None):

@@ -3,6 +3,7 @@
 import argparse
 
 from core.console.number_flags import add_number
+from core.errors import UsageError
 from core.files.paths import absolute_path
 
 
@@ -20,3 +21,14 @@ def add_person_flags(parser: argparse.ArgumentParser, what_becomes_of_others: st
     add_number(
         parser, "--keep-likeness", -1, 1, metavar="X", help="least likeness to a picture of --keep, up to 1 [0.6]"
     )
+
+
+def check_person_flags(flags: argparse.Namespace) -> None:
+    """Refuse a likeness without a person.
+
+    Raises
+    ------
+    UsageError
+    """
+    if flags.keep_likeness is not None and not flags.keep:
+        raise UsageError("--keep-likeness belongs to --keep.")

@@ -216,3 +216,18 @@ def test_a_killed_extraction_of_one_person_is_finished_to_the_same_faces(extract
     extract()
     assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.glob("aligned*/*.jpg")} == wanted
     assert sorted(path.relative_to(tmp_path) for path in tmp_path.glob("aligned*/*")) == names, "nothing else is left"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("extract --input-dir {0} --output-dir {0}/a --keep-likeness 0.5", "--keep-likeness belongs to --keep"),
+        ("extract --input-dir {0} --output-dir {0}/a --detector manual --keep {0}/p.png", "by hand you pick them yourself"),
+        ("merge --input-dir {0} --output-dir {0}/m --output-mask-dir {0}/k --model-dir {0} --model SAEHD --keep-likeness 0.5",
+         "--keep-likeness belongs to --keep"),
+    ],
+)  # fmt: skip
+def test_flags_that_would_do_nothing_are_refused(tmp_path, capsys, words, told):
+    assert main.main([*words.format(tmp_path).split(), "--keep-priority", "--yes"]) == 2
+    interact.configure(assume_yes=False)
+    assert told in capsys.readouterr().err
