@@ -30,7 +30,7 @@ BENCHMARKS = {
     "sort": ((), ("--counts", "300")),
     "train_save": ((), ("--saves", "2")),
     "train_start": ((), ("Quick96",)),
-    "train_step": ((), ("df-ud-64", "--iterations", "3")),
+    "train_step": ((), ("saehd-df-ud-64", "--iterations", "3")),
 }
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 

@@ -54,7 +54,7 @@ def support_of(card: GraphicsCard, build: dict, system: str, has_plugin: bool = 
                        _ways_without_training(system))  # fmt: skip
     if system == "win32":
         return Support(False, "TensorFlow for Windows runs on the processor only",
-                       ("Train in WSL 2: wsl --install, then there DFL_CUDA=1 bash scripts/setup.sh",))  # fmt: skip
+                       ("Train in WSL 2: scripts\\setup.bat --wsl",))  # fmt: skip
     if not build.get("is_cuda_build"):
         return Support(False, "the installed TensorFlow is built without CUDA",
                        ("Run DFL_CUDA=1 bash scripts/setup.sh",))  # fmt: skip

@@ -90,7 +90,7 @@ class PreparedFace:
     Attributes
     ----------
     box : Box
-        Part of the frame that the face can touch; None if the face lies outside of the frame.
+        Part of the frame that the face can touch; None if the face lies outside the frame.
     size, resolution : int
         S and R.
     face_to_box, output_to_box, mask_to_box : numpy.ndarray
@@ -368,7 +368,7 @@ def _transfer(picture, target, area, config, rng):
 
 
 def _match_histograms(predicted, target, area, config):
-    """Histogram match with everything outside of the mask white, so that it does not count (at threshold 255)."""
+    """Histogram match with everything outside the mask white, so that it does not count (at threshold 255)."""
     if config.masked_hist_match:
         predicted = np.clip(predicted * area + (1 - area), None, 1.0)
         target = np.clip(target * area + (1 - area), None, 1.0)

@@ -13,7 +13,7 @@ Made from the tables in `models/*/options.py` by `python -m models.option_docs`;
 Every option can be given as `--set KEY=VALUE` or in a YAML file (`--options FILE`); `--dump-options FILE` writes such a
 file. What is not given is asked, or takes its default where there is nobody to ask. "fixed" options cannot change after the
 first run. Options without a question are marked "by flag"; they are stored only when they differ from the default.
-Values outside of the range are refused when given, and asked again when typed. Numbers are rounded as the help says.
+Values outside the range are refused when given, and asked again when typed. Numbers are rounded as the help says.
 """
 
 

@@ -12,7 +12,7 @@ set "DFL_SCRIPTS=%~dp0"
 set "DFL_CALL=%%DFL_SCRIPTS%%env.bat"
 call "%DFL_CALL%"
 if errorlevel 1 goto end
-"%DFL_PYTHON_EXE%" "%DFL_ROOT%\main.py" videoed cut-video --input-file %*
+"%DFL_PYTHON_EXE%" %DFL_VIA% "%DFL_ROOT%\main.py" videoed cut-video --input-file %*
 set DFL_EXIT=%ERRORLEVEL%
 :end
 if not defined DFL_NO_PAUSE pause

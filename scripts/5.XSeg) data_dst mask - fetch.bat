@@ -7,7 +7,7 @@ set "DFL_SCRIPTS=%~dp0"
 set "DFL_CALL=%%DFL_SCRIPTS%%env.bat"
 call "%DFL_CALL%"
 if errorlevel 1 goto end
-"%DFL_PYTHON_EXE%" "%DFL_ROOT%\main.py" xseg fetch --input-dir "%DFL_WORKSPACE%\data_dst\aligned" %*
+"%DFL_PYTHON_EXE%" %DFL_VIA% "%DFL_ROOT%\main.py" xseg fetch --input-dir "%DFL_WORKSPACE%\data_dst\aligned" %*
 set DFL_EXIT=%ERRORLEVEL%
 :end
 if not defined DFL_NO_PAUSE pause

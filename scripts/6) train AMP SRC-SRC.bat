@@ -7,7 +7,7 @@ set "DFL_SCRIPTS=%~dp0"
 set "DFL_CALL=%%DFL_SCRIPTS%%env.bat"
 call "%DFL_CALL%"
 if errorlevel 1 goto end
-"%DFL_PYTHON_EXE%" "%DFL_ROOT%\main.py" train --training-data-src-dir "%DFL_WORKSPACE%\data_src\aligned" --training-data-dst-dir "%DFL_WORKSPACE%\data_src\aligned" --pretraining-data-dir "%DFL_PRETRAIN_FACES%" --model-dir "%DFL_WORKSPACE%\model" --model AMP %*
+"%DFL_PYTHON_EXE%" %DFL_VIA% "%DFL_ROOT%\main.py" train --training-data-src-dir "%DFL_WORKSPACE%\data_src\aligned" --training-data-dst-dir "%DFL_WORKSPACE%\data_src\aligned" --pretraining-data-dir "%DFL_PRETRAIN_FACES%" --model-dir "%DFL_WORKSPACE%\model" --model AMP %*
 set DFL_EXIT=%ERRORLEVEL%
 :end
 if not defined DFL_NO_PAUSE pause

@@ -76,7 +76,7 @@ def batch_text(step):
         if index:
             lines.append("if not %DFL_EXIT%==0 goto end")
         arguments = words(command, places, lambda text: '"' + text.replace("/", "\\") + '"', "%*")
-        lines.append(f'"%DFL_PYTHON_EXE%" "%DFL_ROOT%\\main.py" {arguments}')
+        lines.append(f'"%DFL_PYTHON_EXE%" %DFL_VIA% "%DFL_ROOT%\\main.py" {arguments}')
         lines.append("set DFL_EXIT=%ERRORLEVEL%")
     lines += [":end", PAUSES[step.end], "exit /b %DFL_EXIT%"]
     return "\r\n".join(lines) + "\r\n"

@@ -1,18 +1,27 @@
 @echo off
 setlocal EnableExtensions DisableDelayedExpansion
 rem Makes the environment that all launchers use: .venv with everything in requirements.txt.
+rem   setup.bat --wsl      makes it in WSL 2 instead, where TensorFlow uses NVIDIA cards, and lets the launchers run their steps there
+rem   setup.bat --native   lets them run in Windows again
 rem Does nothing when it is already there. Waits for a key at the end, unless DFL_NO_PAUSE is set or a launcher calls it.
 rem   DFL_PYTHON   the Python to use (3.10 to 3.13, 64 bit): the path of its python.exe, a name in PATH, or "py -3.11";
 rem                found by itself when not set
 rem   DFL_VENV     where the environment goes (default: .venv beside main.py)
 rem   DFL_TENSORFLOW   another TensorFlow than requirements.txt asks for: a requirement (tf-nightly, tensorflow==2.20.0), a wheel or
 rem                its address; kept in the environment until DFL_TENSORFLOW=default
+rem   DFL_WSL      the Linux of --wsl by its name (wsl --list); default: that which WSL takes by itself
 rem   DFL_SAMPLE_CLIPS=0   put no sample clips into an empty workspace
 rem   DFL_ONNX     another ONNX Runtime, which runs everything but training: directml (any graphics card), openvino, gpu (NVIDIA),
 rem                or a requirement; kept in the environment until DFL_ONNX=default
 set "ERRORLEVEL="
 set DFL_EXIT=1
 for %%I in ("%~dp0..") do set "DFL_ROOT=%%~fI"
+if "%~1"=="--wsl" goto wsl
+if "%~1"=="--native" goto native
+if "%~1"=="--for-launcher" goto here
+if not "%~1"=="" goto unknown
+if exist "%DFL_ROOT%\.wsl" goto wsl_again
+:here
 if defined DFL_VENV set "DFL_VENV=%DFL_VENV:"=%"
 if not defined DFL_VENV set "DFL_VENV=%DFL_ROOT%\.venv"
 if "%DFL_VENV:~-1%"=="\" set "DFL_VENV=%DFL_VENV%."
@@ -135,9 +144,59 @@ if not "%~1"=="--for-launcher" if not defined DFL_NO_PAUSE pause
 exit /b %DFL_EXIT%
 
 :say_processor_only
-echo In Windows, TensorFlow uses the processor only. To train on an NVIDIA card, install WSL 2 (wsl --install) and run there:
-echo DFL_CUDA=1 bash scripts/setup.sh
+echo In Windows, TensorFlow uses the processor only. To train on an NVIDIA card, run "setup.bat --wsl": the launchers then run
+echo their steps in WSL 2, the Linux in Windows, which sees the card.
 exit /b 0
+
+:unknown
+echo "%~1" is no flag of setup.bat: it knows --wsl and --native.
+set DFL_EXIT=2
+goto end
+
+:native
+if exist "%DFL_ROOT%\.wsl" del "%DFL_ROOT%\.wsl"
+if exist "%DFL_ROOT%\.wsl" goto end
+echo The launchers run in Windows again.
+goto here
+
+rem The file .wsl says that the launchers use WSL, and which Linux: "set NAME" prints "NAME=value".
+:wsl_again
+if defined DFL_WSL goto wsl
+for /f "usebackq tokens=1* delims==" %%A in ("%DFL_ROOT%\.wsl") do set "DFL_WSL=%%B"
+:wsl
+wsl.exe --status >nul 2>nul
+if not "%ERRORLEVEL%"=="0" goto no_wsl
+if defined DFL_WSL set "DFL_WSL=%DFL_WSL:"=%"
+set "DFL_VIA="
+if defined DFL_WSL set "DFL_VIA=--distribution %DFL_WSL%"
+wsl.exe %DFL_VIA% --exec bash -c "exit 0" >nul 2>nul
+if not "%ERRORLEVEL%"=="0" goto no_linux
+set "DFL_TO_LINUX=DFL_ROOT/p:DFL_WORKSPACE/p:DFL_VENV_WSL:DFL_SAMPLE_CLIPS:DFL_CUDA:DFL_TENSORFLOW:DFL_ONNX:DFL_JAX"
+if defined WSLENV set "DFL_TO_LINUX=%WSLENV%:%DFL_TO_LINUX%"
+set "WSLENV=%DFL_TO_LINUX%"
+wsl.exe %DFL_VIA% --exec bash -c "IFS=; set -f; . $DFL_ROOT/scripts/in_wsl.sh" setup
+if not "%ERRORLEVEL%"=="0" goto wsl_failed
+if defined DFL_WSL set DFL_WSL>"%DFL_ROOT%\.wsl"
+if not defined DFL_WSL echo DFL_WSL=>"%DFL_ROOT%\.wsl"
+if not exist "%DFL_ROOT%\.wsl" goto end
+set DFL_EXIT=0
+echo The launchers now run their steps in WSL. "setup.bat --native" takes that back.
+goto end
+:no_wsl
+echo WSL 2, the Linux in Windows, is not there or too old. Click the Start button with the right mouse key, choose "Terminal (Admin)"
+echo ("Windows PowerShell (Admin)" in Windows 10), and type: wsl --install
+echo If it says that WSL is installed: wsl --update
+echo Then restart the computer, open "Ubuntu" in the Start menu once, choose a name and a password, and run "setup.bat --wsl" again.
+goto end
+:no_linux
+echo WSL is there, but no Linux in it that can be used. List them with: wsl --list
+echo Install one with: wsl --install -d Ubuntu
+echo or name one of yours before "setup.bat --wsl": set DFL_WSL=NAME
+goto end
+:wsl_failed
+echo Setting up in WSL failed; the lines above say why. A line that begins with "sudo" is for the window of the Linux
+echo (type wsl.exe to open it); then run "setup.bat --wsl" again. Nothing was changed: the launchers run where they ran before.
+goto end
 
 :remove_builds
 "%DFL_VENV_PYTHON%" "%DFL_ROOT%\scripts\remove_builds.py" %1

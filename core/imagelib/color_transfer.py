@@ -301,7 +301,7 @@ def _masked(image, mask):
 
 
 def _filled(image, mask):
-    """The picture with the pixels outside of the mask replaced by those inside, each about equally often."""
+    """The picture with the pixels outside the mask replaced by those inside, each about equally often."""
     if mask is None:
         return image
     selected = mask.reshape(mask.shape[:2]) >= 0.5

@@ -116,7 +116,7 @@ def make_deterministic(seed: int) -> None:
 
 @contextlib.contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Build networks inside of the block that compute in float32, bfloat16 or float16.
+    """Build networks inside the block that compute in float32, bfloat16 or float16.
 
     Weights, codes and losses stay float32 in every case.
     """

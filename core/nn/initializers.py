@@ -11,7 +11,7 @@ _seeds = np.random.default_rng()
 
 @contextlib.contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Draw every initial value inside of the block from ``seed``; None draws from the system."""
+    """Draw every initial value inside the block from ``seed``; None draws from the system."""
     global _seeds
     previous, _seeds = _seeds, np.random.default_rng(seed)
     try:

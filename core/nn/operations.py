@@ -47,7 +47,7 @@ def leaky_relu(x: tf.Tensor, slope: float) -> tf.Tensor:
     """max(x, slope * x) for 0 < slope < 1.
 
     The gradient is taken from the result, whose sign is that of ``x``. So ``x`` need not be kept, and TensorFlow
-    can compute the activation inside of the convolution before it.
+    can compute the activation inside the convolution before it.
     """
 
     @tf.custom_gradient

@@ -1,6 +1,6 @@
 """DeepFaceLab's two optimizers, with learning-rate dropout, a cosine cycle and clipping by the global norm.
 
-They differ from the optimizers of Keras of the same name: no bias correction, epsilon outside of the root, no
+They differ from the optimizers of Keras of the same name: no bias correction, epsilon outside the root, no
 decay. Gradients are those of the sum of the losses over the batch.
 """
 

@@ -33,10 +33,14 @@ def display_problem() -> str | None:
 
 
 def has_display() -> bool:
-    """Whether there is a desktop at all: always on Windows and macOS, else what the environment names."""
-    return sys.platform in ("win32", "darwin") or bool(
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")
-    )
+    """Whether there is a desktop at all: always on Windows and macOS, else what the environment names.
+
+    A Qt platform that needs no desktop (``offscreen``, ``vnc``) counts as one; ``xcb`` and ``wayland`` alone do not.
+    """
+    if sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return True
+    platform = os.environ.get("QT_QPA_PLATFORM", "").partition(":")[0]
+    return bool(platform) and not platform.startswith(("xcb", "wayland"))
 
 
 def when_display_is_lost(action: Callable[[], None] | None) -> None:

@@ -147,7 +147,7 @@ class _View(QtWidgets.QWidget):
         return QtCore.QRectF(QtCore.QPointF(left, top), size)
 
     def _in_picture(self, point):
-        """A place of the window in pixels of the picture, inside of it."""
+        """A place of the window in pixels of the picture, inside it."""
         target = self._place()
         x = (point.x() - target.left()) * (self._image.width() / target.width()) + _ROUNDING
         y = (point.y() - target.top()) * (self._image.height() / target.height()) + _ROUNDING

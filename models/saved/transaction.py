@@ -152,7 +152,7 @@ def _read_journal(model_dir, prefix):
     lists = content["files"], content.get("remove", [])
     names = [name for names in lists for name in names]
     if not all(os.path.basename(name) == name not in ("", ".", "..") and "\0" not in name for name in names):
-        raise FormatError(path, "names files outside of the folder")
+        raise FormatError(path, "names files outside the folder")
     return lists
 
 

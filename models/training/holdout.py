@@ -43,7 +43,7 @@ class HoldoutScores(Hook):
 
 
 def score(network: Any, batches: list[dict[str, np.ndarray]]) -> list[float]:
-    """Mean dssim of source and destination, then mean PSNR of both, inside of the faces' masks.
+    """Mean dssim of source and destination, then mean PSNR of both, inside the faces' masks.
 
     Parameters
     ----------

@@ -112,7 +112,7 @@ def resize_faceset(folder: Any, output: Any, size: int, face_type: FaceType | No
         raise NothingToDo(f"{folder}: no face pictures found. Extract faces first, or give another folder.")
     if grown:
         interact.warning(
-            f"{grown} pictures went to a larger face type. What lies outside of the old picture is black; extracting "
+            f"{grown} pictures went to a larger face type. What lies outside the old picture is black; extracting "
             "again with that face type gives real pictures."
         )
     return written, failed

@@ -195,7 +195,7 @@ def unpack_faceset(
     Raises
     ------
     FormatError
-        When the pack is damaged or names a place outside of the folder; nothing is written then.
+        When the pack is damaged or names a place outside the folder; nothing is written then.
     UserError
         When a file cannot be written or must not be replaced; the pack stays.
     """
@@ -306,7 +306,7 @@ def _place(folder, entry):
     for name in names:
         forbidden = any(character in "/\\:\0" or ord(character) < 32 for character in name)
         if forbidden or name in ("", ".", "..") or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
-            raise FormatError(entry.pack, f"names a place outside of its folder ({name[:80]!r}); nothing was unpacked")
+            raise FormatError(entry.pack, f"names a place outside its folder ({name[:80]!r}); nothing was unpacked")
     if not aligned_face.is_face_file(names[-1]):
         raise FormatError(entry.pack, f"holds {names[-1][:80]!r}, which is no face picture; nothing was unpacked")
     return folder.joinpath(*names)

@@ -85,3 +85,12 @@ def test_missing_input_is_one_line_and_a_failure(tmp_path, arguments):
     assert done.returncode in (1, 3), done.stdout + done.stderr
     assert "Traceback" not in done.stderr and "Done." not in done.stdout
     assert str(tmp_path / "none") in done.stderr
+
+
+def test_the_plot_backend_of_a_notebook_does_not_stop_keras():
+    """Keras imports matplotlib, which refuses a backend that only the notebook's own environment has."""
+    code = "import os, core; print(os.environ.get('MPLBACKEND'))"
+    for backend, left in (("module://matplotlib_inline.backend_inline", "None"), ("agg", "agg")):
+        environment = {**os.environ, "MPLBACKEND": backend}
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.stdout.strip() == left

@@ -12,8 +12,9 @@ SCRIPTS = ROOT / "scripts"
 BATCH_FILES = sorted(SCRIPTS.glob("*.bat"))
 SHELL_FILES = sorted(SCRIPTS.glob("*.sh"))
 LAUNCHERS = [path for path in BATCH_FILES if path.name[0].isdigit()]
-# Values without a blank or a sign that means something to cmd: numbers, and words that the file itself has put in quotes.
-BARE = {"DFL_EXIT", "ERRORLEVEL", "DFL_CALL", "DFL_VERSION"}
+# Values without a blank or a sign that means something to cmd: numbers, words that the file itself has put in quotes, and the
+# name of a Linux.
+BARE = {"DFL_EXIT", "ERRORLEVEL", "DFL_CALL", "DFL_VERSION", "DFL_VIA", "DFL_WSL", "DFL_DISTRIBUTION"}
 
 
 def by_name(path):

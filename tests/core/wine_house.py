@@ -15,10 +15,11 @@ EVERYTHING_IS_THERE = bool(shutil.which("wine") and shutil.which("wineserver") a
 
 @dataclass(frozen=True)
 class Call:
-    """One call of Python: the program, the graphics cards it was told of, and its arguments."""
+    """One call of Python or wsl.exe: the program, the graphics cards it was told of, what WSLENV lends, its arguments."""
 
     program: str
     cards: str
+    lent: dict[str, str]
     arguments: tuple[str, ...]
 
 
@@ -50,6 +51,11 @@ class Run:
         return found
 
 
+def lent_by(text):
+    """Name with its flag → value, as the stand-in for wsl.exe notes what Linux would get."""
+    return dict(pair.split("=", 1) for pair in text.split("\x02") if pair)
+
+
 def windows_path(path):
     """``Z:\\…`` for a path of Linux; Wine shows the whole disk as that drive."""
     return "Z:" + str(path).replace("/", "\\")
@@ -67,7 +73,7 @@ class Wine:
         }  # fmt: skip
         program = folder / "stand_in.exe"
         subprocess.run([COMPILER, "-O1", "-s", SOURCE, "-o", program], check=True)
-        for name in ("explorer/explorer", "tools/fc", "py/py", "python/python"):
+        for name in ("explorer/explorer", "tools/fc", "py/py", "python/python", "wsl/wsl"):
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(program, folder / f"{name}.exe")
         subprocess.run(["wineboot", "-i"], env=self.environment, capture_output=True, timeout=300)
@@ -104,5 +110,8 @@ class Wine:
         code = re.search(r"\nexit code (-?\d+)\n", shown)
         assert code, shown
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-        calls = [Call(words[0], words[1], tuple(words[2:])) for words in (line.split("\x1f") for line in lines)]
+        calls = [
+            Call(words[0], words[1], lent_by(words[2]), tuple(words[3:]))
+            for words in (line.split("\x1f") for line in lines)
+        ]
         return Run(int(code[1]), shown[: code.start()], calls)

@@ -147,6 +147,27 @@ def test_what_opencv_leaves_in_the_environment_is_dropped_and_opengl_left_out(mo
     assert os.environ["QT_XCB_GL_INTEGRATION"] == "xcb_glx"
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these always have one")
+@pytest.mark.parametrize(
+    ("variables", "there"),
+    [
+        ({}, False),
+        ({"DISPLAY": ":1"}, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ({"QT_QPA_PLATFORM": "offscreen"}, True),
+        ({"QT_QPA_PLATFORM": "xcb"}, False),
+        ({"QT_QPA_PLATFORM": "wayland-egl"}, False),
+        ({"QT_QPA_PLATFORM": "xcb:gl", "DISPLAY": ":1"}, True),
+    ],
+)
+def test_a_platform_of_qt_alone_is_no_desktop(monkeypatch, variables, there):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert window_display.has_display() is there
+
+
 def test_a_missing_library_is_named_with_the_packages(monkeypatch):
     def missing(name):
         raise OSError("libxcb-icccm.so.4: cannot open shared object file")

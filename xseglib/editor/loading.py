@@ -78,7 +78,7 @@ class OpenFace:
     mask : QImage or None
         Applied mask as grey picture of the same size.
     overlay : QImage or None
-        Picture at half brightness outside of the applied mask.
+        Picture at half brightness outside the applied mask.
     applied : numpy.ndarray or None
         Applied mask at the size of the picture, (H, W) float32.
     """

@@ -1,9 +1,11 @@
-/* Stands for python.exe, py.exe, Windows' fc.exe, and the Explorer that starts a batch file; its own name says which.
+/* Stands for python.exe, py.exe, wsl.exe, Windows' fc.exe, and the Explorer that starts a batch file; its own name says which.
 
-   STAND_IN_LOG      file that gets one line a call of Python: program, then every argument, parted by the sign 31
+   STAND_IN_LOG      file that gets one line a call of Python or wsl.exe: program, CUDA_VISIBLE_DEVICES, what WSLENV lends to
+                     Linux (NAME/flags=value, parted by the sign 2), then every argument, parted by the sign 31
    STAND_IN_FIT      which Pythons are there and fit, such as "py-3.12 python" ("venv" = the one in the environment)
    STAND_IN_CODES    exit codes of the calls of main.py, in their order ("0 3"); 0 when there are no more
    STAND_IN_VENV, STAND_IN_PIP      exit codes of these modules
+   STAND_IN_WSL      exit codes of "wsl.exe --status", of a trial of its Linux, and of setting up there ("0 0 0")
    STAND_IN_LINE     file with the command line that the Explorer starts; STAND_IN_PATH is the PATH it gets
 */
 #include <stdio.h>
@@ -70,9 +72,30 @@ static int called_before(void) {
     return count;
 }
 
+/* The variables that WSLENV names, as wsl.exe would hand them on. */
+static void note_lent(FILE *file) {
+    wchar_t *rest = variable(L"WSLENV"), *next, full[256];
+    for (; *rest; rest = next) {
+        next = wcschr(rest, L':');
+        if (next) *next++ = 0;
+        else next = rest + wcslen(rest);
+        wcsncpy(full, rest, 255);
+        if (wcschr(rest, L'/')) *wcschr(rest, L'/') = 0;
+        if (*variable(rest)) fprintf(file, "%s=%s\x02", utf8(full), utf8(variable(rest)));
+    }
+}
+
+static int wsl(int count, wchar_t **words) {
+    const wchar_t *codes = variable(L"STAND_IN_WSL");
+    if (!wcscmp(words[1], L"--status")) return exit_code(codes, 0);
+    if (!wcscmp(words[count - 1], L"exit 0")) return exit_code(codes, 1);
+    return exit_code(codes, 2);
+}
+
 static void note(int count, wchar_t **words, const wchar_t *program) {
     FILE *file = _wfopen(variable(L"STAND_IN_LOG"), L"ab");
-    fprintf(file, "%s\x1f%s", utf8(program), utf8(variable(L"CUDA_VISIBLE_DEVICES")));
+    fprintf(file, "%s\x1f%s\x1f", utf8(program), utf8(variable(L"CUDA_VISIBLE_DEVICES")));
+    note_lent(file);
     for (int i = 1; i < count; i++) fprintf(file, "\x1f%s", utf8(words[i]));
     fprintf(file, "\n");
     fclose(file);
@@ -101,6 +124,8 @@ int main(void) {
 
     int before = called_before();
     note(count, words, self);
+    if (!wcscmp(name, L"wsl") && (count < 2 || !wcsstr(GetCommandLineW(), L"main.py"))) return wsl(count, words);
+    if (!wcscmp(name, L"wsl")) return exit_code(variable(L"STAND_IN_CODES"), before);
     if (count > 1 && words[1][0] == L'-' && words[1][1] == L'3') wcscat(name, words[first++]);
     if (wcsstr(self, L"\\Scripts\\")) wcscpy(name, L"venv");
     if (count <= first) return 0;
