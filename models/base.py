@@ -188,16 +188,16 @@ class SavedModel:
             folder = move_aside(self.model_dir, self.prefix, old)
             interact.info(f"Files of an earlier model of this name were moved to {folder.name}.")
 
-    def snapshot(self) -> dict[str, bytes | Callable[[], bytes]]:
+    def snapshot(self) -> dict[str, transaction.Content]:
         """The files of the present generation by name, as copies that later training does not change.
 
-        Weights become bytes only when the returned functions are called, which may be on another thread; there a weight
+        Weights become bytes, in pieces, only when the returned functions are called, which may be on another thread; there a weight
         that is not finite raises :class:`NonFiniteWeights`.
         """
         from core.nn.weights import ITERATIONS_KEY, named_variables
 
         self.network.settle()
-        files: dict[str, bytes | Callable[[], bytes]] = {}
+        files: dict[str, transaction.Content] = {}
         for stem, network in self.network.networks.items():
             values = {key: self._frozen(variable.value) for key, variable in named_variables(network).items()}
             files[self.weight_name(stem)] = _late_bytes(self.weight_name(stem), values)
@@ -490,10 +490,10 @@ def _holds_training(path):
 
 
 def _late_bytes(name, values):
-    """Function that makes the bytes of a weight file from arrays or tensors."""
+    """Function that gives the bytes of a weight file, in pieces, from arrays or tensors."""
 
-    def to_bytes():
-        from core.networks.weight_files import weights_to_bytes
+    def to_pieces():
+        from core.networks.weight_files import weights_to_pieces
 
         arrays = {
             key: np.ascontiguousarray(value) if np.ndim(value) else np.int64(value) for key, value in values.items()
@@ -501,9 +501,9 @@ def _late_bytes(name, values):
         for key, array in arrays.items():
             if not np.isfinite(np.sum(array, dtype=np.float64)):
                 raise NonFiniteWeights(f"{name}: {key} is not finite. This state is not saved.")
-        return weights_to_bytes(arrays)
+        return weights_to_pieces(arrays)
 
-    return to_bytes
+    return to_pieces
 
 
 __all__ = ["InferenceModel", "NonFiniteWeights", "SavedModel", "open_for_inference", "open_trained"]

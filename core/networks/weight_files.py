@@ -49,7 +49,12 @@ def write_weights(path: Any, weights: Mapping[str, np.ndarray | int]) -> None:
 
 def weights_to_bytes(weights: Mapping[str, np.ndarray | int]) -> bytes:
     """Content of a weight file; arrays in C order, numbers as plain numbers."""
-    return safe_pickle.dumps({str(key): _plain(value) for key, value in weights.items()})
+    return b"".join(weights_to_pieces(weights))
+
+
+def weights_to_pieces(weights: Mapping[str, np.ndarray | int]) -> list[bytes | memoryview]:
+    """Content of a weight file in pieces, without a copy of the arrays, which must not change until it is written."""
+    return safe_pickle.dump_pieces({str(key): _plain(value) for key, value in weights.items()})
 
 
 def _plain(value):

@@ -33,9 +33,14 @@ def dumps(value: Any) -> bytes:
     TypeError
         For any other type.
     """
+    return b"".join(dump_pieces(value))
+
+
+def dump_pieces(value: Any) -> list[bytes | memoryview]:
+    """As :func:`dumps`, but the bytes in pieces, of which those of C-ordered arrays are the arrays' own memory."""
     emitter = _Emitter()
     emitter.value(value)
-    return b"\x80\x04" + b"".join(emitter.chunks) + b"."
+    return [b"\x80\x04", *emitter.chunks, b"."]
 
 
 def dump_list(items: Iterable[Any], stream: BinaryIO) -> int:
@@ -55,7 +60,7 @@ def dump_list(items: Iterable[Any], stream: BinaryIO) -> int:
 
 class _Emitter:
     def __init__(self):
-        self.chunks = []
+        self.chunks: list[bytes | memoryview] = []
         self.memo = {}
 
     def value(self, value):
@@ -88,6 +93,9 @@ class _Emitter:
             self._remember(value)
 
     def raw(self, value):
+        self._data(bytes(value))
+
+    def _data(self, value):
         size = len(value)
         if size < 256:
             head = bytes((67, size))
@@ -95,7 +103,7 @@ class _Emitter:
             head = b"B" + struct.pack("<I", size)
         else:
             head = b"\x8e" + struct.pack("<Q", size)
-        self.chunks += (head, bytes(value))
+        self.chunks += (head, value)
 
     def list(self, value):
         self.chunks.append(b"]")
@@ -134,7 +142,7 @@ class _Emitter:
         self.tuple(value.shape)
         self._dtype(value.dtype)
         self.chunks.append(b"\x89")
-        self.raw(value.tobytes())
+        self._data(memoryview(value).cast("B") if value.size and value.ndim else value.tobytes())
         self.chunks.append(b"tb")
 
     def _dtype(self, dtype):

@@ -1,7 +1,7 @@
 """Where a generation of a model goes when its own folder does not take it."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,9 +33,7 @@ class EmergencySaves:
         self._beside, self._prefix, self._elsewhere = Path(model_dir), prefix, fallback_dir
         self._begun: dict[Path, Path] = {}
 
-    def save(
-        self, iteration: int, files: Mapping[str, bytes | Callable[[], bytes]], beside_first: bool = False
-    ) -> Path:
+    def save(self, iteration: int, files: Mapping[str, transaction.Content], beside_first: bool = False) -> Path:
         """Write a generation to the first folder that takes it; returns the folder.
 
         Raises

@@ -28,9 +28,11 @@ class NotWritten(UserError):
         self.reason = str(reason)
 
 
-def commit(
-    model_dir: Path, prefix: str, files: Mapping[str, bytes | Callable[[], bytes]], remove: Iterable[str] = ()
-) -> None:
+Content = bytes | Callable[[], bytes | Iterable[bytes | memoryview]]
+"""What a file shall hold: bytes, or a function that returns them, whole or in pieces."""
+
+
+def commit(model_dir: Path, prefix: str, files: Mapping[str, Content], remove: Iterable[str] = ()) -> None:
     """Replace the files of a model by a new generation: all of them, or none.
 
     Parameters
@@ -39,7 +41,7 @@ def commit(
     prefix : str
         Of the model's files, for example ``face_SAEHD``.
     files : mapping
-        File name to content, or to a function that returns the content (called when its turn comes).
+        File name to :data:`Content`; functions are called when their turn comes.
     remove : iterable of str
         Names of files that the new generation does not have.
 
@@ -168,7 +170,7 @@ def _drop_temporaries(model_dir, names):
 
 def _write_flushed(path, content):
     with open(path, "wb") as stream:
-        stream.write(content)
+        stream.writelines((content,) if isinstance(content, bytes) else content)
         stream.flush()
         os.fsync(stream.fileno())
 

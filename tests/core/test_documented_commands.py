@@ -190,6 +190,13 @@ class Shown:
         return lambda *words, **options: (name, *words)
 
 
+def test_no_step_of_the_notebook_waits_for_an_answer():
+    """Jupyter gives commands a terminal at which nobody types."""
+    cells = json.loads((ROOT / "docs" / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    steps = [line for cell in cells for line in cell["source"] if line.startswith("!bash scripts/")]
+    assert len(steps) == 7 and all(line.rstrip().endswith("< /dev/null") for line in steps)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="for Linux machines")
 def test_every_cell_of_the_notebook_runs(checkout, monkeypatch):

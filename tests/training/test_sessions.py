@@ -143,8 +143,8 @@ def test_a_snapshot_is_not_changed_by_later_training(facesets, tmp_path):
     for _ in range(2):
         saved.network.train_one_iteration(batch)
     for name in ("encoder", "src_dst_opt", "decoder_dst"):
-        assert snapshot[f"t_SAEHD_{name}.npy"]() == (tmp_path / f"t_SAEHD_{name}.npy").read_bytes()
-    assert saved.snapshot()["t_SAEHD_encoder.npy"]() != (tmp_path / "t_SAEHD_encoder.npy").read_bytes()
+        assert b"".join(snapshot[f"t_SAEHD_{name}.npy"]()) == (tmp_path / f"t_SAEHD_{name}.npy").read_bytes()
+    assert b"".join(saved.snapshot()["t_SAEHD_encoder.npy"]()) != (tmp_path / "t_SAEHD_encoder.npy").read_bytes()
     next(iter(saved.network.optimizers["src_dst_opt"].named_slots().values())).assign_add(
         np.full(saved.network.networks["encoder"].down1.downs[0].conv1.weight.shape, np.nan, np.float32)
     )
