@@ -92,7 +92,9 @@ class TrainableModel:
         if self._engine is not None:
             outputs = self._engine.run(self._preview, inputs)
         else:
-            outputs = self._preview_function(_tensors(inputs))
+            tensors = _tensors(inputs)
+            # Traced once for batches of any size: previews and held-out faces seldom come in the same numbers.
+            outputs = self._preview_function.get_concrete_function(_of_any_count(tensors))(tensors)
         return {name: np.array(value) for name, value in outputs.items()}
 
     def state_variables(self) -> dict[str, keras.Variable]:
@@ -260,6 +262,14 @@ def _named(batch, names):
 
 def _tensors(batch):
     return {name: tf.convert_to_tensor(value) for name, value in batch.items()}
+
+
+def _of_any_count(tensors):
+    """Specifications of tensors whose first dimension, that of the batch, is left open; numbers stay numbers."""
+    return {
+        name: tf.TensorSpec((None, *tensor.shape[1:]) if tensor.shape.rank else (), tensor.dtype)
+        for name, tensor in tensors.items()
+    }
 
 
 def full_names(networks: Iterable[keras.Model]) -> dict:

@@ -18,6 +18,7 @@ from mainscripts.train import request_of
 from models.base import NonFiniteWeights, SavedModel, open_for_inference, open_trained
 from models.registry import effective_options
 from models.saved.model_files import read_default_options, read_model_data
+from models.trainable_model import TrainableModel
 from models.training.training_data import DataSettings, SwapData
 from models.training.training_session import TrainingSession
 
@@ -126,6 +127,39 @@ def test_when_memory_does_not_suffice_the_run_ends_with_what_to_lower(facesets, 
     with pytest.raises(tf.errors.InternalError, match="a kernel is missing"):
         train(facesets, tmp_path, 1, *TINY_DF)
     assert not (tmp_path / "t_SAEHD_data.dat").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("SAEHD", (*TINY, "archi=liae-ud", "gan_power=0.1", "lr_dropout=y")),
+        ("AMP", (*TINY, "inter_dims=32")),
+        ("Quick96", ("batch_size=2",)),
+        ("XSeg", ("batch_size=2",)),
+    ],
+)
+def test_a_run_traces_each_function_once(tmp_path, monkeypatch, model, options):
+    """A step that is traced again costs seconds; previews, history, held-out scores and saves must not cause one."""
+    made = []
+    build = TrainableModel.__init__
+
+    def noting(self, *words, **named):
+        build(self, *words, **named)
+        made.append(self)
+
+    monkeypatch.setattr(TrainableModel, "__init__", noting)
+    sides = [
+        make_faceset(tmp_path / side, 8, labelled=model == "XSeg", hue=hue) for side, hue in (("s", 0), ("d", 110))
+    ]
+    extra = ("--notebook", "--save-every", 2, *(() if model == "XSeg" else ("--holdout", 3)))
+    history = () if model in ("Quick96", "XSeg") else ("write_preview_history=y",)
+    train(sides, tmp_path / "model", 5, *options, *history, model=model, extra=extra)
+    [network] = made
+    counts = {
+        name: getattr(network, name).experimental_get_tracing_count()
+        for name in ("_train_function", "_predict_function", "_preview_function")
+    }
+    assert counts["_train_function"] == 1 and max(counts.values()) == 1, counts
 
 
 def test_a_snapshot_is_not_changed_by_later_training(facesets, tmp_path):
