@@ -95,7 +95,7 @@ def reference_page():
     """Content of ``docs/launchers.md``: every launcher with the command that it runs."""
     lines = [
         "# Launchers", "",
-        "Written by `scripts/make_launchers.py` from `scripts/steps.yaml`. All are in `scripts/`. Extra arguments are handed on to",
+        "Written by `scripts/make_launchers.py` from `mainscripts/jobs/steps.yaml`. All are in `scripts/`. Extra arguments are handed on to",
         "every command, at its end or where `{FLAGS}` stands; the last of two equal flags counts. `{W}` is the workspace, `{S}`",
         "its `data_src`, `{D}` its `data_dst`, `{M}` its `model`, `{P}` the pretraining faces, `{Q}` start weights of Quick96,",
         "`{G}` a generic XSeg model.", "",

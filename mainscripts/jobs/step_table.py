@@ -1,4 +1,4 @@
-"""The numbered steps as data, read from ``scripts/steps.yaml``: shared by launchers and jobs."""
+"""The numbered steps as data, read from ``steps.yaml`` beside this module: shared by launchers and jobs."""
 
 import os
 import re
@@ -11,7 +11,8 @@ from typing import Any
 from core.records.file_value import short
 from core.records.yaml_file import read_yaml
 
-TABLE = Path(__file__).resolve().parents[2] / "scripts" / "steps.yaml"
+TABLE = Path(__file__).resolve().with_name("steps.yaml")
+_PROGRAM = TABLE.parents[2]
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -91,7 +92,7 @@ def shell_name(windows: str) -> str:
 
 def folders(workspace: Path, program: Any = None) -> dict[str, str]:
     """Values of the placeholders for a workspace and the program's own folder."""
-    program = Path(program or TABLE.parents[1])
+    program = Path(program or _PROGRAM)
     workspace = Path(workspace)
     return {
         "W": str(workspace),

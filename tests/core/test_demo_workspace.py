@@ -42,7 +42,7 @@ def checkout(tmp_path):
     for name in ("mainscripts", "models", "facelib", "samplelib", "merger", "xseglib", "main.py"):
         os.symlink(ROOT / name, root / name)
     (root / "scripts").mkdir()
-    for name in ("demo.sh", "demo_workspace.py", "env.sh", "steps.yaml"):
+    for name in ("demo.sh", "demo_workspace.py", "env.sh"):
         shutil.copy(ROOT / "scripts" / name, root / "scripts")
     program = root / ".venv" / "bin" / "python"
     program.parent.mkdir(parents=True)

@@ -1,10 +1,12 @@
-"""The container image has all that the program needs, and conda's environment agrees with ``requirements.txt``."""
+"""Image and package have all that the program needs, and conda's environment agrees with ``requirements.txt``."""
 
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,23 @@ def test_both_stages_install_by_the_script_that_the_launchers_use():
     assert stages == {"files": "python:3.12-slim", "cpu": "files", "cuda": "files"}
     runs = [" ".join(words) for instruction, words in instructions() if instruction == "RUN"]
     assert [re.search(r"DFL_CUDA=(\d) bash scripts/setup.sh", line)[1] for line in runs] == ["0", "1"]
+
+
+def test_the_package_has_every_file_that_is_no_python(monkeypatch):
+    """What is not named in ``setup.py`` is missing after ``pip install .``, where nothing else would tell."""
+    setuptools = pytest.importorskip("setuptools")
+    said = {}
+    monkeypatch.setattr(setuptools, "setup", said.update)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path(str(ROOT / "setup.py"))
+    folders = {name.split(".")[0] for name in said["packages"]}
+    data = [name for name in tracked() if name.split("/")[0] in folders and not name.endswith(".py")]
+    assert "mainscripts/jobs/steps.yaml" in data
+    for name in data:
+        folder, _, rest = name.partition("/")
+        assert any(fnmatch(rest, pattern) for pattern in said["package_data"][folder]), name
+    packages = {str(Path(name).parent).replace("/", ".") for name in tracked() if name.endswith(".py")}
+    assert {name for name in packages if name.split(".")[0] in folders} <= set(said["packages"])
 
 
 def test_conda_gets_the_same_versions():
