@@ -54,7 +54,7 @@ OPTIONS = COMMON + (
     DIMENSIONS["ae_dims"], DIMENSIONS["e_dims"], DIMENSIONS["d_dims"], DIMENSIONS["d_mask_dims"],
     Option(
         "masked_training", bool, True, "Masked training", applies=_masked_training_matters, otherwise=True,
-        help="Train only inside the face mask.",
+        help="Train only inside of the face mask.",
     ),
     Option(
         "eyes_mouth_prio", bool, False, "Eyes and mouth priority",
@@ -80,12 +80,12 @@ OPTIONS = COMMON + (
     ),
     Option(
         "face_style_power", float, 0.0, "Face style power", 0.0, 100.0, info="0.0..100.0",
-        help="Learn the destination's colours inside the mask. Only after about 10000 iterations, from 0.001 up; raises "
+        help="Learn the destination's colours inside of the mask. Only after about 10000 iterations, from 0.001 up; raises "
         "the risk of collapse.",
     ),
     Option(
         "bg_style_power", float, 0.0, "Background style power", 0.0, 100.0, info="0.0..100.0",
-        help="Make the area outside the mask of the swapped face like the destination. Raises the risk of collapse.",
+        help="Make the area outside of the mask of the swapped face like the destination. Raises the risk of collapse.",
     ),
     SHARED["ct_mode"], SHARED["clipgrad"],
     Option(
