@@ -191,8 +191,8 @@ class SavedModel:
     def snapshot(self) -> dict[str, transaction.Content]:
         """The files of the present generation by name, as copies that later training does not change.
 
-        Weights become bytes, in pieces, only when the returned functions are called, which may be on another thread; there a weight
-        that is not finite raises :class:`NonFiniteWeights`.
+        Weights become bytes, in pieces, only when the returned functions are called, which may be on another thread; there a
+        weight that is not finite raises :class:`NonFiniteWeights`.
         """
         from core.nn.weights import ITERATIONS_KEY, named_variables
 

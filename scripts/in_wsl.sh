@@ -21,7 +21,7 @@ disks=$(wslpath -u 'C:\' 2>/dev/null || echo /mnt/c/)
 disks=${disks%/}
 disks=${disks%/*}
 
-# C:\a\b, //wsl.localhost/NAME/a and .\a\b as Linux has them; anything else stays as it is. The result is in $linux, as the
+# C:\a\b, \\wsl.localhost\NAME\a and .\a\b as Linux has them; anything else stays as it is. The result is in $linux, as the
 # output of a command would lose a line end.
 to_linux() {
     local there

@@ -9,14 +9,11 @@ import subprocess
 import sys
 
 import pytest
-from wine_house import EVERYTHING_IS_THERE, Wine, windows_path
+from wine_house import WINE_TESTS, Wine, windows_path
 
 from mainscripts.jobs.step_table import load_steps
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not EVERYTHING_IS_THERE, reason="needs wine and mingw (apt install wine gcc-mingw-w64-x86-64)"),
-]
+pytestmark = WINE_TESTS
 
 STEPS = load_steps()
 TRAIN = "6) train SAEHD.bat"

@@ -7,10 +7,17 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 SOURCE = Path(__file__).parent / "stand_ins" / "windows_programs.c"
 COMPILER = "x86_64-w64-mingw32-gcc"
 EVERYTHING_IS_THERE = bool(shutil.which("wine") and shutil.which("wineserver") and shutil.which(COMPILER))
+WINE_TESTS = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not EVERYTHING_IS_THERE, reason="needs wine and mingw (apt install wine gcc-mingw-w64-x86-64)"),
+]
+"""The marks of every file of tests that needs Wine."""
 
 
 @dataclass(frozen=True)
