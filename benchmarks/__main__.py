@@ -26,6 +26,7 @@ BENCHMARKS = {
     "formats": ((), ()),
     "merge": ((), ()),
     "merge_pools": ((), ()),
+    "sample_store": ((), ("--faces", "24", "--size", "128")),
     "samples": ((), ("--faces", "16", "--seconds", "0.5", "--iterations", "5")),
     "sort": ((), ("--counts", "300")),
     "train_save": ((), ("--saves", "2")),

@@ -19,7 +19,7 @@ FOLDERS = (
     "model",
 )  # fmt: skip
 _PARTS = ("data_src", "data_dst", "model")
-_STEP_FOLDERS = ("aligned", "aligned_debug", "merged", "merged_mask")
+_STEP_FOLDERS = ("aligned", "aligned_debug", "aligned_samples", "merged", "merged_mask")
 _OF_A_MODEL = re.compile(r"(.+_)?(SAEHD|AMP|Quick96|XSeg)[_.]")
 # Records and half-written files that the steps leave beside frames and models.
 _HIDDEN = re.compile(

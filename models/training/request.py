@@ -50,6 +50,8 @@ class TrainRequest:
         Port.
     seed, workers, cache_mb : int, optional
         Repeatable training; threads that make samples; memory for decoded faces in MiB.
+    sample_store : Path or str, optional
+        Folder in which cut out faces are kept; an empty text is beside the facesets, None keeps none.
     restore_backup : str, optional
         Backup to put back first; an empty text is the newest whole one.
     replace_missing_weights : bool
@@ -86,6 +88,7 @@ class TrainRequest:
     seed: int | None = None
     workers: int | None = None
     cache_mb: int | None = None
+    sample_store: Path | str | None = None
     restore_backup: str | None = None
     replace_missing_weights: bool = False
     fallback_save_dir: Path | None = None

@@ -14,11 +14,14 @@ from samplelib.faces.faceset_types import mention_mixed_types
 from samplelib.faces.sample import Sample
 from samplelib.faceset import load_faceset
 from samplelib.training.augment import Augmentation
+from samplelib.training.crop_file import CropFiles
 from samplelib.training.face_store import (
     CacheBudget,
     FaceStore,
+    picture_layout,
     plain_picture_store,
     swap_face_store,
+    swap_layout,
     warn_about_smaller_types,
     yaws_of,
 )
@@ -45,6 +48,8 @@ class DataSettings:
         Faces of each side kept out of training.
     draw_landmarks : bool
         Draw the landmarks onto the faces (debug view).
+    sample_store : Path or str, optional
+        Where cut out faces are kept on disk; see :class:`samplelib.training.crop_file.CropFiles`.
     """
 
     source_dir: Path
@@ -55,6 +60,7 @@ class DataSettings:
     cache_bytes: int | None = None
     holdout: int = 0
     draw_landmarks: bool = False
+    sample_store: Path | str | None = None
 
 
 class SwapData:
@@ -75,6 +81,7 @@ class SwapData:
     def __init__(self, options: dict, settings: DataSettings, first_iteration: int = 0):
         self.settings = settings
         self._budget = CacheBudget(settings.cache_bytes)
+        self._crops = CropFiles(None if settings.draw_landmarks else settings.sample_store)
         self._facesets: dict[Path, tuple[list[Sample], list[Sample]]] = {}
         self._stores: dict[tuple, FaceStore] = {}
         self._yaws: dict[Path, np.ndarray] = {}
@@ -83,7 +90,7 @@ class SwapData:
 
     def restart(self, options: dict, first_iteration: int) -> None:
         """Make batches for other options from now on; faces in memory are kept."""
-        self.close()
+        self._close_loader()
         self.options, self.batch_size = options, options["batch_size"]
         streams = [self._stream(side, augmentation) for side, augmentation in enumerate(self._augmentations())]
         self._make = swap_batch_maker(streams[0], streams[1], self.batch_size)
@@ -132,6 +139,11 @@ class SwapData:
         return batches
 
     def close(self) -> None:
+        """End the threads and let other programs have the files."""
+        self._close_loader()
+        self._crops.close()
+
+    def _close_loader(self):
         if self.loader is not None:
             self.loader.close()
             self.loader = None
@@ -146,6 +158,7 @@ class SwapData:
         key = (folder, face_type, resolution)
         if key not in self._stores:
             warn_about_smaller_types(samples, face_type, str(folder))
+            layout = swap_layout(face_type, resolution, self.with_eyes_mouth)
             self._stores[key] = swap_face_store(
                 samples,
                 face_type,
@@ -153,6 +166,7 @@ class SwapData:
                 self._budget,
                 self.with_eyes_mouth,
                 self.settings.draw_landmarks,
+                self._crops.open(folder, layout, len(samples), self._budget.free),
             )
         yaws = self._yaws_of(folder, samples) if self.options.get("uniform_yaw") else None
         partners = None
@@ -160,7 +174,9 @@ class SwapData:
             other = self._folders()[1]
             partner_key = (other, "plain", resolution)
             if partner_key not in self._stores:
-                self._stores[partner_key] = plain_picture_store(self._samples(other)[0], resolution, self._budget)
+                samples, layout = self._samples(other)[0], picture_layout("plain", resolution)
+                crops = self._crops.open(other, layout, len(samples), self._budget.free)
+                self._stores[partner_key] = plain_picture_store(samples, resolution, self._budget, crops)
             partners = self._stores[partner_key]
         return SwapSampleStream(self._stores[key], augmentation, (self.settings.seed, side + stream), yaws, partners)
 

@@ -346,6 +346,7 @@ class TrainingSession:
             request.workers,
             None if request.cache_mb is None else request.cache_mb * 2**20,
             request.holdout,
+            sample_store=request.sample_store,
         )
 
     def _opens_window(self):

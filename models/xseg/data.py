@@ -1,5 +1,6 @@
 """What a training run feeds XSeg with: labelled faces of both sides, or grey faces in pretraining."""
 
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -13,7 +14,8 @@ from samplelib.faces.faceset_types import mention_mixed_types
 from samplelib.faces.label_checks import excludes_text, only_excludes
 from samplelib.faces.sample import Sample
 from samplelib.faceset import load_faceset
-from samplelib.training.face_store import CacheBudget, FaceStore
+from samplelib.training.crop_file import CropFile, CropFiles
+from samplelib.training.face_store import CacheBudget, FaceStore, picture_layout
 from samplelib.training.samplers import BatchLoader
 from samplelib.training.shuffled_order import ShuffledOrder
 from samplelib.training.xseg_samples import (
@@ -43,6 +45,7 @@ class XSegData:
         self.settings = settings
         self.face_type = FaceType.from_prompt_key(options["face_type"])
         self._budget = CacheBudget(settings.cache_bytes)
+        self._crops = CropFiles(settings.sample_store)
         self._plain: dict[str, FaceStore] = {}
         self._preview_draws = 0
         self.loader: BatchLoader | None = None
@@ -50,10 +53,13 @@ class XSegData:
 
     def restart(self, options: dict, first_iteration: int) -> None:
         """Make batches for other options from now on."""
-        self.close()
+        self._close_loader()
         self.options, self.batch_size, self.pretraining = options, options["batch_size"], bool(options.get("pretrain"))
         if self.pretraining:
-            self._store = self._plain_store(_faces(self.settings.pretraining_dir))
+            folder = cast(Path, self.settings.pretraining_dir)
+            samples, layout = _faces(folder), picture_layout(f"xseg_{self.face_type.text}", RESOLUTION)
+            crops = self._crops.open(folder, layout, len(samples), self._budget.free)
+            self._store = self._plain_store(samples, crops)
         else:
             self._load_labelled()
         self._orders = [
@@ -88,6 +94,11 @@ class XSegData:
         return []
 
     def close(self) -> None:
+        """End the threads and let other programs have the files."""
+        self._close_loader()
+        self._crops.close()
+
+    def _close_loader(self):
         if self.loader is not None:
             self.loader.close()
             self.loader = None
@@ -115,8 +126,8 @@ class XSegData:
             chosen, lambda sample: prepare_labelled(sample, self.face_type, from_polygons), self._budget
         )
 
-    def _plain_store(self, samples: list[Sample]):
-        return FaceStore(samples, lambda sample: prepare_plain(sample, self.face_type), self._budget)
+    def _plain_store(self, samples: list[Sample], crops: CropFile | None = None):
+        return FaceStore(samples, lambda sample: prepare_plain(sample, self.face_type), self._budget, crops)
 
     def _draw_plain(self, side, count):
         store = self._plain[side]

@@ -16,6 +16,7 @@ from facelib.face_type import FaceType
 from samplelib.faces.faceset_types import types_text
 from samplelib.faces.sample import Sample
 from samplelib.training.augment import PreparedFace, prepare_face
+from samplelib.training.crop_file import CropFile, CropLayout
 
 MEBIBYTE = 2**20
 _SHARE_OF_FREE_MEMORY = 0.25
@@ -32,6 +33,11 @@ class CacheBudget:
         self.limit = default_cache_bytes() if limit is None else limit
         self.used = 0
         self._lock = threading.Lock()
+
+    @property
+    def free(self) -> int:
+        """Bytes that are not reserved yet."""
+        return self.limit - self.used
 
     def take(self, size: int) -> bool:
         """Reserve ``size`` bytes; False when they do not fit."""
@@ -64,10 +70,18 @@ class FaceStore:
         Takes a :class:`~samplelib.faces.sample.Sample`, returns something with ``nbytes``; may raise
         :class:`~core.errors.UserError` for a broken file.
     budget : CacheBudget
+    crops : CropFile, optional
+        Keeps on disk what was prepared.
     """
 
-    def __init__(self, samples: list[Sample], prepare: Callable[[Sample], Any], budget: CacheBudget):
-        self.samples = samples
+    def __init__(
+        self,
+        samples: list[Sample],
+        prepare: Callable[[Sample], Any],
+        budget: CacheBudget,
+        crops: CropFile | None = None,
+    ):
+        self.samples, self._crops = samples, crops
         self._prepare = prepare
         self._budget = budget
         self._cache: dict[int, Any] = {}
@@ -88,7 +102,7 @@ class FaceStore:
         if face is not None or index in self._broken:
             return face
         try:
-            face = self._prepare(self.samples[index])
+            face = self._from_disk_or_picture(self.samples[index])
         except (UserError, ValueError, OSError, cv2.error) as error:
             self._report(index, error)
             return None
@@ -115,6 +129,15 @@ class FaceStore:
             face = self.get(index)
         return index, face
 
+    def _from_disk_or_picture(self, sample):
+        if self._crops is None:
+            return self._prepare(sample)
+        face = self._crops.get(sample)
+        if face is None:
+            face = self._prepare(sample)
+            self._crops.put(sample, face)
+        return face
+
     def _report(self, index, error):
         with self._lock:
             if index not in self._broken:
@@ -134,10 +157,12 @@ def swap_face_store(
     budget: CacheBudget,
     with_eyes_mouth: bool = True,
     with_landmarks: bool = False,
+    crops: CropFile | None = None,
 ) -> FaceStore:
     """Faces and masks as a swap model sees them; see :func:`samplelib.training.augment.prepare_face`.
 
-    ``with_landmarks`` draws the landmarks onto the pictures, for a look at the samples.
+    ``with_landmarks`` draws the landmarks onto the pictures, for a look at the samples. ``crops`` is a file of
+    :func:`swap_layout`.
     """
 
     def prepare(sample: Sample) -> PreparedFace:
@@ -146,16 +171,37 @@ def swap_face_store(
             draw_landmarks(picture, metadata.landmarks)
         return prepare_face(picture, metadata, face_type, resolution, with_eyes_mouth)
 
-    return FaceStore(samples, prepare, budget)
+    return FaceStore(samples, prepare, budget, crops)
 
 
-def plain_picture_store(samples: list[Sample], resolution: int, budget: CacheBudget) -> FaceStore:
+def swap_layout(face_type: FaceType, resolution: int, with_eyes_mouth: bool = True) -> CropLayout:
+    """How the faces of :func:`swap_face_store` lie in a file of crops."""
+    parts = 1 + with_eyes_mouth
+    shapes = ((resolution, resolution, 3), *[(resolution, resolution)] * parts)
+    return CropLayout(
+        f"{face_type.text}_{resolution}{'_eyes' if with_eyes_mouth else ''}",
+        shapes,
+        lambda face: (face.picture, face.mask, face.eyes_mouth)[: 1 + parts],
+        lambda picture, mask, eyes_mouth=None: PreparedFace(picture, mask, eyes_mouth),
+    )
+
+
+def picture_layout(name: str, resolution: int) -> CropLayout:
+    """How faces that are one BGR picture each lie in a file of crops."""
+    return CropLayout(
+        f"{name}_{resolution}", ((resolution, resolution, 3),), lambda picture: (picture,), lambda picture: picture
+    )
+
+
+def plain_picture_store(
+    samples: list[Sample], resolution: int, budget: CacheBudget, crops: CropFile | None = None
+) -> FaceStore:
     """Whole pictures resized linearly to (resolution, resolution, 3) uint8, whatever their face type."""
 
     def prepare(sample: Sample) -> np.ndarray:
         return cv2.resize(sample.read_bgr(), (resolution, resolution), interpolation=cv2.INTER_LINEAR)
 
-    return FaceStore(samples, prepare, budget)
+    return FaceStore(samples, prepare, budget, crops)
 
 
 def yaws_of(samples: list[Sample]) -> np.ndarray:
