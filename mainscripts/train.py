@@ -66,10 +66,14 @@ def _add_run_flags(parser):
     group.add_argument("--workers", metavar="N", type=int, help="threads that make samples")
     group.add_argument("--cache-mb", metavar="N", type=int, help="memory for decoded faces")
     group.add_argument(
-        "--sample-store", metavar="DIR", nargs="?", const="", type=absolute_path,
+        "--sample-store", metavar="DIR", nargs="?", const="", type=_place_of_samples,
         help="keep cut out faces on disk for facesets beyond the memory: in DIR, or beside the facesets (docs/training.md)",
     )  # fmt: skip
     group.add_argument("--notebook", action="store_true", help="notebook mode (automatic in Colab)")
+
+
+def _place_of_samples(text):
+    return absolute_path(text) if text else text  # empty: beside the facesets
 
 
 def _add_file_flags(parser):

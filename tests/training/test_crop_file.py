@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,8 +13,11 @@ from conftest import make_faceset, write_face
 
 from core.errors import UserError
 from facelib.face_type import FaceType
+from main import build_parser
+from mainscripts.train import request_of
 from models.registry import effective_options
 from models.training.training_data import DataSettings, SwapData
+from models.training.training_session import TrainingSession
 from samplelib.faceset import load_faceset
 from samplelib.packs.packed_faceset import pack_faceset
 from samplelib.training import crop_file
@@ -286,3 +290,15 @@ def test_memory_comes_first(tmp_path, faces, monkeypatch):
     unreadable(monkeypatch)
     assert store.get(0) is first and store.get(1) is second
     crops.close()
+
+
+@pytest.mark.parametrize(
+    "words, place", [([], None), (["--sample-store"], ""), (["--sample-store", "disk"], Path("disk").absolute())]
+)
+def test_what_the_flag_says_reaches_the_samples(tmp_path, words, place):
+    flags = build_parser().parse_args(
+        ["train", "--model", "Quick96", "--model-dir", str(tmp_path), "--training-data-src-dir", str(tmp_path)]
+        + ["--training-data-dst-dir", str(tmp_path), *words]
+    )
+    session = TrainingSession(request_of(flags))
+    assert session._data_settings().sample_store == place
