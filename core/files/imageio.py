@@ -11,6 +11,7 @@ from core.files.image_checks import require_whole
 from core.files.paths import atomic_write
 from core.files.picture_limits import check_picture, read_picture_file
 from core.imagelib.picture_header import decodable
+from core.imagelib.png_codec import decode_png, encode_png
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
@@ -74,6 +75,9 @@ def require_whole_file(path: Path | str) -> None:
 
 
 def _decoded(data):
+    image = decode_png(data)
+    if image is not None:
+        return image
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
@@ -116,6 +120,8 @@ def encode_image(image: np.ndarray, suffix: str, quality: int | None = None) -> 
     bytes
     """
     suffix = suffix.lower()
+    if suffix == ".png" and (encoded := encode_png(image)) is not None:
+        return encoded
     parameters = []
     if quality is not None and suffix in (".jpg", ".jpeg"):
         parameters = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]

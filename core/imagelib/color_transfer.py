@@ -184,10 +184,10 @@ def idt(
     pixels = _planes(source)
     target_pixels = _planes(target)
     for rotation in np.asarray(rotations, np.float32):
-        rotated, target_rotated = rotation @ pixels, rotation @ target_pixels
+        rotated, target_rotated = _product(rotation, pixels), _product(rotation, target_pixels)
         for values, target_values in zip(rotated, target_rotated, strict=True):
             _histogram_step(values, target_values, bins)
-        pixels += (rotation.T / np.float32(len(rotations))) @ rotated
+        pixels += _product(rotation.T / np.float32(len(rotations)), rotated)
     return np.clip(pixels.T.reshape(source.shape), 0.0, 1.0).astype(np.float32)
 
 
@@ -343,6 +343,11 @@ def _centred(image):
     pixels = image.reshape(-1, image.shape[2]).astype(np.float64)
     mean = pixels.mean(axis=0)
     return pixels - mean, mean
+
+
+def _product(matrix, planes):
+    """``matrix @ planes`` on this thread alone: BLAS would have its threads spin for longer than the product takes."""
+    return np.einsum("ij,jn->in", matrix, planes)
 
 
 def _affine(image, matrix, offset, clip=False):

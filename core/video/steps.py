@@ -44,6 +44,11 @@ _FRAME_NAME = re.compile(r"\d{5,}")
 _STAGING = "unfinished"
 _DENOISED = "denoised"
 _SOURCE, _TARGET = "<source>", "<target>"
+_PNG_OPTIONS = {
+    "pred": "up",
+    "compression_level": "4",
+}  # a quarter of the time of ffmpeg's own choice, and read quicker
+_STILL_OPTIONS = {".jpg": {"q:v": "2"}, ".jpeg": {"q:v": "2"}, ".png": _PNG_OPTIONS}
 _HDR_IN_EIGHT_BITS = "HDR with 8 bits a value shows bands. --ten-bit avoids that."
 
 
@@ -408,7 +413,7 @@ def denoise_images(folder: Path, factor: int, record: Path | None = None) -> int
         for number, image in enumerate(images, 1):
             _link(image, staging / "in" / f"{number:06d}{suffix}")
         picture = graph.input(f"in/%06d{suffix}", f="image2").filter("hqdn3d", factor, factor, 5, 5)
-        options = {"q:v": "2"} if suffix.lower() in (".jpg", ".jpeg") else {}
+        options = _STILL_OPTIONS.get(suffix.lower(), {})
         arguments = graph.output(picture, f"out/%06d{suffix}", f="image2", **options).get_args()
         complaints = ffmpeg.run(arguments, len(images), "Denoising", staging)
         results = list_images(staging / "out")
