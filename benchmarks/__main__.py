@@ -28,6 +28,7 @@ BENCHMARKS = {
     "merge_pools": ((), ()),
     "sample_store": ((), ("--faces", "24", "--size", "128")),
     "samples": ((), ("--faces", "16", "--seconds", "0.5", "--iterations", "5")),
+    "sizes": ((), ("--counts", "50", "100")),
     "sort": ((), ("--counts", "300")),
     "train_save": ((), ("--saves", "2")),
     "train_start": ((), ("Quick96",)),
