@@ -140,14 +140,19 @@ def test_when_memory_does_not_suffice_the_run_ends_with_what_to_lower(facesets, 
 )
 def test_a_run_traces_each_function_once(tmp_path, monkeypatch, model, options):
     """A step that is traced again costs seconds; previews, history, held-out scores and saves must not cause one."""
-    made = []
-    build = TrainableModel.__init__
+    made, batches = [], []
+    build, step = TrainableModel.__init__, TrainableModel.train_one_iteration
 
     def noting(self, *words, **named):
         build(self, *words, **named)
         made.append(self)
 
+    def stepping(self, batch):
+        batches.append({name: batch[name] for name in self.input_names()})
+        return step(self, batch)
+
     monkeypatch.setattr(TrainableModel, "__init__", noting)
+    monkeypatch.setattr(TrainableModel, "train_one_iteration", stepping)
     sides = [
         make_faceset(tmp_path / side, 8, labelled=model == "XSeg", hue=hue) for side, hue in (("s", 0), ("d", 110))
     ]
@@ -160,6 +165,32 @@ def test_a_run_traces_each_function_once(tmp_path, monkeypatch, model, options):
         for name in ("_train_function", "_predict_function", "_preview_function")
     }
     assert counts["_train_function"] == 1 and max(counts.values()) == 1, counts
+    assert_stays_on_the_device(network, batches[-1])
+
+
+def assert_stays_on_the_device(network, batch):
+    """A step takes each array of the batch once, as bytes, gives back the losses alone, and asks the host for nothing."""
+    import tensorflow as tf
+
+    traced = network._train_function.get_concrete_function({n: tf.convert_to_tensor(v) for n, v in batch.items()})
+    pictures = [value for value in batch.values() if np.ndim(value) == 4]
+    assert pictures and all(value.dtype == np.uint8 for value in pictures)
+    assert len(traced.inputs) - len(traced.captured_inputs) == len(batch)
+    assert [output.shape.rank for output in traced.outputs] == [2]
+    graph = traced.graph.as_graph_def()
+    kinds = {node.op for node in graph.node} | {node.op for each in graph.library.function for node in each.node_def}
+    asks_host = {
+        "PyFunc",
+        "PyFuncStateless",
+        "EagerPyFunc",
+        "PrintV2",
+        "Print",
+        "Assert",
+        "Unique",
+        "Where",
+        "StringFormat",
+    }
+    assert not kinds & asks_host
 
 
 def test_a_snapshot_is_not_changed_by_later_training(facesets, tmp_path):
