@@ -60,7 +60,7 @@ class FaceTracker:
         """
         faces: list[list[FoundFace]] = [first]
         count = len(images) - (behind is not None)
-        joined = [False] + [_same_shot(before, after) for before, after in zip(images, images[1:])]
+        joined = [False] + [same_shot(before, after) for before, after in zip(images, images[1:])]
         for index in range(1, count):
             is_end = behind is None and index == count - 1
             faces.append(self._forwards(images[index], faces[-1] if joined[index] and not is_end else None))
@@ -96,10 +96,10 @@ class FaceTracker:
 
     def _follow(self, image, face) -> FoundFace | None:
         """The face in the next frame, or None when the mesh does not see it near its place."""
-        crop = _crop_of(face)
+        crop = crop_of(face)
         view = FaceView(image)
         mesh = self.finder.detector.mesh.refine(view, crop, 2)
-        if mesh.presence < _LEAST_PRESENCE or not _is_near(mesh, crop):
+        if mesh.presence < _LEAST_PRESENCE or not is_near(mesh, crop):
             return None
         left, top, right, bottom = (int(value) for value in np.rint(mesh.box))
         rect = (left, top, right, bottom)
@@ -118,7 +118,8 @@ class FaceTracker:
         return max(others, default=0) > min(seen, default=min(_area(face.rect) for face in followed))
 
 
-def _crop_of(face):
+def crop_of(face: FoundFace) -> FaceCrop:
+    """Where the mesh network is to look for a face that lies as this one does."""
     left, top, right, bottom = face.rect
     angle = 0.0
     if face.landmarks is not None:
@@ -127,19 +128,27 @@ def _crop_of(face):
     return FaceCrop((left + right) / 2, (top + bottom) / 2, CROP_MARGIN * max(right - left, bottom - top, 1), angle)
 
 
-def _is_near(mesh: Mesh, crop: FaceCrop):
+def is_near(mesh: Mesh, crop: FaceCrop) -> bool:
+    """Whether a mesh found in a crop lies about where the crop was made for."""
     found = mesh.crop()
     moved = max(abs(found.center_x - crop.center_x), abs(found.center_y - crop.center_y))
     return moved <= _MOST_MOVED * crop.side and 1 / _MOST_GROWN <= found.side / crop.side <= _MOST_GROWN
 
 
-def _same_shot(before, after):
+def same_shot(before: np.ndarray | None, after: np.ndarray | None) -> bool:
+    """Whether two frames that follow each other belong together; not when one of them cannot be read or has another size."""
     if before is None or after is None or before.shape != after.shape:
         return False
-    return float(np.abs(_thumbnail(before) - _thumbnail(after)).mean()) <= _CUT_DIFFERENCE
+    return thumbnails_agree(thumbnail(before), thumbnail(after))
 
 
-def _thumbnail(image):
+def thumbnails_agree(before: np.ndarray, after: np.ndarray) -> bool:
+    """:func:`same_shot` of two frames of which only :func:`thumbnail` is kept."""
+    return float(np.abs(before - after).mean()) <= _CUT_DIFFERENCE
+
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """A frame, (H, W, 3) uint8, as a small grey picture (18, 32) float32, by which cuts are told."""
     small = cv2.resize(image[::4, ::4], _THUMBNAIL, interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
 

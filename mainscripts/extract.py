@@ -34,6 +34,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--thorough", action="store_true", help="embedded finder: search every frame wholly; many times slower"
     )
+    parser.add_argument(
+        "--fill-gaps", nargs="?", const="search", choices=("search", "interpolate"), metavar="interpolate",
+        help="search again for faces that were missed between two frames; =interpolate also puts in those that are not seen",
+    )  # fmt: skip
     add_person_flags(parser, "Those of others go to OUTPUT_DIR_others")
     add_face_type_flag(parser, FACE_TYPES, "how much of the head a face picture shows")
     add_whole_number(parser, "--max-faces-from-image", 0, help="keep the N largest faces; 0 = all")
@@ -77,6 +81,10 @@ def _check_flags(flags):
     by_hand = flags.manual_fix or flags.manual_output_debug_fix or flags.detector == "manual"
     if flags.keep and (flags.manual_output_debug_fix or flags.detector == "manual"):
         raise UsageError("--keep picks faces that are found; by hand you pick them yourself. Leave one of the two out.")
+    if flags.fill_gaps and (flags.manual_output_debug_fix or flags.detector == "manual"):
+        raise UsageError(
+            "--fill-gaps searches by itself: give --detector s3fd or embedded, or leave one of the two out."
+        )
     if flags.input_video is not None and by_hand:
         raise UsageError("Marking by hand needs single frames: extract the video first, then give --input-dir.")
     if flags.manual_output_debug_fix and flags.detector not in (None, "manual"):

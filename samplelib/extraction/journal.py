@@ -13,9 +13,9 @@ from core.files.paths import atomic_write, remove_if_present
 from core.records.bounded_read import read_bounded
 from core.records.json_file import LARGE_FILE, parse_json_line, read_json
 from samplelib.extraction.pipeline import FrameResult
+from samplelib.faces.film import REPORT_NAME
 
 JOURNAL_NAME = "extract_journal.jsonl"
-REPORT_NAME = "extract_report.json"
 _OPTIONS = {
     "face_type?": str,
     "image_size?": int,
@@ -24,8 +24,11 @@ _OPTIONS = {
     "min_face_size?": float,
 }
 _OPTIONS_LINE = {"options": _OPTIONS}
-_FRAME_LINE = {"frame": str, "faces": [str], "error?": (str, None)}
-_REPORT = {"options": _OPTIONS, "unreadable_images": {str: str}, "frames": {str: [str]}, "frame_sizes?": {str: [int]}}
+_FRAME_LINE = {"frame": str, "faces": [str], "error?": (str, None), "begins_shot?": bool, "filled?": {str: str}}
+_REPORT = {
+    "options": _OPTIONS, "unreadable_images": {str: str}, "frames": {str: [str]}, "frame_sizes?": {str: [int]},
+    "cuts?": [str], "filled?": {str: {str: str}},
+}  # fmt: skip
 
 
 @dataclass
@@ -40,11 +43,14 @@ class ExtractionState:
         Frame name → :class:`FrameResult` of every finished frame.
     interrupted : bool
         Whether the last run did not reach its end.
+    knows_cuts : bool
+        Whether it is noted where shots begin; records of earlier versions do not say.
     """
 
     options: dict = field(default_factory=dict)
     results: dict[str, FrameResult] = field(default_factory=dict)
     interrupted: bool = False
+    knows_cuts: bool = True
 
     @property
     def known(self) -> bool:
@@ -115,8 +121,11 @@ class ExtractionJournal:
             raise UserError(f"{self._path}: cannot be written ({error.strerror}).") from None
         self._state.results[result.name] = result
 
-    def finish(self, frame_names: Iterable[str]) -> None:
-        """Write the report, in the order of ``frame_names`` followed by frames of earlier runs; end the journal."""
+    def finish(self, frame_names: Iterable[str], tracks: list[dict] | None = None) -> None:
+        """Write the report, in the order of ``frame_names`` followed by frames of earlier runs; end the journal.
+
+        ``tracks`` is what the report says of them (:func:`samplelib.extraction.track_record.track_entries`).
+        """
         results = self._state.results
         ordered = {name: results[name] for name in frame_names if name in results}
         ordered |= {name: result for name, result in results.items() if name not in ordered}
@@ -128,7 +137,12 @@ class ExtractionJournal:
             "unreadable_images": {name: result.error for name, result in ordered.items() if result.error},
             "frames": {name: list(result.files) for name, result in ordered.items()},
             "frame_sizes": {name: list(result.size) for name, result in ordered.items() if result.size},
+            "cuts": [name for name, result in ordered.items() if result.begins_shot],
+            "filled": {name: result.filled for name, result in ordered.items() if result.filled},
+            "tracks": tracks or [],
         }
+        if not self._state.knows_cuts:
+            del report["cuts"]
         assert self._stream is not None, "the journal is open"
         os.fsync(self._stream.fileno())
         atomic_write(self._report, json.dumps(report, indent=1).encode())
@@ -147,12 +161,23 @@ def _entry(result):
         entry["size"] = list(result.size)
     if result.error is not None:
         entry["error"] = result.error
+    if result.begins_shot:
+        entry["begins_shot"] = True
+    if result.filled:
+        entry["filled"] = result.filled
     return entry
 
 
 def _result(entry):
     files = tuple(str(name) for name in entry["faces"])
-    return FrameResult(str(entry["frame"]), files, entry.get("error"), _size(entry.get("size")))
+    return FrameResult(
+        str(entry["frame"]),
+        files,
+        entry.get("error"),
+        _size(entry.get("size")),
+        entry.get("begins_shot", False),
+        entry.get("filled", {}),
+    )
 
 
 def _size(stored):
@@ -194,8 +219,10 @@ def _read_report(path, state):
     except FormatError as error:
         warning(f"{path}: is damaged ({error.problem}); going by the face pictures instead.")
         return
-    sizes = report.get("frame_sizes", {})
+    sizes, cuts, filled = report.get("frame_sizes", {}), set(report.get("cuts", ())), report.get("filled", {})
+    state.knows_cuts = "cuts" in report
     for name, files in report["frames"].items():
         size = _size(sizes.get(name))
-        state.results[name] = FrameResult(name, tuple(files), report["unreadable_images"].get(name), size)
+        problem = report["unreadable_images"].get(name)
+        state.results[name] = FrameResult(name, tuple(files), problem, size, name in cuts, filled.get(name, {}))
     state.options = report["options"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -21,7 +21,7 @@ from facelib.alignment import face_matrix, transform_points, warp_face
 from facelib.drawing import crop_corners, draw_rect_landmarks
 from facelib.face_finder import FaceFinder, FoundFace
 from facelib.face_type import FaceType
-from facelib.tracks import BLOCK, FaceTracker
+from facelib.tracks import BLOCK, FaceTracker, thumbnail, thumbnails_agree
 from samplelib.faces.aligned_face import FaceMetadata, read_metadata, save_face
 from samplelib.faces.persons import KnownPerson
 
@@ -94,13 +94,17 @@ class SourceFrame:
 class FrameResult:
     """What became of a frame: the names of the face files written, or ``error`` when it could not be read.
 
-    ``size`` is (width, height) of the frame, even numbers, in whose pixels the faces' ``source_landmarks`` are.
+    ``size`` is (width, height) of the frame, even numbers, in whose pixels the faces' ``source_landmarks`` are. ``begins_shot``: it
+    differs from the frame before as only frames of two shots do. ``filled`` says of files that were put in where the face was
+    missed at first how that was done.
     """
 
     name: str
     files: tuple[str, ...] = ()
     error: str | None = None
     size: tuple[int, int] | None = field(default=None, compare=False)
+    begins_shot: bool = field(default=False, compare=False)
+    filled: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -217,11 +221,11 @@ def extract_frames(
         finally:
             free_finders.put(finder)
 
-    def write(pair):
-        loaded, faces = pair
+    def write(found):
+        loaded, faces, begins_shot = found
         if loaded.image is None:
             return FrameResult(loaded.frame.name, error=loaded.error)
-        return write_frame(loaded.frame, loaded.image, faces, settings)
+        return replace(write_frame(loaded.frame, loaded.image, faces, settings), begins_shot=begins_shot)
 
     with ExitStack() as stack:
         loaded = stack.enter_context(closing(ordered_map(_load, frames, workers)))
@@ -233,7 +237,7 @@ def extract_frames(
         else:
             batches = stack.enter_context(closing(_batches(loaded, batch_size)))
             found = stack.enter_context(closing(ordered_map(find, batches, len(finders), ahead=1)))
-        pairs = (pair for outcome in found for pair in _value(outcome) if pair[0].frame.wanted)
+        pairs = (item for item in _with_cuts(found) if item[0].frame.wanted)
         for outcome in stack.enter_context(closing(ordered_map(write, pairs, writers, 0))):
             yield _value(outcome)
 
@@ -283,6 +287,38 @@ def _keep_labels(path):
         return
     if metadata is not None and metadata.polygons:
         interact.info(f"{path.name} carries labels and is written anew; the old one is kept as {keep_copy(path)}.")
+
+
+def add_face(
+    frame: SourceFrame,
+    image: np.ndarray,
+    face: FoundFace,
+    known: Iterable[FoundFace],
+    settings: ExtractSettings,
+    note: Callable[[str], None],
+) -> str | None:
+    """Write one more face of a frame that has been extracted, under the next free name, and its debug picture anew.
+
+    ``known`` are its other faces. ``note`` is told the name before the file is written, so that no file is there that
+    nobody knows of; a run that goes on takes the same name again.
+
+    Returns
+    -------
+    str or None
+        Name of the file; None when the face cannot be cut out.
+    """
+    cuts = cut_faces(frame.name, image, [face], settings)
+    if not cuts:
+        return None
+    name = next(
+        name for index in count() if not (settings.output_folder / (name := f"{frame.stem}_{index}.jpg")).exists()
+    )
+    note(name)
+    save_face(settings.output_folder / name, cuts[0].picture, cuts[0].metadata, settings.jpeg_quality)
+    if settings.debug_folder is not None:
+        shown = cut_faces(frame.name, image, [*known, face], settings)
+        write_image(settings.debug_folder / f"{frame.stem}.jpg", draw_debug(image, shown, settings), DEBUG_JPEG_QUALITY)
+    return name
 
 
 def write_marked_frame(
@@ -345,6 +381,17 @@ def _load(frame):
         return _Loaded(frame, even_sized(frame.load()))
     except UserError as error:
         return _Loaded(frame, None, str(error))
+
+
+def _with_cuts(found):
+    """(loaded, faces, whether a shot begins) of every frame, in order."""
+    before = None
+    for outcome in found:
+        for loaded, faces in _value(outcome):
+            now = None if loaded.image is None else (loaded.frame.number, loaded.image.shape, thumbnail(loaded.image))
+            neighbours = None not in (before, now) and now[0] == before[0] + 1
+            yield loaded, faces, neighbours and not (now[1] == before[1] and thumbnails_agree(before[2], now[2]))
+            before = now
 
 
 def _batches(loaded, size):

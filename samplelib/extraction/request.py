@@ -31,6 +31,8 @@ class ExtractRequest:
     min_face_size : int
         Side of the smallest face, in pixels of the frame.
     interpolation : 'linear', 'cubic' or 'lanczos'
+    fill_gaps : 'search' or 'interpolate', optional
+        Search again for faces that were missed between two frames; or also put them in where they are not seen.
     thorough : bool
         Search every frame wholly instead of following faces (embedded finder).
     keep : sequence of Path
@@ -63,6 +65,7 @@ class ExtractRequest:
     min_face_size: int = 40
     interpolation: str = "linear"
     thorough: bool = False
+    fill_gaps: str | None = None
     keep: tuple[Path, ...] | list[Path] = ()
     keep_likeness: float | None = None
     output_debug: bool | None = None

@@ -262,20 +262,61 @@ def _extract(request, paths, first, state, settings):
             _automatically(request, settings, finders, paths, todo, state, journal, tally)
             if request.manual_fix:
                 _fix_by_hand(request, settings, paths, state, journal, tally)
-        journal.finish([path.name for path in paths] if paths is not None else sorted(state.results))
+        names = [path.name for path in paths] if paths is not None else _names_in_video(state)
+        tracks = _tracks(request, settings, finders, paths, names, state, journal, tally)
+        journal.finish(names, tracks)
     return tally.show(state)
+
+
+def _tracks(request, settings, finders, paths, names, state, journal, tally):
+    """What the report says of the faces' tracks, after missed faces were searched where that was asked for."""
+    from samplelib.extraction import gap_filling
+    from samplelib.extraction.track_record import faces_of_folder, track_entries, tracks_of
+
+    film = _film(names, state)
+    seen = faces_of_folder(request.output_dir, film)
+    tracks = tracks_of(seen, film)
+    if request.fill_gaps:
+
+        def frames():
+            from samplelib.extraction.pipeline import frames_of_files
+
+            return frames_of_files(paths) if paths is not None else _video_frames(request, None)
+
+        interpolate = request.fill_gaps == gap_filling.INTERPOLATE
+        filled = gap_filling.fill_gaps(tracks, frames, finders[0], settings, state, journal, interpolate)
+        gap_filling.tell(filled)
+        tally.filled(state, filled.faces, names)
+        tracks = tracks_of([*seen, *filled.faces], film)
+    return track_entries(tracks, film)
+
+
+def _film(names, state):
+    """The frames of these names, and where shots begin as far as it was noted."""
+    from samplelib.faces.film import Film
+
+    cuts = {name for name, result in state.results.items() if result.begins_shot}
+    return Film(tuple(names), tuple(number for number, name in enumerate(names) if name in cuts))
+
+
+def _names_in_video(state):
+    """Names of all frames of a video up to the last that is known."""
+    known = set(state.results)
+    last = max((int(name.split(".")[0]) for name in known if name.split(".")[0].isdigit()), default=0)
+    return [_name_in_video(number) for number in range(last)]
 
 
 def _re_extract(request, paths, debug_folder):
     """Mark by hand the frames whose debug picture was deleted; their face 0 is written anew."""
     from samplelib.extraction import output_folder as folder
     from samplelib.extraction.journal import ExtractionJournal, read_state
+    from samplelib.extraction.track_record import faces_of_folder, track_entries, tracks_of
 
     if not debug_folder.is_dir():
         raise UserError(f'{debug_folder} not found. Re-extract faces with "Write debug images" option.')
     face_type = request.face_type or folder.face_type_of_first(request.output_dir)
     request = replace(request, detector="manual", output_debug=True, face_type=face_type)
-    present = {path.stem for path in list_images(debug_folder)}
+    present, names = {path.stem for path in list_images(debug_folder)}, [path.name for path in paths]
     paths = [path for path in paths if path.stem not in present]
     interact.info(f"Found {counted(len(paths), 'image')}.")
     state = read_state(request.output_dir)
@@ -285,7 +326,9 @@ def _re_extract(request, paths, debug_folder):
         finders = _finders(request, settings)
         with ExtractionJournal(request.output_dir, state.options or _recorded(request, settings), state) as journal:
             _by_hand(request, settings, finders, paths, journal, tally)
-            journal.finish(list(state.results))
+            film = _film(names, state)
+            tracks = track_entries(tracks_of(faces_of_folder(request.output_dir, film), film), film)
+            journal.finish(list(state.results), tracks)
     return tally.show(state)
 
 
@@ -299,6 +342,11 @@ class _Tally:
         self.results[result.name] = len(result.files), result.error is not None
         if result.error is not None:
             interact.warning(f"{result.error}. The frame is left out.")
+
+    def filled(self, state, faces, names):
+        """Count faces that were put into frames afterwards."""
+        for name in {names[face.frame] for face in faces}:
+            self.results[name] = len(state.results[name].files), False
 
     def fail(self, problem):
         """Note a problem that makes the exit code 1."""

@@ -17,7 +17,8 @@ from core.files.imageio import encode_image
 from core.files.paths import atomic_write, natural_key
 from core.files.trash import rename_aside
 from core.parallel import ordered_map
-from samplelib.faces.grouping import group_by_likeness
+from samplelib.faces.film import link_samples, read_film
+from samplelib.faces.grouping import group_tracks
 from samplelib.faces.persons import CAST_NAME, Embedding, open_embedding, read_cast
 from samplelib.faces.sample import Sample
 from samplelib.faceset import load_faceset
@@ -64,7 +65,7 @@ def find_persons(folder: Path, likeness: float | None = None, embedding: Embeddi
     folder : Path
         Face pictures, or a packed faceset.
     likeness : float, optional
-        Least mean likeness of the faces of a person.
+        Least mean likeness of the faces, or tracks, of a person.
     embedding : Embedding, optional
 
     Raises
@@ -92,7 +93,12 @@ def find_persons(folder: Path, likeness: float | None = None, embedding: Embeddi
                 raise outcome.error
     if not samples:
         raise UserError(f"{folder}: none of the faces could be looked at.")
-    groups = group_by_likeness(np.stack(vectors), embedding.threshold if likeness is None else likeness)
+    known, film = np.stack(vectors), read_film(folder)
+    tracks = (
+        [] if film is None else link_samples(samples, film, lambda one, other: float(known[one.key] @ known[other.key]))
+    )
+    faces_of_tracks = [np.array([face.key for face in track.faces]) for track in tracks]
+    groups = group_tracks(known, faces_of_tracks, embedding.threshold if likeness is None else likeness)
     return _named([[samples[index] for index in members] for members in groups], folder)
 
 

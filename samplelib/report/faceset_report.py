@@ -12,6 +12,8 @@ from core.files.trash import rename_aside
 from samplelib.faces.faceset_types import types_text
 from samplelib.report.faceset_survey import FaceFacts, Survey, survey_faceset
 from samplelib.report.svg_charts import COLORS, heat_map, histogram
+from samplelib.report.track_section import STYLE as TRACK_STYLE
+from samplelib.report.track_section import track_section
 
 YAW_EDGES = np.arange(-90, 91, 10)
 PITCH_EDGES = np.arange(-60, 61, 10)
@@ -101,9 +103,10 @@ def page(surveys: dict[str, Survey]) -> str:
     """The whole page as HTML."""
     parts = [
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">' + _TITLE,
-        f"<style>{_STYLE}</style></head><body><h1>Faceset report</h1>",
+        f"<style>{_STYLE}{TRACK_STYLE}</style></head><body><h1>Faceset report</h1>",
         _overview(surveys),
         _poses(surveys),
+        track_section(surveys),
         _spread(surveys),
         _suspects(surveys),
         _sheets(surveys),
