@@ -107,15 +107,15 @@ class FaceView:
     """
 
     def __init__(self, image: np.ndarray):
-        self._image = image
+        self.image = image
         self._part: _ShrunkPart | None = None
 
     def cut(self, to_picture: np.ndarray) -> np.ndarray:
         """(192, 192, 3) float32 RGB in 0…1; the border is repeated beyond the picture's edge."""
         if float(np.hypot(*to_picture[:, 0])) <= _LARGEST_STEP:
-            return _sample(self._image, to_picture)
+            return _sample(self.image, to_picture)
         if self._part is None or not self._part.serves(to_picture):
-            self._part = _ShrunkPart.around(self._image, to_picture)
+            self._part = _ShrunkPart.around(self.image, to_picture)
         return _sample(self._part.pixels, self._part.matrix_in(to_picture))
 
 

@@ -1,5 +1,7 @@
 """Where the 68 landmarks lie on the 468-point face mesh."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -72,22 +74,77 @@ _JAW_DIRECTIONS = MEAN_FACE_68[:17].astype(np.float64) - [0.490127, 0.6]
 _JAW_DIRECTIONS /= np.linalg.norm(_JAW_DIRECTIONS, axis=1, keepdims=True)
 
 
-def landmarks_from_mesh(points: np.ndarray, visible_outline: bool = True) -> np.ndarray:
-    """(68, 2) float64 landmarks of a (468, 2 or 3) mesh, in the mesh's own pixels.
+# How far the landmarks of annotators lie from those places, by pose and expression: (features, 68, 2) in parts of the height, along and
+# across the line through the eyes. Fitted and measured by benchmarks/landmarks.py; see docs/faces.md.
+_CORRECTIONS = np.load(Path(__file__).with_name("mesh_corrections.npy"), allow_pickle=False).astype(np.float64)
+_MOST_YAW, _MOST_PITCH = np.sin(np.radians(40)), np.sin(np.radians(30))
+_MOST_OPEN_MOUTH, _MOST_OPEN_EYES = 0.35, 0.25
+
+
+def pose_features(points: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(6,) of what corrections depend on: one, yaw, pitch, square of yaw, how far mouth and eyes are open.
 
     Parameters
     ----------
     points : numpy.ndarray
-        The mesh.
+        (468, 3), the mesh.
+    landmarks : numpy.ndarray
+        (68, 2), read off from it.
+    """
+    across, down = points[454] - points[234], points[152] - points[10]
+    yaw = np.clip(across[2] / max(float(np.linalg.norm(across)), 1e-6), -_MOST_YAW, _MOST_YAW)
+    pitch = np.clip(down[2] / max(float(np.linalg.norm(down)), 1e-6), -_MOST_PITCH, _MOST_PITCH)
+    height = _height(landmarks)
+    mouth = min(float(np.linalg.norm(landmarks[62] - landmarks[66])) / height, _MOST_OPEN_MOUTH)
+    eyes = sum(float(np.linalg.norm(landmarks[upper] - landmarks[lower])) for upper, lower in ((37, 41), (43, 47)))
+    return np.array([1.0, 2 * yaw, 2 * pitch, 4 * yaw**2, 5 * mouth, 5 * min(eyes / height, _MOST_OPEN_EYES)])
+
+
+def face_axes(landmarks: np.ndarray) -> np.ndarray:
+    """(2, 2): the directions along and across the line through the eyes, each as long as the face from nose bridge to chin."""
+    along = landmarks[42:48].mean(axis=0) - landmarks[36:42].mean(axis=0)
+    along = along / max(float(np.linalg.norm(along)), 1e-6) * _height(landmarks)
+    return np.stack([along, (-along[1], along[0])])
+
+
+def corrected(points: np.ndarray, landmarks: np.ndarray, corrections: np.ndarray | None = None) -> np.ndarray:
+    """(68, 2) landmarks where annotators would put them. Arguments as of :func:`pose_features`; the program's table, if none is given."""
+    table = _CORRECTIONS if corrections is None else corrections
+    offsets = np.tensordot(pose_features(points, landmarks), table, 1)
+    return landmarks + offsets @ face_axes(landmarks)
+
+
+def _height(landmarks):
+    return max(float(np.linalg.norm(landmarks[8] - landmarks[27])), 1e-6)
+
+
+def landmarks_from_mesh(points: np.ndarray, visible_outline: bool = True, as_annotated: bool = True) -> np.ndarray:
+    """(68, 2) float64 landmarks of a (468, 3) mesh, in the mesh's own pixels.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        The mesh; without depth, (468, 2), landmarks cannot be put ``as_annotated``.
+    as_annotated : bool
+        Correct the places by what is known of annotators; see :func:`corrected`. The jaw only if it is ``visible_outline``.
     visible_outline : bool
         Move jaw points that the turned head hides outwards to the visible outline, and space them evenly from chin to
         ear on either side, as annotators of 2-D landmarks put them (Sagonas et al., 2013). Without it they stay where
         the jaw is in space, from which the turn of the head can be told.
     """
-    points = np.asarray(points, np.float64)[:, :2]
+    mesh, points = np.asarray(points, np.float64), np.asarray(points, np.float64)[:, :2]
     landmarks = points[_FIRST] * (1 - _WEIGHT) + points[_SECOND] * _WEIGHT
+    jaw_in_space = landmarks[:17].copy()
+    _move_jaw_to_outline(landmarks, points)
+    if as_annotated and mesh.shape[1] == 3:
+        landmarks = corrected(mesh, landmarks)
     if not visible_outline:
-        return landmarks
+        landmarks[:17] = jaw_in_space
+    return landmarks
+
+
+def _move_jaw_to_outline(landmarks, points):
+    """Change the jaw of ``landmarks`` in place; ``points`` is the mesh without depth."""
     down = landmarks[8] - landmarks[27]
     height = max(float(np.linalg.norm(down)), 1e-6)
     right = np.array([down[1], -down[0]])
@@ -98,7 +155,6 @@ def landmarks_from_mesh(points: np.ndarray, visible_outline: bool = True) -> np.
     for half in (slice(0, 9), slice(8, 17)):
         landmarks[half] += _EVENNESS * (_evenly_spaced(landmarks[half]) - landmarks[half])
     landmarks[:17] += _JAW_DOWN[:, None] * down
-    return landmarks
 
 
 def _evenly_spaced(curve):
