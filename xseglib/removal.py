@@ -7,7 +7,7 @@ from core.errors import UserError
 from core.files.paths import atomic_write, free_name
 from core.files.trash import trash_folder_of
 from samplelib.faces.aligned_face import FaceMetadata, read_header, write_metadata
-from samplelib.faces.metadata import METADATA_NAME, SavedFace, metadata_file_bytes
+from samplelib.faces.metadata import METADATA_NAME, SavedFace, metadata_file_pieces
 from xseglib.folders import Statistics, face_files, require_writable, walk_faces
 
 
@@ -44,7 +44,7 @@ def keep_face_data(folder: Path, kind: str, is_wanted: Callable[[FaceMetadata], 
         place.parent.mkdir(parents=True)
     except OSError as error:
         raise UserError(f"{place.parent}: the folder cannot be made ({error.strerror or error}).") from None
-    atomic_write(place, metadata_file_bytes(saved))
+    atomic_write(place, metadata_file_pieces(saved))
     return place
 
 

@@ -1,7 +1,7 @@
 """Writes pickles that every version of DeepFaceLab reads: protocol 4, numpy's old module names, plain numbers."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -41,6 +41,18 @@ def dump_pieces(value: Any) -> list[bytes | memoryview]:
     emitter = _Emitter()
     emitter.value(value)
     return [b"\x80\x04", *emitter.chunks, b"."]
+
+
+def dump_dict(items: Iterable[tuple[Any, Any]]) -> Iterator[bytes]:
+    """The pickle of a dictionary of these keys and values in pieces, each made when it is asked for; as :func:`dumps`."""
+    emitter = _Emitter()
+    yield b"\x80\x04}("
+    for key, value in items:
+        emitter.value(key)
+        emitter.value(value)
+        yield b"".join(emitter.chunks)
+        emitter.chunks.clear()
+    yield b"u."
 
 
 def dump_list(items: Iterable[Any], stream: BinaryIO) -> int:

@@ -13,13 +13,13 @@ from typing import Any
 
 from core.errors import FormatError
 from core.pickles.checks import check_values
-from core.pickles.emitter import dump_list, dump_pieces, dumps
+from core.pickles.emitter import dump_dict, dump_list, dump_pieces, dumps
 from core.pickles.machine import LostRow, Machine
 from core.pickles.objects import PACK_CLASSES, SESSION_CLASSES, Damaged, Holder, Refused, StoredPath, printable
 from core.pickles.rows import RowArray
 
 __all__ = [
-    "PACK_CLASSES", "SESSION_CLASSES", "Holder", "RowArray", "StoredPath", "UnsafePickle", "dump_list", "dump_pieces", "dumps", "load",
+    "PACK_CLASSES", "SESSION_CLASSES", "Holder", "RowArray", "StoredPath", "UnsafePickle", "dump_dict", "dump_list", "dump_pieces", "dumps", "load",
     "loads", "loads_many", "printable", "read_limited", "uncollected",
 ]  # fmt: skip
 

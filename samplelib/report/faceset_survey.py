@@ -47,7 +47,7 @@ class FaceFacts:
     has_mask, has_labels : bool
         Applied mask, hand-drawn polygons.
     vector : numpy.ndarray
-        Who it is, by texture.
+        Who it is, by texture: float16, of length 1 but for rounding.
     problems : tuple of str
         Reasons to look at it.
     """
@@ -127,9 +127,11 @@ def find_suspects(faces: Sequence[FaceFacts]) -> list[tuple[FaceFacts, str]]:
     """
     suspects = [(face, "; ".join(face.problems)) for face in faces if face.problems]
     if len(faces) >= _FEW_FACES:
-        vectors = np.stack([face.vector for face in faces])
-        mean = vectors.mean(axis=0)
-        likeness = vectors @ (mean / np.linalg.norm(mean))
+        mean = np.zeros(len(faces[0].vector), np.float64)
+        for face in faces:
+            mean += face.vector
+        mean /= np.linalg.norm(mean)
+        likeness = np.array([face.vector @ mean for face in faces])
         median = np.median(likeness)
         spread = max(1e-3, float(np.median(np.abs(likeness - median))))
         limit = min(median - _OUTLIER_SPREADS * spread, TextureEmbedding.threshold)
@@ -151,9 +153,9 @@ def _measure(sample):
     brightness, hue, saturation = _light(small, mask)
     rect = metadata.source_rect
     try:
-        vector = TextureEmbedding().embed([aligned_crop(image, landmarks)])[0]
+        vector = TextureEmbedding().embed([aligned_crop(image, landmarks)])[0].astype(np.float16)
     except UserError:
-        vector = np.zeros(len(TextureEmbedding().embed([np.zeros((112, 112, 3), np.uint8)])[0]), np.float32)
+        vector = np.zeros(len(TextureEmbedding().embed([np.zeros((112, 112, 3), np.uint8)])[0]), np.float16)
     return FaceFacts(
         name=sample.name,
         frame=metadata.source_filename,

@@ -32,7 +32,7 @@ def track_section(surveys: dict[str, Survey]) -> str:
     for side, (survey, film) in films.items():
         facts = survey.faces
         samples = [survey.samples[face.name] for face in facts]
-        likeness = lambda one, other, facts=facts: float(facts[one.key].vector @ facts[other.key].vector)  # noqa: E731
+        likeness = lambda one, other, facts=facts: float(np.float32(facts[one.key].vector) @ facts[other.key].vector)  # noqa: E731
         tracks = link_samples(samples, film, likeness)
         missing = sum(behind.frame - before.frame - 1 for track in tracks for before, behind in track.gaps)
         text += f"<h3>{side}: {counted(len(tracks), 'track')}, {counted(missing, 'face')} missing in between</h3>"

@@ -24,7 +24,7 @@ from models.saved.model_files import (
     write_model_data,
 )
 from samplelib.faces import aligned_face, jpeg_segments
-from samplelib.faces.metadata import metadata_file_bytes, read_metadata_file
+from samplelib.faces.metadata import metadata_file_pieces, read_metadata_file
 from samplelib.packs.packed_faceset import pack_faceset, unpack_faceset
 from samplelib.packs.reading import open_pack, read_pack
 
@@ -233,7 +233,7 @@ def test_metadata_file():
 
 def test_metadata_file_written_back(tmp_path):
     saved = read_metadata_file(KIT / "meta" / "meta.dat")
-    data = metadata_file_bytes(saved)
+    data = b"".join(metadata_file_pieces(saved))
     (tmp_path / "meta.dat").write_bytes(data)
     check_written_pickle(data)
     again = read_metadata_file(tmp_path / "meta.dat")

@@ -156,6 +156,14 @@ def test_list_written_piece_by_piece(count):
     assert same(items, safe_pickle.loads(stream.getvalue(), "test"))
 
 
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_dictionary_written_piece_by_piece(count):
+    items = {f"{n}.jpg": (n, {"value": np.arange(3), "name": "same"}) for n in range(count)}
+    pieces = list(safe_pickle.dump_dict(items.items()))
+    assert len(pieces) == count + 2 and b"".join(pieces) == safe_pickle.dumps(items)
+    assert same(items, pickle.loads(b"".join(pieces)))
+
+
 @pytest.mark.parametrize("value", [object(), {1, 2}, np.array(["text"]), np.array([object()]), 1j])
 def test_what_cannot_be_written_is_an_error(value):
     with pytest.raises(TypeError):
