@@ -19,7 +19,7 @@ from core.version import NAME, VERSION
 
 COMMANDS = (
     "extract", "sort", "util", "xseg", "train", "backups", "merge", "videoed", "exportdfm", "facesettool",
-    "workspace", "view", "run", "doctor",
+    "networks", "workspace", "view", "run", "doctor",
 )  # fmt: skip
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130

@@ -32,7 +32,7 @@ setup(
     packages=find_packages(include=[f"{name}*" for name in
                                     ("core", "facelib", "mainscripts", "merger", "models", "samplelib", "xseglib")]),
     py_modules=["main"],
-    package_data={"facelib": ["aligners/*.npy", "recognition/weights/*", "weights/README.md"], "mainscripts": ["jobs/steps.yaml"]},
+    package_data={"facelib": ["aligners/*.npy", "registry/networks.yaml", "recognition/weights/*", "weights/README.md"], "mainscripts": ["jobs/steps.yaml"]},
     install_requires=[line for line in requirements("requirements.txt") if not ONNX_RUNTIME.match(line)],
     extras_require={
         **{extra: [f"onnxruntime{ending}{ONNX_VERSIONS}"] for extra, ending in ONNX_EXTRAS.items()},

@@ -17,6 +17,7 @@ def make_finders(
     smallest_face: int = 40,
     places: tuple[Place, ...] = (),
     by_hand: bool = False,
+    landmarks: str | None = None,
 ) -> tuple[list[FaceFinder], int]:
     """Face finders for parallel use, and how many frames each takes at a time.
 
@@ -24,7 +25,8 @@ def make_finders(
     ----------
     detector : str
         ``"s3fd"``: S3FD and FAN where their weight files are found; what is missing is said and replaced by the
-        embedded networks. ``"embedded"``: these only.
+        embedded networks. ``"embedded"``: these only. Else the name of a registered network (:mod:`facelib.registry`), beside which
+        FAN is used where its weight file is found.
     face_type : FaceType
         From ``HEAD`` on the 3-D variant of FAN is used.
     max_faces : int
@@ -35,7 +37,16 @@ def make_finders(
         Engines and devices for S3FD and FAN, one finder each; TensorFlow's default device if empty.
     by_hand : bool
         Boxes come from a person, one frame at a time: one finder, which gives landmarks for every box.
+    landmarks : str, optional
+        Name of a registered landmark network, in place of FAN and of the embedded one.
+
+    Raises
+    ------
+    UserError
+        When a registered network is not known, not here, or not what it should be.
     """
+    if landmarks is not None or detector not in (S3FD, EMBEDDED):
+        return _registered(detector, landmarks, face_type, max_faces, smallest_face, tuple(places), by_hand)
     aligner_path = _weights(aligner_name(face_type), detector)
     detector_path = _weights("S3FD", detector) if aligner_path is not None or not by_hand else None
     info(_description(detector, detector_path, aligner_path, aligner_name(face_type), by_hand))
@@ -48,6 +59,32 @@ def make_finders(
         for place in places[: 1 if by_hand else None]
     ]
     return finders, NETWORK_BATCH_SIZE
+
+
+def _registered(detector, landmarks, face_type, max_faces, smallest_face, places, by_hand):
+    """Finders of which one network at least is a registered one."""
+    from facelib.registry.roles import open_aligner, open_detector
+
+    place = (places or (DEFAULT_PLACE,))[0]
+    own_detector = None if detector in (S3FD, EMBEDDED) else open_detector(detector, smallest_face)
+    own_aligner = None if landmarks is None else open_aligner(landmarks)
+    detector_path = _weights("S3FD", detector) if own_detector is None else None
+    aligner_path = (
+        _weights(aligner_name(face_type), S3FD if own_detector else detector) if own_aligner is None else None
+    )
+    boxes = detector if own_detector else "S3FD" if detector_path else EMBEDDED
+    points = landmarks or (aligner_name(face_type) if aligner_path else EMBEDDED)
+    info(f"Face finder: {'by hand' if by_hand else boxes}, landmarks: {points}.")
+    plain = _finder(detector_path, aligner_path, face_type, max_faces, smallest_face, place, by_hand)
+    by_network = own_aligner is not None or aligner_path is not None
+    finder = FaceFinder(
+        own_detector or plain.detector,
+        own_aligner or plain.aligner,
+        max_faces,
+        second_pass=by_network,
+        pixel_exact=not by_network,
+    )
+    return [finder], NETWORK_BATCH_SIZE
 
 
 def aligner_name(face_type: FaceType) -> str:

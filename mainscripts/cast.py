@@ -22,6 +22,7 @@ def add_cast_parser(subparsers: argparse._SubParsersAction) -> None:
     add_number(
         parser, "--likeness", -1, 1, metavar="X", help="least mean likeness of the faces of a person, up to 1 [0.6]"
     )
+    parser.add_argument("--recognition", metavar="NAME", help="a recognition network of yours (networks list)")
     parser.add_argument("--open", action="store_true", help="show the page in the browser")
     parser.set_defaults(run=run, changes=("input_dir",))
 
@@ -30,7 +31,12 @@ def run(options: argparse.Namespace) -> None:
     """Write the page and the file."""
     from samplelib.report.cast import find_persons, write_cast
 
-    persons = find_persons(options.input_dir, options.likeness)
+    embedding = None
+    if options.recognition is not None:
+        from facelib.registry.roles import open_recognizer
+
+        embedding = open_recognizer(options.recognition)
+    persons = find_persons(options.input_dir, options.likeness, embedding)
     page, names = write_cast(options.input_dir, persons)
     interact.info(f"{counted(len(persons), 'person')}:")
     for person in persons[:_MOST_TOLD]:

@@ -30,7 +30,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--output-debug", action="store_true", default=None, help="write frames with drawings to OUTPUT-DIR_debug"
     )
     debug.add_argument("--no-output-debug", action="store_false", dest="output_debug", help="do not write them")
-    parser.add_argument("--detector", choices=DETECTORS, help="how faces are found; embedded needs no weight files")
+    parser.add_argument(
+        "--detector", metavar="NAME",
+        help="how faces are found: s3fd, manual, embedded (needs no weight files), or a network of yours (networks list)",
+    )  # fmt: skip
+    parser.add_argument("--landmarks", metavar="NAME", help="a landmark network of yours (networks list)")
     parser.add_argument(
         "--thorough", action="store_true", help="embedded finder: search every frame wholly; many times slower"
     )
@@ -78,6 +82,7 @@ def run(flags: argparse.Namespace) -> int | None:
 
 def _check_flags(flags):
     check_person_flags(flags)
+    _check_networks(flags)
     by_hand = flags.manual_fix or flags.manual_output_debug_fix or flags.detector == "manual"
     if flags.keep and (flags.manual_output_debug_fix or flags.detector == "manual"):
         raise UsageError("--keep picks faces that are found; by hand you pick them yourself. Leave one of the two out.")
@@ -89,3 +94,18 @@ def _check_flags(flags):
         raise UsageError("Marking by hand needs single frames: extract the video first, then give --input-dir.")
     if flags.manual_output_debug_fix and flags.detector not in (None, "manual"):
         raise UsageError("--manual-output-debug-fix works by hand: leave out --detector, or give --detector manual.")
+
+
+def _check_networks(flags):
+    """Refuse names of networks that are not known, before anything is asked."""
+    if flags.detector in (None, *DETECTORS) and flags.landmarks is None:
+        return
+    from facelib.registry.entries import all_entries, entry_of
+    from facelib.registry.kinds import DETECTOR, LANDMARKS
+
+    if flags.detector not in (None, *DETECTORS):
+        known = [entry.name for entry in all_entries() if entry.role == DETECTOR]
+        if flags.detector not in known:
+            raise UsageError(f"--detector {flags.detector}: is none of {', '.join((*DETECTORS, *known))}.")
+    if flags.landmarks is not None:
+        entry_of(flags.landmarks, LANDMARKS)

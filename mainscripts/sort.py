@@ -38,6 +38,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         "landmarks-error: largest error that stays, in distances between the eyes")  # fmt: skip
     parser.add_argument("--embedding-model", type=absolute_path, metavar="FILE",
                         help="identity: ONNX face recognition network (ArcFace style, 112 px)")  # fmt: skip
+    parser.add_argument(
+        "--recognition", metavar="NAME", help="identity: a recognition network of yours (networks list)"
+    )
     parser.add_argument("--undo", action="store_true",
                         help="bring back the names that the pictures had before they were sorted for the first time, "
                         "and those that went to the trash")  # fmt: skip
@@ -147,6 +150,7 @@ def _method_options(key, options):
         identity=options.identity,
         threshold=options.threshold,
         embedding_model=options.embedding_model,
+        recognition=options.recognition,
     )
 
 

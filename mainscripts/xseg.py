@@ -164,9 +164,12 @@ def _add_apply_flags(parser):
     parser.add_argument("--model-dir", type=absolute_path, required=True, help="folder of the XSeg model")
     parser.add_argument(
         "--generic",
-        action="store_true",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="NAME",
         help="when the model folder has no network, apply whole-face masks of the embedded face mesh "
-        "(goes without saying for a folder named model_generic_xseg)",
+        "(goes without saying for a folder named model_generic_xseg); with a NAME, masks of that parser or occluder (networks list)",
     )
     add_whole_number(
         parser, "--batch-size", 1, _LARGEST_BATCH, default=8, help="faces that go through the network together [8]"
@@ -229,7 +232,9 @@ def _mask_request(flags):
 
 
 def _describe(source):
-    return "trained XSeg model" if hasattr(source, "predictor") else "generic whole-face masks"
+    if hasattr(source, "predictor"):
+        return "trained XSeg model"
+    return f"masks of the network {source.name}" if hasattr(source, "name") else "generic whole-face masks"
 
 
 def _report(statistics, label):

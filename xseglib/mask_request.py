@@ -20,8 +20,9 @@ class MaskRequest:
     ----------
     model_dir : Path
         Folder of the XSeg model.
-    generic : bool
-        Whole-face masks of the face mesh will do, where the folder holds no network.
+    generic : bool or str
+        Whole-face masks of the face mesh will do, where the folder holds no network; or masks of the registered parser or occluder of
+        this name are wanted, whatever the folder holds.
     face_type : str, optional
         Key of the face type of a model whose files do not tell, or ``same``; asked for if left out.
     engine, provider, cpu_only, force_gpu_idxs
@@ -29,7 +30,7 @@ class MaskRequest:
     """
 
     model_dir: Path
-    generic: bool = False
+    generic: bool | str = False
     face_type: str | None = None
     engine: str = AUTO
     provider: str | None = None
@@ -41,6 +42,9 @@ def mask_source(request: MaskRequest) -> tuple[MaskSource, str]:
     """Source of masks and the key that tells its version."""
     from core.device_choice import check_indexes
 
+    if isinstance(request.generic, str):
+        check_indexes(request.cpu_only, request.force_gpu_idxs)
+        return source_choice.parser_source(request.generic)
     generic = request.generic or request.model_dir.name == source_choice.GENERIC_FOLDER_NAME
     if generic and not source_choice.has_network(request.model_dir):
         check_indexes(request.cpu_only, request.force_gpu_idxs)

@@ -134,6 +134,31 @@ class MeshMasks:
         return results
 
 
+class ParserMasks:
+    """Masks of a registered network: the face as a parser sees it, or the whole-face mask without what an occluder says covers it.
+
+    Parameters
+    ----------
+    parser
+        Has ``mask(image (H, W, 3) uint8 BGR) -> (H, W)`` in 0…1, and ``is_whole``; see :mod:`facelib.registry.parsers`.
+    name : str
+        For messages.
+    """
+
+    def __init__(self, parser: Any, name: str):
+        self.name, self._parser, self._mesh = name, parser, MeshMasks()
+
+    def check(self, metadata: FaceMetadata, path: Path) -> None:
+        """See :class:`MaskSource`; every face will do."""
+
+    def masks(self, faces: list[Face]) -> list[np.ndarray]:
+        """See :class:`MaskSource`."""
+        seen = [_resize(self._parser.mask(face.image), MASK_SIZE) >= _THRESHOLD for face in faces]
+        if self._parser.is_whole:
+            return [mask.astype(np.float32)[:, :, None] for mask in seen]
+        return [mask[:, :, None] * whole for mask, whole in zip(seen, self._mesh.masks(faces))]
+
+
 def landmark_mask(face: Face) -> np.ndarray:
     """Default mask of a face, (256, 256, 1) float32 of 0 and 1: the hull of its landmarks."""
     height, width = face.image.shape[:2]

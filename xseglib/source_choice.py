@@ -9,7 +9,7 @@ from core.errors import UserError
 from facelib.face_type import FaceType
 from models.saved.model_files import read_model_data
 from models.saved.restore import advice_on_damage
-from xseglib.mask_sources import MeshMasks, NetworkMasks
+from xseglib.mask_sources import MeshMasks, NetworkMasks, ParserMasks
 
 WEIGHTS_NAME = "XSeg_256.npy"
 STATE_NAME = "XSeg_data.dat"
@@ -60,3 +60,19 @@ def network_source(
 def mesh_source() -> tuple[MeshMasks, str]:
     """Source of embedded whole-face masks, and its key."""
     return MeshMasks(), MESH_KEY
+
+
+def parser_source(name: str) -> tuple[ParserMasks, str]:
+    """Source of the masks of a registered parser or occluder, and its key.
+
+    Raises
+    ------
+    UserError
+        When the network is not known, not here, or none.
+    """
+    from facelib.registry.kinds import PARSER
+    from facelib.registry.roles import open_parser
+    from facelib.registry.store import require_network as require_registered
+
+    entry, _ = require_registered(name, PARSER)
+    return ParserMasks(open_parser(name), name), f"{entry.kind} {entry.sha256}"

@@ -32,8 +32,8 @@ def examine(path: str) -> dict:
     """
     with open(path, "rb") as stream:
         content = stream.read()
-    _bound_memory(_SPARE_MEMORY + 6 * len(content))
-    _refuse_other_files(content)
+    bound_memory(_SPARE_MEMORY + 6 * len(content))
+    refuse_other_files(content)
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)
@@ -42,13 +42,13 @@ def examine(path: str) -> dict:
     try:
         session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no common kind of error
-        raise Problem(f"is no ONNX network that can be run ({_short(error)})") from None
+        raise Problem(f"is no ONNX network that can be run ({short_reason(error)})") from None
     facts = _input_facts(session)
     _check_vectors(_vectors(session, facts))
     return facts
 
 
-def _refuse_other_files(content):
+def refuse_other_files(content: bytes) -> None:
     """A network of one file cannot make this program read others."""
     try:
         import onnx
@@ -116,7 +116,7 @@ def _vectors(session, facts):
         try:
             output = session.run(None, {facts["input"]: pixels})[0]
         except Exception as error:  # onnxruntime has no common kind of error
-            raise Problem(f"cannot be run ({_short(error)})") from None
+            raise Problem(f"cannot be run ({short_reason(error)})") from None
         if output.ndim != 2 or len(output) != len(pixels):
             raise Problem(f"returns {output.shape}; expected one vector for each picture")
         if not 2 <= output.shape[1] <= _LONGEST_VECTOR:
@@ -150,7 +150,7 @@ def _pictures():
     return np.stack([noise] + [grey[..., None] * np.array(colour) // 255 for grey, colour in shapes])
 
 
-def _bound_memory(more):
+def bound_memory(more: int) -> None:
     """Let this process take so many bytes more than it has now, where the system can limit that."""
     try:
         import resource
@@ -164,7 +164,8 @@ def _bound_memory(more):
     resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
 
 
-def _short(error):
+def short_reason(error: BaseException) -> str:
+    """First line of an error, without what only its authors understand."""
     text = (str(error).splitlines() or [type(error).__name__])[0]
     if "allocate" in text or "bad_alloc" in text or isinstance(error, MemoryError):
         return "it needs too much memory"

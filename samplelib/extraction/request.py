@@ -21,7 +21,9 @@ class ExtractRequest:
     input_dir, input_video : Path, optional
         Where the frames come from, exactly one of them.
     detector : str, optional
-        ``s3fd``, ``manual`` or ``embedded``.
+        ``s3fd``, ``manual``, ``embedded``, or the name of a registered network.
+    landmarks : str, optional
+        Name of a registered landmark network.
     face_type : str, optional
         Text of a :class:`facelib.face_type.FaceType`.
     max_faces_from_image : int, optional
@@ -58,6 +60,7 @@ class ExtractRequest:
     input_dir: Path | None = None
     input_video: Path | None = None
     detector: str | None = None
+    landmarks: str | None = None
     face_type: str | None = None
     max_faces_from_image: int | None = None
     image_size: int | None = None

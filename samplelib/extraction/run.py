@@ -214,9 +214,9 @@ def _in_range(value, low, high):
 def _choose_places(request):
     """Ask for graphics cards, when a network that could use them is there."""
     from core.device_choice import check_indexes, choose_places
-    from facelib.finder_factory import any_weights
+    from facelib.finder_factory import EMBEDDED, any_weights
 
-    if request.detector == "embedded" or not any_weights():
+    if request.detector == EMBEDDED or not any_weights():
         check_indexes(request.cpu_only, request.force_gpu_idxs)
         return ()
     several = request.detector != "manual"
@@ -241,6 +241,7 @@ def _recorded(request, settings):
         "min_face_size": request.min_face_size,
         "interpolation": settings.interpolation,
         "detector": request.detector,
+        **({"landmarks": request.landmarks} if request.landmarks else {}),
         "thorough": request.thorough,
         **({"keep": [str(path) for path in request.keep]} if request.keep else {}),
     }
@@ -377,7 +378,7 @@ def _finders(request, settings):
     detector = "s3fd" if by_hand else request.detector
     # Of a person who is to be kept, the largest faces are counted after all others are sorted out.
     limits = 0 if request.keep and not by_hand else request.max_faces_from_image, request.min_face_size
-    return make_finders(detector, settings.face_type, *limits, request.places, by_hand)
+    return make_finders(detector, settings.face_type, *limits, request.places, by_hand, request.landmarks)
 
 
 def _automatically(request, settings, finders, paths, todo, state, journal, tally):

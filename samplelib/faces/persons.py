@@ -38,8 +38,12 @@ class Embedding(Protocol):
         """(n, d) vectors of length 1."""
 
 
-def open_embedding(model: Path | None = None) -> Embedding:
-    """The network of a file, else that of the program, else the texture of the face."""
+def open_embedding(model: Path | None = None, name: str | None = None) -> Embedding:
+    """The network of a file, or the registered one of a name, else that of the program, else the texture of the face."""
+    if name is not None:
+        from facelib.registry.roles import open_recognizer
+
+        return open_recognizer(name)
     if model is not None:
         return NetworkEmbedding(model)
     if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):

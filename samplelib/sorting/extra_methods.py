@@ -39,7 +39,7 @@ def by_duplicates(paths: Sequence[Path], options: SortOptions) -> Sorted:
 
 def by_identity(paths: Sequence[Path], options: SortOptions) -> Sorted:
     """Faces of one person together, the most frequent person first; or only the faces of a given person."""
-    embedding = persons.open_embedding(options.embedding_model)
+    embedding = persons.open_embedding(options.embedding_model, options.recognition)
     threshold = embedding.threshold if options.threshold is None else options.threshold
     if options.identity is not None:
         return _one_person(paths, options.identity, embedding, threshold, options.threshold is not None)

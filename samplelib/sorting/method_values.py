@@ -26,6 +26,8 @@ class SortOptions:
         ``landmarks-error`` the largest error that stays.
     embedding_model : Path, optional
         For ``identity``: ONNX file of a face recognition network.
+    recognition : str, optional
+        For ``identity``: name of a registered recognition network.
     """
 
     target_count: int = 2000
@@ -35,6 +37,7 @@ class SortOptions:
     identity: Path | None = None
     threshold: float | None = None
     embedding_model: Path | None = None
+    recognition: str | None = None
 
 
 @dataclass

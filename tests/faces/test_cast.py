@@ -121,7 +121,7 @@ def test_a_file_that_is_no_cast_says_where(tmp_path, text, told):
 
 
 def test_the_command_tells_whom_it_found(faceset, monkeypatch, capsys):
-    monkeypatch.setattr("samplelib.report.cast.open_embedding", lambda: ByColour())
+    monkeypatch.setattr("samplelib.report.cast.open_embedding", lambda model=None, name=None: ByColour())
     before = {path.name: path.read_bytes() for path in faceset.iterdir()}
     assert main.main(["facesettool", "cast", "--input-dir", str(faceset), "--keep-priority", "--yes"]) == 0
     told = capsys.readouterr().out
@@ -136,7 +136,7 @@ def test_the_command_tells_whom_it_found(faceset, monkeypatch, capsys):
 def test_sorting_keeps_a_person_by_name(faceset, monkeypatch):
     write_cast(faceset, persons_of(faceset))
     (faceset / CAST_NAME).write_text((faceset / CAST_NAME).read_text().replace("person 2", "Bert"))
-    monkeypatch.setattr("samplelib.faces.persons.open_embedding", lambda model=None: ByColour())
+    monkeypatch.setattr("samplelib.faces.persons.open_embedding", lambda model=None, name=None: ByColour())
     arguments = [
         "sort",
         "--input-dir",

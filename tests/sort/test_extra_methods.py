@@ -45,7 +45,7 @@ def _shot(person, number):
 @pytest.fixture
 def persons(tmp_path, monkeypatch):
     """Person 0 five times, 1 three times, 2 twice, in mixed order, and a picture without face data; told apart by texture."""
-    monkeypatch.setattr(persons_module, "open_embedding", lambda model=None: TextureEmbedding())
+    monkeypatch.setattr(persons_module, "open_embedding", lambda model=None, name=None: TextureEmbedding())
     folder = tmp_path / "aligned"
     folder.mkdir()
     for number, person in enumerate((1, 0, 2, 0, 0, 1, 2, 0, 1, 0)):
