@@ -86,6 +86,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         action="store_true",
         help="rct and the transfers with -m count only pixels inside the mask, instead of black ones outside too",
     )
+    parser.add_argument("--restore-network", metavar="NAME", help="restorer for --restore-power (networks list)")
     parser.add_argument(
         "--full-range-enhancer",
         action="store_true",

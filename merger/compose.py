@@ -103,6 +103,8 @@ class PreparedFace:
         (256, 256, 3) float32, when the mask mode needs it.
     hull : numpy.ndarray or None
         (S, S) float32, when the mask mode needs it.
+    landmarks : numpy.ndarray or None
+        (68, 2) in pixels of the face, when it is to be restored.
     """
 
     box: Box | None
@@ -115,6 +117,7 @@ class PreparedFace:
     network_input: np.ndarray
     xseg_input: np.ndarray | None = None
     hull: np.ndarray | None = None
+    landmarks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,7 @@ def prepare_face(frame: np.ndarray, landmarks: np.ndarray, config: MergeConfig, 
         network_input,
         xseg_input,
         hull,
+        transform_points(landmarks, face_matrix_) if config.restore_power else None,
     )
 
 

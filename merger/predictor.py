@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from core.errors import UsageError
 from merger import masks
 from merger.compose import XSEG_SIZE, Prediction, PreparedFace, needs_prediction
 from merger.settings.config import MergeConfig
@@ -32,6 +33,9 @@ class Networks(Protocol):
     def enhance(self, faces: np.ndarray) -> Sequence[np.ndarray]:
         """(N, R, R, 3) → N pictures (4R, 4R, 3)."""
 
+    def restore(self, faces: Sequence[np.ndarray], landmarks: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        """N pictures (S, S, 3) with their landmarks (68, 2) → N pictures of the same size."""
+
 
 @dataclass
 class LazyNetworks:
@@ -41,8 +45,8 @@ class LazyNetworks:
     ----------
     model
         Object with ``resolution`` and ``predict(faces, morph=…)``, for example of ``models.base.open_for_inference``.
-    make_xseg, make_enhancer : callable
-        Return objects with ``predict(images)`` and ``enhance_merger(face)``.
+    make_xseg, make_enhancer, make_restorer : callable
+        Return objects with ``predict(images)``, ``enhance_merger(face)`` and ``restore(face, landmarks)``.
     device : str or None
         TensorFlow's name of the device on which they are built and called; None leaves the choice to TensorFlow.
     full_range : bool
@@ -54,8 +58,10 @@ class LazyNetworks:
     make_enhancer: Callable[[], object]
     device: str | None = None
     full_range: bool = False
+    make_restorer: Callable[[], object] | None = None
     _xseg: object = None
     _enhancer: object = None
+    _restorer: object = None
 
     @property
     def resolution(self) -> int:
@@ -73,6 +79,9 @@ class LazyNetworks:
         with on_device(self.device):
             return [self.load_enhancer().enhance_merger(face, full_range=self.full_range) for face in faces]
 
+    def restore(self, faces: Sequence[np.ndarray], landmarks: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        return [self.load_restorer().restore(*pair) for pair in zip(faces, landmarks, strict=True)]
+
     def load_xseg(self) -> Any:
         """The XSeg predictor, built now if it is not yet."""
         if self._xseg is None:
@@ -86,6 +95,16 @@ class LazyNetworks:
             with on_device(self.device):
                 self._enhancer = self.make_enhancer()
         return self._enhancer
+
+    def load_restorer(self) -> Any:
+        """The face restorer, opened now if it is not yet."""
+        if self._restorer is None:
+            if self.make_restorer is None:
+                raise UsageError(
+                    "restore_power needs the name of a restorer: --restore-network NAME (main.py networks list)."
+                )
+            self._restorer = self.make_restorer()
+        return self._restorer
 
 
 def on_device(name: str | None) -> AbstractContextManager:
@@ -122,6 +141,10 @@ class SpreadNetworks:
     def enhance(self, faces: np.ndarray) -> Sequence[np.ndarray]:
         return [picture for part in self._spread(faces, lambda member, part: member.enhance(part)) for picture in part]
 
+    def restore(self, faces: Sequence[np.ndarray], landmarks: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        # ONNX Runtime spreads the work of a restorer by itself, wherever the model runs.
+        return self.members[0].restore(faces, landmarks)
+
     def load_xseg(self) -> Any:
         """The XSeg predictors, built now if they are not yet; returns the first one."""
         return [member.load_xseg() for member in self.members][0]
@@ -129,6 +152,10 @@ class SpreadNetworks:
     def load_enhancer(self) -> Any:
         """The face enhancers, built now if they are not yet; returns the first one."""
         return [member.load_enhancer() for member in self.members][0]
+
+    def load_restorer(self) -> Any:
+        """The face restorer, opened now if it is not yet."""
+        return self.members[0].load_restorer()
 
     def _spread(self, batch, call):
         """Results of the parts, in order; fails after all parts have ended if one of them failed."""
@@ -169,6 +196,22 @@ class SharedNetworks:
 
     def enhance(self, faces: np.ndarray) -> Sequence[np.ndarray]:
         return self._ask("enhance", faces, None)
+
+    def restore(self, faces: Sequence[np.ndarray], landmarks: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        results = []
+        for face, points in zip(faces, landmarks, strict=True):
+            digest = hashlib.blake2b(np.ascontiguousarray(face).data, digest_size=16)
+            digest.update(np.ascontiguousarray(points, np.float64).data)
+            key = ("restore", None, digest.digest())
+            found: dict = {}
+            with self._guard:
+                self._recall(key, found)
+            if key not in found:
+                with self._device:
+                    found[key] = self._networks.restore([face], [points])[0]
+                self._keep(found)
+            results.append(found[key])
+        return results
 
     def _ask(self, kind, pictures, morph):
         keys = [
@@ -253,6 +296,9 @@ def predict_faces(
     enlarged = [index for index in asked if configs[index].super_resolution_power]
     for start in range(0, len(enlarged), batch_size):
         _enlarge(enlarged[start : start + batch_size], faces, configs, predictions, networks)
+    for index in asked:
+        if configs[index].restore_power:
+            predictions[index] = _restored(faces[index], configs[index], predictions[index], networks)
     _run_xseg(faces, configs, predictions, networks, batch_size)
     return predictions
 
@@ -288,6 +334,13 @@ def _enlarge(indices, faces, configs, predictions, networks):
             cv2.resize(prediction.learned_prd, size, interpolation=cv2.INTER_CUBIC),
             cv2.resize(prediction.learned_dst, size, interpolation=cv2.INTER_CUBIC),
         )
+
+
+def _restored(face, config, prediction, networks):
+    """The prediction with a share of what the restorer makes of its face."""
+    [picture] = networks.restore([prediction.face], [face.landmarks])
+    share = np.float32(config.restore_power / 100.0)
+    return replace(prediction, face=prediction.face * (1 - share) + np.asarray(picture, np.float32) * share)
 
 
 def _run_xseg(faces, configs, predictions, networks, batch_size):

@@ -1,9 +1,9 @@
-"""Opens a registered network as what it is: a detector, a landmark network, a recognition network or a parser."""
+"""Opens a registered network as what it is: a detector, a landmark network, a recognition network, a parser or a restorer."""
 
 from typing import Any
 
 from facelib.registry.checked_network import CheckedNetwork
-from facelib.registry.kinds import DETECTOR, LANDMARKS, PARSER, RECOGNITION
+from facelib.registry.kinds import DETECTOR, LANDMARKS, PARSER, RECOGNITION, RESTORER
 from facelib.registry.store import require_network
 
 # Likeness from which two faces count as one person's, as the publishers give it (SFace) or as is usual (ArcFace).
@@ -18,7 +18,7 @@ def open_kind(kind: str, network: CheckedNetwork, smallest_face: int = 40) -> An
     FormatError
         When it does not take or give what its kind does.
     """
-    from facelib.registry import detectors, landmark_networks, parsers, recognizers
+    from facelib.registry import detectors, landmark_networks, parsers, recognizers, restorers
 
     if kind in detectors.MAKERS:
         return detectors.MAKERS[kind](network, smallest_face)
@@ -30,6 +30,8 @@ def open_kind(kind: str, network: CheckedNetwork, smallest_face: int = 40) -> An
         return recognizers.RegisteredEmbedding(network, "SFace", _SFACE_THRESHOLD, scaled=False)
     if kind == "arcface":
         return recognizers.RegisteredEmbedding(network, "ArcFace", _ARCFACE_THRESHOLD, scaled=True)
+    if kind == "ffhq":
+        return restorers.Restorer(network)
     return parsers.FaceParser(network) if kind == "bisenet" else parsers.Occluder(network)
 
 
@@ -46,6 +48,11 @@ def open_aligner(name: str) -> Any:
 def open_parser(name: str) -> Any:
     """``mask(image)`` by a registered network."""
     return _open(name, PARSER)
+
+
+def open_restorer(name: str) -> Any:
+    """``restore(face, landmarks)`` by a registered network."""
+    return _open(name, RESTORER)
 
 
 def open_recognizer(name: str) -> Any:

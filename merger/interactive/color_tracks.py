@@ -13,7 +13,7 @@ from merger.settings.config import MergeConfig
 from merger.smoothing import COLOR_REACH, ColoredFace, filtered_colors
 
 _SETTINGS = (
-    "mode", "mask_mode", "erode_mask_modifier", "blur_mask_modifier", "super_resolution_power", "two_pass_mode",
+    "mode", "mask_mode", "erode_mask_modifier", "blur_mask_modifier", "super_resolution_power", "restore_power", "two_pass_mode",
     "pre_sharpen_power", "morph_power",
 )  # fmt: skip
 _CAPACITY = 1024

@@ -12,10 +12,19 @@ CONTEXT_FRAMES = 12
 """How far steady colours look to both sides of a frame."""
 
 
+def restorer_identity(name: str) -> str:
+    """Which network a name of the registry stands for: its SHA-256."""
+    from facelib.registry.entries import entry_of
+    from facelib.registry.kinds import RESTORER
+
+    return str(entry_of(name, RESTORER).sha256)
+
+
 def run_identity(request: MergeRequest, model: Any) -> list:
     """What all frames of a run depend on, besides their settings."""
     run = [request.smooth_landmarks, request.smooth_color, str(request.input_video or "")]
     run += [name for name in ("masked_statistics", "full_range_enhancer") if getattr(request, name)]
+    run += [f"restored by {restorer_identity(request.restore_network)}"] if request.restore_network else []
     run += ["hdr"] if request.hdr == "keep" else []
     return [request.model, model.name, model.iteration, run]
 

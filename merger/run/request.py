@@ -43,6 +43,8 @@ class MergeRequest:
         As of :class:`samplelib.extraction.request.ExtractRequest`: whose faces are swapped.
     smooth_landmarks : float, optional
         By how much the jitter of still faces is divided.
+    restore_network : str, optional
+        Name of a registered restorer, for the setting ``restore_power``.
     smooth_color, subpixel_motion, masked_statistics, full_range_enhancer, no_provenance : bool
         As the flags of these names.
     engine, provider, cpu_only, force_gpu_idxs
@@ -75,6 +77,7 @@ class MergeRequest:
     keep: tuple[Path, ...] | list[Path] = ()
     keep_likeness: float | None = None
     smooth_landmarks: float | None = None
+    restore_network: str | None = None
     smooth_color: bool = False
     subpixel_motion: bool = False
     masked_statistics: bool = False

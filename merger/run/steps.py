@@ -270,7 +270,13 @@ def _networks_on(request, model, place):
 
         return FaceEnhancer(place=place)
 
-    return LazyNetworks(model, make_xseg, make_enhancer, place.device, request.full_range_enhancer)
+    def make_restorer():
+        from facelib.registry.roles import open_restorer
+
+        return open_restorer(request.restore_network)
+
+    restorer = None if request.restore_network is None else make_restorer
+    return LazyNetworks(model, make_xseg, make_enhancer, place.device, request.full_range_enhancer, restorer)
 
 
 def _missing_network(request, config):
@@ -283,6 +289,8 @@ def _missing_network(request, config):
         return "XSeg masks need a trained XSeg model in the model folder; these mask modes are passed over."
     if config.super_resolution_power and find_weights(WEIGHTS_NAME) is None:
         return f"Super resolution needs the weights of {WEIGHTS_NAME}, which are missing."
+    if config.restore_power and request.restore_network is None:
+        return "restore_power needs a restorer: --restore-network NAME (main.py networks list)."
     return None
 
 
@@ -296,6 +304,8 @@ def _check_networks(request, model, networks, configs):
             )
     if any(config.super_resolution_power for config in configs):
         networks.load_enhancer()
+    if any(config.restore_power for config in configs):
+        networks.load_restorer()
 
 
 def _folder_output(request, model):

@@ -170,6 +170,13 @@ class MergeConfig:
             help="Adds detail to the predicted face with the super resolution network.",
         ),
     )
+    restore_power: int = setting(
+        0,
+        limits=(0, 100),
+        flag="needs --restore-network",
+        shown=_differs("restore_power", 0),
+        note="share of the picture that `--restore-network` makes of the predicted face",
+    )
     image_denoise_power: int = setting(
         0,
         limits=(0, 500),

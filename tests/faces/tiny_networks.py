@@ -95,6 +95,13 @@ def occluder(path, side=64):
     return write(path, nodes, {"mask": (1, side, side, 1)}, constants, (1, side, side, 3))
 
 
+def restorer(path, side=64):
+    """The same picture with red and blue (RGB, -1...1) turned to their opposite."""
+    sign = np.float32([-1, 1, -1]).reshape(1, 3, 1, 1)
+    nodes = [helper.make_node("Mul", ["input", "sign"], ["restored"])]
+    return write(path, nodes, {"restored": (1, 3, side, side)}, [("sign", sign)], (1, 3, side, side))
+
+
 def recognizer(path):
     """Mean colour of the three channels in 0…255, and a one."""
     nodes = [
