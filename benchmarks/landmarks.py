@@ -38,9 +38,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="pictures with .pts or .ljson files, or with a reference.json")
     parser.add_argument(
+        "--mirror", type=Path, metavar="FILE", help="find the pairs of mesh vertices and write them there"
+    )
+    parser.add_argument(
         "--fit", type=Path, metavar="FILE", help="fit the corrections to the reference and write them there"
     )
     options = parser.parse_args()
+    if options.mirror is not None:
+        write_mirror_vertices(options.folder, options.mirror)
     missing = compare_with_people(options.folder)
     if (options.folder / "reference.json").is_file():
         compare_with_reference(options.folder, options.fit)
@@ -79,7 +84,7 @@ def compare_with_reference(folder, fit_to=None):
     faces = reference_faces(folder, aligner)
     steps = {
         "one mesh": lambda view, mesh: mesh.points,
-        "five crops": aligner._average,
+        "five crops, 2 mirrored": aligner._average,
         "eyes refined": lambda view, mesh: aligner._refine_eyes(view.image, aligner._average(view, mesh)),
     }
     print(f"\n{len(faces)} faces in {len({face[0] for face in faces})} pictures")
@@ -105,6 +110,30 @@ def compare_with_reference(folder, fit_to=None):
         table = fitted([(points, landmarks, face[2]) for points, landmarks, face in zip(meshes, plain, faces)])
         np.save(fit_to, table.astype(np.float32))
         print(f"Written: {fit_to}")
+
+
+def write_mirror_vertices(folder, target):
+    """Pair the vertices of the mesh: those of the mean face that lie nearest to each other's mirror image."""
+    from scipy.optimize import linear_sum_assignment
+
+    from facelib.aligners.embedded import EmbeddedAligner
+
+    upright = []
+    for _, _, _, mesh in reference_faces(folder, EmbeddedAligner()):
+        across, down = mesh.points[454] - mesh.points[234], mesh.points[152] - mesh.points[10]
+        x = across / np.linalg.norm(across)
+        y = down - (down @ x) * x
+        axes = np.stack([x, y / np.linalg.norm(y), np.cross(x, y / np.linalg.norm(y))], axis=1)
+        upright.append((mesh.points - mesh.points.mean(axis=0)) @ axes / np.linalg.norm(across))
+    mean = np.mean(upright, axis=0)
+    middle = (mean[10, 0] + mean[152, 0]) / 2
+    for _ in range(5):
+        mirrored = mean * (-1, 1, 1) + (2 * middle, 0, 0)
+        distance = np.linalg.norm(mean[:, None] - mirrored[None], axis=2)
+        _, pairs = linear_sum_assignment(distance)
+        mean = (mean + mirrored[pairs]) / 2
+    np.save(target, pairs.astype(np.int16))
+    print(f"Written: {target}")
 
 
 def reference_faces(folder, aligner):

@@ -7,13 +7,13 @@ from facelib.aligners.eye_refiner import EyeRefiner
 from facelib.aligners.face_mesh import CROP_MARGIN, FaceCrop, FaceMesh, FaceView, Mesh
 from facelib.aligners.mesh_to_68 import landmarks_from_mesh
 
-# Crops whose results are averaged: shift (parts of the side), size factor and turn (radians) of each.
+# Crops whose results are averaged: shift (parts of the side), size factor and turn (radians) of each, and whether it is mirrored.
 _VARIANTS = (
-    (0.0, 0.0, 1.0, 0.0),
-    (0.02, 0.01, 0.97, 0.05),
-    (-0.02, -0.01, 0.97, -0.05),
-    (0.01, -0.02, 1.05, -0.03),
-    (-0.01, 0.02, 1.05, 0.03),
+    (0.0, 0.0, 1.0, 0.0, False),
+    (0.02, 0.01, 0.97, 0.05, True),
+    (-0.02, -0.01, 0.97, -0.05, False),
+    (0.01, -0.02, 1.05, -0.03, True),
+    (-0.01, 0.02, 1.05, 0.03, False),
 )
 _UNSURE = 0.9
 
@@ -73,12 +73,12 @@ class EmbeddedAligner:
         """(468, 3) mean of the meshes of slightly different crops around the one that ``mesh`` asks for."""
         crop = mesh.crop()
         points = []
-        for shift_x, shift_y, factor, turn in _VARIANTS:
+        for shift_x, shift_y, factor, turn, mirrored in _VARIANTS:
             variant = FaceCrop(
                 crop.center_x + shift_x * crop.side,
                 crop.center_y + shift_y * crop.side,
                 crop.side * factor,
                 crop.angle + turn,
             )
-            points.append(self._mesh(view, variant).points)
+            points.append(self._mesh(view, variant, mirrored).points)
         return np.mean(points, axis=0)

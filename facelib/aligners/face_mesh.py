@@ -1,6 +1,7 @@
 """The 468-point face mesh network and its crops: position, turn and size are refined until the face sits upright."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,6 +24,10 @@ _LARGEST_STEP, _LARGEST_ENLARGEMENT = 1.5, 1.1
 _ROOM = 0.3
 # Crops nearer to each other than this are the same: parts of the side, and radians.
 _SAME_PLACE, _SAME_ANGLE = 0.02, 0.03
+
+
+MIRROR_VERTICES = np.load(Path(__file__).with_name("mesh_mirror.npy"), allow_pickle=False).astype(int)
+"""(468,): the vertex on the other side of each; those of the midline are their own. Found by ``benchmarks/landmarks.py --mirror``."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +130,19 @@ class FaceMesh:
     def __init__(self):
         self._network = TfliteModel(MODEL_FILE)
 
-    def __call__(self, image: np.ndarray | FaceView, crop: FaceCrop) -> Mesh:
-        """Mesh of the face in ``crop`` of a (H, W, 3) uint8 BGR ``image``, or of its view where several crops are cut."""
+    def __call__(self, image: np.ndarray | FaceView, crop: FaceCrop, mirrored: bool = False) -> Mesh:
+        """Mesh of the face in ``crop`` of a (H, W, 3) uint8 BGR ``image``, or of its view where several crops are cut.
+
+        ``mirrored`` shows the network the mirror image, which gives a second opinion on the same crop.
+        """
         view = image if isinstance(image, FaceView) else FaceView(image)
         to_picture = crop.to_picture
-        points, score = self._network(view.cut(to_picture)[None])
+        picture = view.cut(to_picture)
+        points, score = self._network((np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture)[None])
         points = points.reshape(MESH_POINT_COUNT, 3).astype(np.float64)
+        if mirrored:
+            points = points[MIRROR_VERTICES]
+            points[:, 0] = INPUT_SIZE - 1 - points[:, 0]
         flat = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
         depth = points[:, 2:] * crop.side / INPUT_SIZE
         return Mesh(np.concatenate([flat, depth], axis=1), float(1 / (1 + np.exp(-np.clip(score.item(), -80, 80)))))

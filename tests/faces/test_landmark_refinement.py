@@ -137,3 +137,32 @@ def test_extreme_poses_are_not_extrapolated(mesh):
         assert np.linalg.norm(corrected(points, plain) - plain, axis=1).max() < 0.2 * np.linalg.norm(
             face_axes(plain)[0]
         )
+
+
+def test_every_vertex_has_its_mirror_image():
+    from facelib.aligners import eye_refiner, face_mesh, mesh_to_68
+
+    mirror = face_mesh.MIRROR_VERTICES
+    assert np.array_equal(mirror[mirror], np.arange(468))
+    np.testing.assert_array_equal(mirror[eye_refiner._RIGHT], eye_refiner._LEFT)
+    assert all(mirror[right] == left for right, left in mesh_to_68._LEFT_VERTEX.items())
+    assert {0, 1, 4, 10, 13, 14, 17, 152, 168} <= set(np.flatnonzero(mirror == np.arange(468)))
+
+
+def test_a_mirrored_look_sees_the_same_face(portrait, mesh):
+    crop = mesh.crop()
+    plain, mirrored = FaceMesh()(portrait, crop), FaceMesh()(portrait, crop, mirrored=True)
+    eyes_apart = np.linalg.norm(mesh.points[33, :2] - mesh.points[263, :2])
+    assert np.linalg.norm((plain.points - mirrored.points)[:, :2], axis=1).mean() < 0.03 * eyes_apart
+    assert mirrored.presence > 0.9
+
+
+def test_the_mirrored_picture_gives_mirrored_landmarks(portrait):
+    """Crops and their mirrored ones are not the same for both, so a little is left."""
+    width = portrait.shape[1]
+    [landmarks] = EmbeddedAligner().align([portrait], [[(170, 60, 275, 195)]])[0]
+    other = np.ascontiguousarray(portrait[:, ::-1])
+    [back] = EmbeddedAligner().align([other], [[(width - 1 - 275, 60, width - 1 - 170, 195)]])[0]
+    back = back[np.array(MIRROR_PERMUTATION)] * (-1, 1) + (width - 1, 0)
+    eyes_apart = np.linalg.norm(landmarks[45] - landmarks[36])
+    assert np.linalg.norm(landmarks - back, axis=1).mean() < 0.015 * eyes_apart
