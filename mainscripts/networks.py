@@ -31,22 +31,33 @@ def run_list(options: argparse.Namespace) -> None:
     """Print a line for each network."""
     from facelib.registry.entries import all_entries
     from facelib.registry.store import find_network
+    from facelib.weights import REGISTRY, find_weights
 
+    for weights in REGISTRY:
+        path = find_weights(weights.name)
+        state = "can be fetched" if path is None else str(path)
+        interact.info(f"{weights.name.removesuffix('.npy'):14} {weights.use:25} {weights.licence:38} {state}")
     for entry in all_entries():
         path = find_network(entry)
         if path is not None and entry.sha256 is not None:
             state = str(path)
+        elif entry.source is not None:
+            state = f"to be exported, from {entry.source}"
         elif entry.address is None:
             state = f"by hand, from {entry.home}"
         else:
             state = "can be fetched" if entry.sha256 else "can be fetched, unverified"
-        interact.info(f"{entry.name:14} {entry.role:12} {entry.kind:12} {entry.licence:38} {state}")
+        interact.info(f"{entry.name:14} {f'{entry.role} ({entry.kind})':25} {entry.licence:38} {state}")
 
 
 def run_fetch(options: argparse.Namespace) -> None:
     """Download one network."""
     from facelib.registry.store import fetch_network
+    from facelib.weights import REGISTRY, fetch_weights
 
+    if options.name in {weights.name.removesuffix(".npy") for weights in REGISTRY}:
+        fetch_weights([options.name])
+        return
     fetch_network(options.name, options.accept_unverified)
 
 

@@ -19,7 +19,7 @@ _USER_LIST = "networks.yaml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 _FILE = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TEXTS = ("name", "role", "kind", "file", "sha256", "licence", "address", "home", "input", "output")
+_TEXTS = ("name", "role", "kind", "file", "sha256", "licence", "address", "home", "source", "input", "output")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Entry:
         Bytes.
     sha256 : str, optional
         Of the file; without it nobody could check what is fetched.
-    address, home : str, optional
-        Of the file itself, or of the page that leads to it.
+    address, home, source : str, optional
+        Of the file itself, of the page that leads to it, or of the home of a network that is published for another framework, from
+        which it is exported.
     input, output : str
         For people.
     added : bool
@@ -53,6 +54,7 @@ class Entry:
     sha256: str | None = None
     address: str | None = None
     home: str | None = None
+    source: str | None = None
     input: str = ""
     output: str = ""
     added: bool = False

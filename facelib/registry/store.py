@@ -68,7 +68,10 @@ def how_to_get(entry: Entry) -> str:
     if entry.address is not None:
         unverified = " --accept-unverified" if entry.sha256 is None else ""
         return f"To fetch it: {command('networks fetch', entry.name)}{unverified}"
-    place = f"Get {entry.file} from {entry.home}, then" if entry.home else f"Get {entry.file} again, then"
+    if entry.source is not None:
+        place = f"Export it from what {entry.source} publishes to {entry.file}, then"
+    else:
+        place = f"Get {entry.file} from {entry.home}, then" if entry.home else f"Get {entry.file} again, then"
     return f"{place}: {command('networks add FILE --name', entry.name)}"
 
 
@@ -145,8 +148,8 @@ def add_network(path: Path, name: str, role: str | None, kind: str | None, licen
     file = known.file if known is not None else f"{name}.onnx"
     entry = Entry(
         name, str(role), str(kind), file, licence or (known.licence if known else "unknown"), path.stat().st_size, digest,
-        known.address if known else None, known.home if known else None, known.input if known else "", known.output if known else "",
-        True,
+        known.address if known else None, known.home if known else None, known.source if known else None,
+        known.input if known else "", known.output if known else "", True,
     )  # fmt: skip
     _require_fit(path, entry)
     target = networks_folder() / file

@@ -258,7 +258,15 @@ def without_mouth(image, rect):
     return hidden
 
 
-@pytest.mark.parametrize("spoil", [blurred, half_hidden, without_mouth])
+def nearly_black(image, rect):
+    return (image * 0.04).astype(np.uint8)
+
+
+def shaken(image, rect):
+    return cv2.blur(image, (15, 1))
+
+
+@pytest.mark.parametrize("spoil", [blurred, half_hidden, without_mouth, nearly_black, shaken])
 def test_a_face_that_the_whole_search_misses_is_found_at_its_place(search, spoil):
     image = background()
     put(image, two_portraits(180)[0], 400, 200)

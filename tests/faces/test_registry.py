@@ -36,7 +36,8 @@ def test_the_programs_list_is_sound():
     listed = {entry.name: entry for entry in entries.all_entries()}
     assert {"yunet", "scrfd", "sface", "arcface", "bisenet"} <= listed.keys()
     for entry in listed.values():
-        assert (entry.address or "").startswith("https://") != (entry.home or "").startswith("https://")
+        places = [place for place in (entry.address, entry.home, entry.source) if place is not None]
+        assert len(places) == 1 and places[0].startswith("https://")
         assert entry.licence != "unknown" and entry.input and entry.output
         assert entry.address is None or entry.sha256 is not None
 
@@ -49,6 +50,7 @@ def test_list_tells_what_is_here_and_what_is_not(tmp_path, capsys):
     assert main.main(["networks", "list"]) == 0
     told = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
     assert told["yunet"].endswith("can be fetched") and "by hand, from https://" in told["scrfd"]
+    assert "S3FD" in told and "2DFAN" in told and "to be exported, from https://" in told["gfpgan"]
     assert told["hands"].endswith(str(tmp_path / "config" / "networks" / "hands.onnx"))
 
 
@@ -136,7 +138,7 @@ def test_a_detector_of_the_user_with_the_embedded_landmarks(tmp_path):
     "words, told",
     [
         (["--detector", "nobody"], "--detector nobody: is none of s3fd, manual, embedded, yunet, scrfd."),
-        (["--landmarks", "yunet"], "yunet: no such landmarks network. Known: none"),
+        (["--landmarks", "yunet"], "yunet: no such landmarks network. Known: 2dfan4"),
     ],
 )
 def test_unknown_names_are_refused_at_once(tmp_path, words, told, capsys):
@@ -156,6 +158,13 @@ def test_a_network_that_is_not_here_says_how_to_get_it():
         roles.open_detector("yunet", 40)
     with pytest.raises(UserError, match=r"Get det_10g.onnx from https://.*, then: .* networks add FILE --name scrfd"):
         roles.open_detector("scrfd", 40)
+
+
+def test_weights_of_deepfacelab_are_fetched_by_the_same_command(monkeypatch):
+    asked = []
+    monkeypatch.setattr("facelib.weights.fetch_weights", lambda names: asked.append(names))
+    assert main.main(["networks", "fetch", "S3FD"]) == 0
+    assert asked == [["S3FD"]]
 
 
 def face_picture(path, color_below=(0, 0, 255)):
