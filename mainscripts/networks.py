@@ -36,7 +36,7 @@ def run_list(options: argparse.Namespace) -> None:
     for weights in REGISTRY:
         path = find_weights(weights.name)
         state = "can be fetched" if path is None else str(path)
-        interact.info(f"{weights.name.removesuffix('.npy'):14} {weights.use:25} {weights.licence:38} {state}")
+        interact.info(f"{weights.name.removesuffix('.npy'):14} {weights.use:42} {weights.licence:38} {state}")
     for entry in all_entries():
         path = find_network(entry)
         if path is not None and entry.sha256 is not None:
@@ -47,7 +47,7 @@ def run_list(options: argparse.Namespace) -> None:
             state = f"by hand, from {entry.home}"
         else:
             state = "can be fetched" if entry.sha256 else "can be fetched, unverified"
-        interact.info(f"{entry.name:14} {f'{entry.role} ({entry.kind})':25} {entry.licence:38} {state}")
+        interact.info(f"{entry.name:14} {f'{entry.role} ({entry.kind})':42} {entry.licence:38} {state}")
 
 
 def run_fetch(options: argparse.Namespace) -> None:

@@ -75,7 +75,8 @@ class NetworkMasks:
         predicted = np.asarray(self.predictor.predict(np.stack(inputs)), np.float32)
         if not np.isfinite(predicted).all():
             raise UserError(
-                "The XSeg network gives values that are no numbers: its weights are damaged. Train it again."
+                f"{faces[0].path}: for this picture or one beside it the XSeg network gives values that are no numbers: its weights are "
+                "damaged. Train it again."
             )
         results = []
         for face, matrix, mask in zip(faces, matrices, predicted):

@@ -394,7 +394,9 @@ def _wants_window(request):
     streamed = request.input_video is not None or request.output_video is not None
     if request.interactive:
         if streamed:
-            raise UsageError("the interactive merger works on folders; extract the frames of the video first.")
+            raise UsageError(
+                "--interactive works on folders; extract the frames of the video first (videoed extract-video)."
+            )
         problem = window_problem()
         if problem is not None:
             raise UserError(f"the interactive merger opens no window here: {problem}. Leave out --interactive.")

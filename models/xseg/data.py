@@ -118,8 +118,9 @@ class XSegData:
         else:
             chosen = [sample for sample in samples if sample.training_metadata.xseg_mask is not None]
             if not chosen:
+                folders = " and ".join(map(str, sides.values()))
                 raise NothingToDo(
-                    "No segmented faces found. Label some faces with the mask editor (xseg editor), or apply masks first."
+                    f"{folders}: No segmented faces found. Label some faces with the mask editor (xseg editor), or apply masks first."
                 )
             interact.info(f"Using {len(chosen)} xseg labeled samples.")
         self._store = FaceStore(

@@ -133,7 +133,10 @@ def by_faces_in_frame(paths: Sequence[Path], options: SortOptions) -> Sorted:
     known = [(path, *value) for path, value in zip(names.paths, names.values) if value]
     unknown = [path for path, value in zip(names.paths, names.values) if not value] + names.failed
     if not known:
-        raise UserError("Nothing found. Possible recover original filenames first.")
+        raise UserError(
+            f"{paths[0].parent}: Nothing found. Possible recover original filenames first "
+            "(util --recover-original-aligned-filename): no name says which face of its frame a picture shows."
+        )
     if options.trash_multiple:
         several = {frame for _, frame, index in known if index != 0}
         several |= {frame for frame, count in Counter(frame for _, frame, _ in known).items() if count > 1}

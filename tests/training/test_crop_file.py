@@ -186,7 +186,9 @@ def test_many_threads_at_once(tmp_path):
         thread.join()
     assert not failures and len(crops) == 24
     crops.close()
-    assert len(crops_of(tmp_path, 24)) == 24
+    again = crops_of(tmp_path, 24)
+    assert len(again) == 24
+    again.close()
 
 
 def test_a_full_disk_is_said_once_and_the_faces_are_there(tmp_path, faces, monkeypatch, capsys):
