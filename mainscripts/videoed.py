@@ -15,6 +15,7 @@ from core.video.hdr_flag import HDR_CHOICES, add_hdr_flag
 
 FACTOR_RANGE = (1, 20)
 _HIGHEST_RATE, _HIGHEST_BITRATE = 1000, 2000
+COMPARISONS = ("beside", "above", "wipe", "difference")  # the layouts of core.video.comparison
 _START = "00:00:00.000"
 _FPS_HELP = "How many frames are taken from each second of video. 0 takes all of them."
 _FORMAT_HELP = (
@@ -31,6 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     _add_cut(commands)
     _add_denoise(commands)
     _add_encode(commands)
+    _add_compare(commands)
     _add_verify(commands)
 
 
@@ -95,6 +97,28 @@ def _add_encode(commands):
     _add_encoder_flags(parser)
     _add_signing_flags(parser)
     parser.set_defaults(run=encode, writes=("output_file",))
+
+
+def _add_compare(commands):
+    parser = commands.add_parser("compare", help="make a video that shows an original beside what was made of it")
+    parser.add_argument("--original-file", required=True, type=absolute_path, help="video; NAME.* takes any extension")
+    parser.add_argument(
+        "--result-file",
+        required=True,
+        action="append",
+        type=absolute_path,
+        help="result video; repeatable, to compare several",
+    )
+    parser.add_argument(
+        "--output-file", required=True, type=absolute_path, help="video; its suffix picks the container"
+    )
+    parser.add_argument("--layout", choices=COMPARISONS, default=COMPARISONS[0], help="how they are shown [beside]")
+    parser.add_argument("--no-labels", action="store_true", help="do not write names into the pictures")
+    parser.add_argument("--no-audio", action="store_true", help="leave out the sound of the original")
+    add_whole_number(parser, "--bitrate", 1, _HIGHEST_BITRATE, help="megabits per second (asked)")
+    _add_encoder_flags(parser)
+    _add_signing_flags(parser)
+    parser.set_defaults(run=compare, writes=("output_file",))
 
 
 def _add_verify(commands):
@@ -377,8 +401,13 @@ def _check_odd_pictures(folder, sequence, choice):
         )
 
 
-@contextmanager
 def _marking(options, reference):
+    """:func:`_marked_as` of a video of merged images."""
+    return _marked_as(options, None if options.no_provenance else _story(options, reference))
+
+
+@contextmanager
+def _marked_as(options, story):
     """Yield where to write the result, and the tags for its container; sign it afterwards unless that is switched off."""
     from core.provenance.manifest import marked, metadata_of, remove_sidecar
 
@@ -392,7 +421,6 @@ def _marking(options, reference):
         remove_sidecar(output)
         return
     certificate = _certificate(options)
-    story = _story(options, reference)
     with marked(output, certificate, story) as target:
         yield target, metadata_of(output)
     interact.info("Marked as made by a model (C2PA manifest, metadata). To check: main.py videoed verify FILE")
@@ -424,6 +452,36 @@ def _story(options, reference):
         return Story(parent, consents=tuple(around))
     known = {consent["sha256"]: consent for consent in (*record["consent"], *around)}
     return Story(parent, model=record["model"], consents=tuple(known.values()))
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Run ``compare``."""
+    from core.provenance.manifest import Story
+    from core.provenance.replaced_result import keeping_video_of_others
+    from core.video.comparison import compare_videos
+
+    original, output = resolve_input_file(options.original_file), options.output_file
+    results = [resolve_input_file(path) for path in options.result_file]
+    for path in (original, *results):
+        if output.exists() and output.samefile(path):
+            raise UsageError(f"{output}: is one of the videos that are compared. Give another --output-file.")
+    settings = _settings(options, output, _bitrate(options, 16), False)
+    labels = (
+        () if options.no_labels else ("original", *("result" if len(results) == 1 else path.stem for path in results))
+    )
+    with keeping_video_of_others(output), _marked_as(options, Story(results[0])) as (target, metadata):
+        count = compare_videos(
+            original,
+            results,
+            target,
+            settings,
+            options.layout,
+            not options.no_audio,
+            labels,
+            metadata,
+            f"Writing {output.name}",
+        )
+    interact.info(f"{counted(count, 'frame')} written to {output}")
 
 
 def verify(options: argparse.Namespace) -> int | None:

@@ -242,7 +242,7 @@ def encode_images(
     first = _bgr(images[0])
     if reference is not None:
         colour, aspect = _colour_of_images(reference, first, hdr, settings), reference.info.display_pixel_aspect
-        fps, times = _pace(reference, len(images), output.suffix.lower())
+        fps, times = pace_of(reference, len(images), output.suffix.lower())
         sound = reference.sound if include_audio else None
     size = (first.shape[1], first.shape[0])
     if size[0] % 2 or size[1] % 2:
@@ -298,8 +298,8 @@ def _bgr(path):
     return to_bgr8(image)
 
 
-def _pace(reference, count, suffix):
-    """Frame rate, and times where the rate of the reference varies."""
+def pace_of(reference: Reference, count: int, suffix: str) -> tuple[Fraction | int, list[Fraction] | None]:
+    """Frame rate of a video of ``count`` pictures in a container, and their times where the rate of the reference varies."""
     frames = len(reference.times)
     if frames != count:
         interact.warning(
