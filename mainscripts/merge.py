@@ -86,6 +86,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         action="store_true",
         help="rct and the transfers with -m count only pixels inside the mask, instead of black ones outside too",
     )
+    parser.add_argument(
+        "--report", action="store_true", help="write OUTPUT-DIR_report.html: jumps, missing faces, the worst frames"
+    )
     parser.add_argument("--restore-network", metavar="NAME", help="restorer for --restore-power (networks list)")
     parser.add_argument(
         "--full-range-enhancer",
@@ -137,6 +140,10 @@ def _check_flags(flags):
         raise UsageError("give --output-dir and --output-mask-dir, or --output-video.")
     if flags.output_video is not None and flags.output_dir is not None:
         raise UsageError("give either --output-dir or --output-video.")
+    if flags.report and (flags.output_dir is None or flags.input_dir is None or flags.interactive):
+        raise UsageError(
+            "--report looks at the pictures of a folder: give --input-dir and --output-dir, and leave out --interactive."
+        )
     if flags.input_dir is None and flags.aligned_dir is None:
         raise UsageError("--input-video needs --aligned-dir.")
 

@@ -37,6 +37,8 @@ class MergeRequest:
         Faces in one call of the network, on each device.
     export_settings : Path, optional
         Where the settings used are written to.
+    report : bool
+        Write a page about the merged frames beside their folder.
     overwrite, force : bool
         Merge finished frames again; merge although the faces seem to be cut out of other frames.
     keep, keep_likeness
@@ -72,6 +74,7 @@ class MergeRequest:
     workers: int | None = None
     batch_size: int = 8
     export_settings: Path | None = None
+    report: bool = False
     overwrite: bool = False
     force: bool = False
     keep: tuple[Path, ...] | list[Path] = ()

@@ -153,7 +153,23 @@ def run_all(request: MergeRequest, frames: list, settings: Any, model: Any, work
     else:
         failed, total = _merge_to_folder(request, frames, configs, networks, model, workers)
         _record(request, model)
-    return _report(failed, total)
+    code = _report(failed, total)
+    if request.report:
+        _write_page(request, frames)
+    return code
+
+
+def _write_page(request, frames):
+    """The page about all merged frames that are there."""
+    from merger.run import quality_report
+
+    triples = [
+        (frame.path, request.output_dir / f"{frame.stem}.png", request.output_mask_dir / f"{frame.stem}.png")
+        for frame in frames
+    ]
+    output = request.output_dir.with_name(request.output_dir.name + quality_report.ENDING)
+    there = [triple for triple in triples if all(path.is_file() for path in triple)]
+    quality_report.tell(output, quality_report.write_report(output, there))
 
 
 def run_interactive(request: MergeRequest, frames: list, settings: Any, model: Any, workers: int) -> int | None:
