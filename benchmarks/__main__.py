@@ -20,6 +20,7 @@ FOLDER = Path(__file__).resolve().parent
 # Name → arguments, and those of a quick run. Benchmarks that need pictures of the user's own are left out (landmarks, recognition,
 # train_curve, xseg_train), gpu, which needs a graphics card (gpu.sh), and jax_step, which needs JAX and is run in two places.
 BENCHMARKS = {
+    "conv_share": ((), ("saehd-df-ud-64", "--top", "3")),
     "engines": ((), ("--faces", "4", "--networks", "Quick96 (df-ud 96)")),
     "extract": ((), ("--frames", "24")),
     "find_faces": ((), ("--frames", "13")),

@@ -118,7 +118,10 @@ def _program_list():
 
 def _read(path: Path, added: bool) -> list[Entry]:
     file = read_yaml(path, "list of networks")
-    return [_entry(row, added) for row in file.mapping(("networks",))["networks"].sequence()]
+    fields = file.mapping(("networks",))
+    if "networks" not in fields:
+        raise file.unexpected("a list of networks, 'networks:'")
+    return [_entry(row, added) for row in fields["networks"].sequence()]
 
 
 def _entry(row: FileValue, added: bool) -> Entry:

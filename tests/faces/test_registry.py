@@ -352,6 +352,8 @@ def test_without_a_network_the_address_is_told(monkeypatch, capsys):
     "text, told",
     [
         ("networks: 5", "expected a list"),
+        ("", "expected a list of networks"),
+        ("{}", "expected a list of networks"),
         ("networks: [{name: a}]", "lacks role, kind, file"),
         ("networks: [{name: a, role: parser, kind: yunet, file: a.onnx}]", "expected a kind of parser"),
         ("networks: [{name: a, role: parser, kind: occluder, file: ../a.onnx}]", "expected the name of a file"),
