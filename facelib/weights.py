@@ -160,7 +160,7 @@ def _download(entry):
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary:
-            _copy_from_network(entry, temporary)
+            copy_from_network(entry.address, temporary, entry.name)
             size = os.stat(temporary).st_size
             if _git_blob_sha1(str(temporary), size, os.stat(temporary).st_mtime_ns) != entry.git_blob_sha1:
                 raise UserError(
@@ -172,14 +172,25 @@ def _download(entry):
     return target
 
 
-def _copy_from_network(entry, temporary):
-    with urllib.request.urlopen(entry.address, timeout=_TIMEOUT_SECONDS) as response, open(temporary, "wb") as stream:
+def copy_from_network(address: str, target: Path, caption: str, most_bytes: int | None = None) -> None:
+    """Write what is at an address to a file, with a progress bar.
+
+    Raises
+    ------
+    UserError
+        When it is longer than ``most_bytes``.
+    OSError
+        When it cannot be had.
+    """
+    with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as response, open(target, "wb") as stream:
         total = int(response.headers.get("Content-Length") or 0) >> 20
         done = 0
-        with interact.progress(total, f"{entry.name} (MiB)") as bar:
+        with interact.progress(total, f"{caption} (MiB)") as bar:
             while chunk := response.read(_CHUNK):
                 stream.write(chunk)
                 done += len(chunk)
+                if most_bytes is not None and done > most_bytes:
+                    raise UserError(f"{address}: is larger than any network that is used here.")
                 bar.update((done >> 20) - bar.count)
 
 

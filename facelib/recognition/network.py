@@ -1,14 +1,11 @@
 """A face recognition network of the user, in an ONNX file: checked before it is loaded, then run."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import FormatError, UserError
+from core.networks.untrusted import try_out
 
 SIZE = 112
 MOST_BYTES = 1_000_000_000
@@ -81,27 +78,7 @@ def _try_out(path):
     """What is known of a network after it was run in another process on pictures of no faces."""
     if not path.is_file():
         raise UserError(f"{path}: no such file. Give the ONNX file of a face recognition network.")
-    size = path.stat().st_size
-    if size == 0 or size > MOST_BYTES:
-        raise FormatError(path, f"is no ONNX network of a size that can be used ({size} bytes; up to {MOST_BYTES})")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            [sys.executable, str(_TRIAL), str(path)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TRIAL_SECONDS,
-            env=environment,
-        )
-    except subprocess.TimeoutExpired:
-        raise FormatError(path, f"took longer than {_TRIAL_SECONDS} seconds for a few pictures") from None
-    try:
-        facts = json.loads(done.stdout)
-    except ValueError:
-        raise FormatError(path, f"cannot be run: trying it out ended with code {done.returncode}") from None
-    if "problem" in facts:
-        raise FormatError(path, facts["problem"])
-    return facts
+    return try_out(_TRIAL, path, seconds=_TRIAL_SECONDS, most_bytes=MOST_BYTES)
 
 
 def _short(error):

@@ -5,22 +5,20 @@ Usage: ``trial.py FILE.onnx``. Prints one JSON object: ``problem``, or ``input``
 """
 
 import json
-import re
 import sys
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from core.networks.untrusted import Problem, open_bounded, short_reason
 
 SIZE = 112
 _MOST_AT_A_TIME = 64
 _LONGEST_VECTOR = 65_536
 _SPARE_MEMORY = 768 << 20
-_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
-_FAILED_OPERATION = re.compile(r"while running (\w+) node")
 _SAME = 0.9999  # cosine above which two vectors say the same
-
-
-class Problem(Exception):
-    """Why a network cannot be used."""
 
 
 def examine(path: str) -> dict:
@@ -30,56 +28,10 @@ def examine(path: str) -> dict:
     ------
     Problem
     """
-    with open(path, "rb") as stream:
-        content = stream.read()
-    bound_memory(_SPARE_MEMORY + 6 * len(content))
-    refuse_other_files(content)
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(4)
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has no common kind of error
-        raise Problem(f"is no ONNX network that can be run ({short_reason(error)})") from None
+    session = open_bounded(path, _SPARE_MEMORY)
     facts = _input_facts(session)
     _check_vectors(_vectors(session, facts))
     return facts
-
-
-def refuse_other_files(content: bytes) -> None:
-    """A network of one file cannot make this program read others."""
-    try:
-        import onnx
-    except ImportError:
-        return  # onnxruntime reads no other file for a network that it gets as bytes
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception:
-        raise Problem("is no ONNX network that can be run (it is damaged, or another kind of file)") from None
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
-        raise Problem("keeps weights in other files; give a network that is one file")
-    for entry in model.graph.input:
-        sizes = [dimension.dim_value for dimension in entry.type.tensor_type.shape.dim]
-        if any(size < -1 for size in sizes):
-            raise Problem(f"takes {sizes}; a size cannot be negative")
-
-
-def _tensors(model):
-    """All stored tensors of a model: those of its graph, of its functions, and of the graphs inside operations."""
-    waiting = [model.graph, *model.functions]
-    while waiting:
-        graph = waiting.pop()
-        yield from getattr(graph, "initializer", ())
-        for sparse in getattr(graph, "sparse_initializer", ()):
-            yield from (sparse.values, sparse.indices)
-        for node in graph.node:
-            for attribute in node.attribute:
-                yield from (attribute.t, *attribute.tensors)
-                sparse_tensors = (attribute.sparse_tensor, *attribute.sparse_tensors)
-                yield from (part for sparse in sparse_tensors for part in (sparse.values, sparse.indices))
-                waiting += [attribute.g, *attribute.graphs] if attribute.HasField("g") else attribute.graphs
 
 
 def _input_facts(session):
@@ -148,29 +100,6 @@ def _pictures():
         (np.where((down // 8) % 2, 255, 0), (60, 255, 60)),
     ]
     return np.stack([noise] + [grey[..., None] * np.array(colour) // 255 for grey, colour in shapes])
-
-
-def bound_memory(more: int) -> None:
-    """Let this process take so many bytes more than it has now, where the system can limit that."""
-    try:
-        import resource
-
-        with open("/proc/self/status", encoding="ascii") as stream:
-            taken = next(int(line.split()[1]) << 10 for line in stream if line.startswith("VmData"))
-    except (ImportError, OSError, StopIteration):
-        return
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = taken + more if most == resource.RLIM_INFINITY else min(taken + more, most)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
-
-
-def short_reason(error: BaseException) -> str:
-    """First line of an error, without what only its authors understand."""
-    text = (str(error).splitlines() or [type(error).__name__])[0]
-    if "allocate" in text or "bad_alloc" in text or isinstance(error, MemoryError):
-        return "it needs too much memory"
-    failed = _FAILED_OPERATION.search(text)
-    return f"its operation {failed[1]} fails" if failed else _CODE.sub("", text)[:200]
 
 
 def main(path: str) -> None:

@@ -1,14 +1,11 @@
 """An ONNX file of the user: tried out in a process of its own before this one loads it."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import FormatError, UserError
+from core.networks.untrusted import try_out
 
 MOST_BYTES = 2_000_000_000
 _TRIAL = Path(__file__).with_name("trial.py")
@@ -43,7 +40,7 @@ class CheckedNetwork:
         except ImportError:
             raise UserError("Registered networks need the package onnxruntime: pip install onnxruntime") from None
         self.path = Path(path)
-        facts = _try_out(self.path)
+        facts = try_out(_TRIAL, self.path, _SIDE_IF_ANY, seconds=_TRIAL_SECONDS, most_bytes=MOST_BYTES)
         self._input, self._channels_first = str(facts["input"]), bool(facts["channels_first"])
         self.side = int(facts["side"])
         self.outputs = {str(name): tuple(int(length) for length in shape) for name, shape in facts["outputs"]}
@@ -74,31 +71,6 @@ class CheckedNetwork:
         if not all(np.isfinite(result).all() for result in results):
             raise FormatError(self.path, "gives values that are no numbers")
         return dict(zip(self.outputs, results))
-
-
-def _try_out(path):
-    """What is known of a network after it was run in another process."""
-    size = path.stat().st_size
-    if size == 0 or size > MOST_BYTES:
-        raise FormatError(path, f"is no ONNX network of a size that can be used ({size} bytes; up to {MOST_BYTES})")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            [sys.executable, str(_TRIAL), str(path), str(_SIDE_IF_ANY)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TRIAL_SECONDS,
-            env=environment,
-        )
-    except subprocess.TimeoutExpired:
-        raise FormatError(path, f"took longer than {_TRIAL_SECONDS} seconds for one picture") from None
-    try:
-        facts = json.loads(done.stdout)
-    except ValueError:
-        raise FormatError(path, f"cannot be run: trying it out ended with code {done.returncode}") from None
-    if "problem" in facts:
-        raise FormatError(path, facts["problem"])
-    return facts
 
 
 def _short(error):

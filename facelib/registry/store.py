@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import urllib.error
-import urllib.request
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +16,9 @@ from core.files.user_folder import user_config_folder
 from facelib.registry.checked_network import MOST_BYTES, CheckedNetwork
 from facelib.registry.entries import Entry, add_entry, all_entries, entry_of
 from facelib.registry.kinds import KINDS
+from facelib.weights import copy_from_network
 
 _CHUNK = 1 << 20
-_TIMEOUT_SECONDS = 30
 
 
 def networks_folder() -> Path:
@@ -99,7 +98,7 @@ def fetch_network(name: str, accept_unverified: bool = False) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary:
-            _copy_from_network(entry, temporary)
+            copy_from_network(entry.address, temporary, entry.file, MOST_BYTES)
             found = sha256_of(temporary)
             if entry.sha256 not in (None, found):
                 raise UserError(
@@ -181,16 +180,3 @@ def _require_fit(path, entry):
     from facelib.registry.roles import open_kind
 
     open_kind(entry.kind, CheckedNetwork(path))
-
-
-def _copy_from_network(entry, temporary):
-    with urllib.request.urlopen(entry.address, timeout=_TIMEOUT_SECONDS) as response, open(temporary, "wb") as stream:
-        total = int(response.headers.get("Content-Length") or 0) >> 20
-        done = 0
-        with interact.progress(total, f"{entry.file} (MiB)") as bar:
-            while chunk := response.read(_CHUNK):
-                stream.write(chunk)
-                done += len(chunk)
-                if done > MOST_BYTES:
-                    raise UserError(f"{entry.address}: is larger than any network that is used here.")
-                bar.update((done >> 20) - bar.count)

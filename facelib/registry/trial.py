@@ -12,7 +12,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from facelib.recognition.trial import Problem, bound_memory, refuse_other_files, short_reason
+from core.networks.untrusted import Problem, open_bounded, short_reason
 
 _SPARE_MEMORY = 2 << 30
 _LARGEST_SIDE = 2048
@@ -25,19 +25,7 @@ def examine(path: str, side: int) -> dict:
     ------
     Problem
     """
-    with open(path, "rb") as stream:
-        content = stream.read()
-    bound_memory(_SPARE_MEMORY + 6 * len(content))
-    refuse_other_files(content)
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(4)
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has no common kind of error
-        raise Problem(f"is no ONNX network that can be run ({short_reason(error)})") from None
+    session = open_bounded(path, _SPARE_MEMORY)
     inputs = session.get_inputs()
     shape = list(inputs[0].shape) if inputs else []
     if len(inputs) != 1 or len(shape) != 4 or 3 not in (shape[1], shape[3]) or inputs[0].type != "tensor(float)":
