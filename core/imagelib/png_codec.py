@@ -9,7 +9,11 @@ import struct
 
 import cv2
 import numpy as np
-from isal import isal_zlib
+
+try:
+    from isal import isal_zlib
+except ImportError:  # an environment of before, or a platform without it: OpenCV does everything
+    isal_zlib = None
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK = struct.Struct(">I4s")
@@ -38,7 +42,8 @@ def encode_png(image: np.ndarray) -> bytes | None:
     """
     channels = image.shape[2] if image.ndim == 3 else 1
     if (
-        image.ndim not in (2, 3)
+        isal_zlib is None
+        or image.ndim not in (2, 3)
         or channels not in _COLOUR_TYPES
         or image.dtype not in (np.uint8, np.uint16)
         or not image.size
@@ -93,7 +98,7 @@ def _chunk(kind, content):
 
 def _header_and_data(data):
     """Fields of the header and the compressed data; None where checksums, order or content are out of the ordinary."""
-    if data[: len(_SIGNATURE)] != _SIGNATURE:
+    if isal_zlib is None or data[: len(_SIGNATURE)] != _SIGNATURE:
         return None
     view, place, header, pieces = memoryview(data), len(_SIGNATURE), None, []
     while place + 12 <= len(data):

@@ -14,6 +14,7 @@ from skimage.data import astronaut
 
 from core.errors import FormatError
 from core.files.imageio import decode_image, encode_image
+from core.imagelib import png_codec
 from core.imagelib.png_codec import decode_png, encode_png
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -189,3 +190,10 @@ def test_a_frame_is_no_larger_than_by_opencv():
 def test_other_arrays_are_left_to_opencv():
     for image in (np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4), np.float32), np.zeros((0, 4), np.uint8)):
         assert encode_png(image) is None
+
+
+def test_without_the_package_opencv_does_it(monkeypatch):
+    monkeypatch.setattr(png_codec, "isal_zlib", None)
+    image = picture()
+    assert encode_png(image) is None and decode_png(png(image, [2] * 20)) is None
+    np.testing.assert_array_equal(decode_image(encode_image(image, ".png")), image)
