@@ -5,15 +5,16 @@ libpng chooses among filters for each row and compresses with zlib, which takes 
 interlaced pictures, fewer than 8 bits, transparent colours, rows filtered by average or Paeth, and damage of any kind.
 """
 
+import importlib
+import importlib.util
 import struct
+from typing import Any
 
 import cv2
 import numpy as np
 
-try:
-    from isal import isal_zlib
-except ImportError:  # an environment of before, or a platform without it: OpenCV does everything
-    isal_zlib = None
+# Where it is missing, in an environment of before or on a platform without it, OpenCV does everything.
+isal_zlib: Any = importlib.import_module("isal.isal_zlib") if importlib.util.find_spec("isal") else None
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK = struct.Struct(">I4s")
