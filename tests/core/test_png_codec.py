@@ -115,12 +115,22 @@ def test_filters_that_go_pixel_by_pixel_are_left_to_opencv(kind):
     np.testing.assert_array_equal(decode_image(data), by_opencv(data))
 
 
-@pytest.mark.parametrize("parameters", [(), (cv2.IMWRITE_PNG_COMPRESSION, 9), (cv2.IMWRITE_PNG_BILEVEL, 1)])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_what_opencv_writes(parameters, dtype, channels):
-    if cv2.IMWRITE_PNG_BILEVEL in parameters and (channels, dtype) != (1, np.uint8):
-        pytest.skip("OpenCV writes only grey pictures of 8 bits with one bit")
+PLAIN, SMALLEST, BILEVEL = (), (cv2.IMWRITE_PNG_COMPRESSION, 9), (cv2.IMWRITE_PNG_BILEVEL, 1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "channels", "dtype"),
+    [
+        *(
+            (each, channels, dtype)
+            for each in (PLAIN, SMALLEST)
+            for channels in (1, 3, 4)
+            for dtype in (np.uint8, np.uint16)
+        ),
+        (BILEVEL, 1, np.uint8),
+    ],
+)
+def test_what_opencv_writes(parameters, channels, dtype):
     data = cv2.imencode(".png", picture(channels=channels, dtype=dtype), parameters)[1].tobytes()
     np.testing.assert_array_equal(decode_image(data), by_opencv(data))
 
