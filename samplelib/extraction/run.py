@@ -1,5 +1,6 @@
 """An extraction from beginning to end: what earlier runs did, the questions, the frames, and the report."""
 
+import re
 from dataclasses import replace
 
 from core.console import interact
@@ -9,6 +10,7 @@ from core.errors import UsageError, UserError
 from core.files.paths import list_images
 from samplelib.extraction.request import OTHERS_ENDING, QUALITY_RANGE, SIZE_RANGE, ExtractRequest
 
+_NAME_IN_VIDEO, _MOST_UNKNOWN = re.compile(r"[0-9]{5,9}\.png"), 1000
 _CONTINUE_HELP = "Goes on after the last finished frame. Give the same options as in the run that was interrupted."
 _FACE_TYPE_HELP = (
     "How much of the head the pictures show: f = face, wf = whole face with forehead, head = head with hair. "
@@ -301,10 +303,10 @@ def _film(names, state):
 
 
 def _names_in_video(state):
-    """Names of all frames of a video up to the last that is known."""
-    known = set(state.results)
-    last = max((int(name.split(".")[0]) for name in known if name.split(".")[0].isdigit()), default=0)
-    return [_name_in_video(number) for number in range(last)]
+    """Names of all frames of a video up to the last that is known; a record may not make up a longer one."""
+    numbers = [int(name.removesuffix(".png")) for name in state.results if _NAME_IN_VIDEO.fullmatch(name)]
+    longest = _MOST_UNKNOWN + 2 * len(numbers)
+    return [_name_in_video(number) for number in range(min(max(numbers, default=0), longest))]
 
 
 def _re_extract(request, paths, debug_folder):

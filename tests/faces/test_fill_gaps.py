@@ -314,3 +314,15 @@ def test_gaps_of_a_video_are_filled(clip, tmp_path):
     assert report["filled"]["00006.png"] == {"00006_0.jpg": "found"}
     assert list(report["filled"]["00032.png"].values()) == ["interpolated"] * 2
     assert [track["faces"] for track in report["tracks"]] == [COUNT, COUNT]
+
+
+def test_a_record_cannot_make_up_a_film_of_any_length():
+    from samplelib.extraction.journal import ExtractionState
+    from samplelib.extraction.pipeline import FrameResult
+    from samplelib.extraction.run import _names_in_video
+
+    names = ["00001.png", "00003.png", "999999999.png", "9" * 5000 + ".png", "x.png", "٣٣٣٣٣.png"]
+    state = ExtractionState(results={name: FrameResult(name) for name in names})
+    assert len(_names_in_video(state)) < 1100
+    few = ExtractionState(results={name: FrameResult(name) for name in names[:2]})
+    assert _names_in_video(few) == ["00001.png", "00002.png", "00003.png"]
