@@ -155,6 +155,26 @@ def with_neighbours(frames: Iterable[SourceFrame], done: Collection[int], count:
             yield replace(frame, wanted=frame.number not in done)
 
 
+def with_frames_before(frames: Iterable[SourceFrame], done: Collection[int]) -> Iterator[SourceFrame]:
+    """The frames that are not done, and before each run of them one that is, not ``wanted``, by which a cut is told.
+
+    Parameters
+    ----------
+    frames : iterable of SourceFrame
+        All of a film, numbered from 0; read one at a time.
+    done : collection of int
+        Numbers of the frames that are done.
+    """
+    before = None
+    for frame in frames:
+        if frame.number in done:
+            before = frame
+            continue
+        if before is not None and before.number == frame.number - 1:
+            yield replace(before, wanted=False)
+        yield frame
+
+
 def even_sized(image: np.ndarray) -> np.ndarray:
     """The picture without its last column or row where width or height is odd."""
     height, width = image.shape[:2]
@@ -203,7 +223,7 @@ def extract_frames(
     def find(batch):
         finder = free_finders.get()
         try:
-            return _find_in_batch(finder, batch)
+            return _find_in_batch(finder, batch, follow)
         finally:
             free_finders.put(finder)
 
@@ -406,10 +426,12 @@ def _batches(loaded, size):
         yield batch
 
 
-def _find_in_batch(finder, batch):
-    readable = [loaded.image for loaded in batch if loaded.image is not None]
-    found = iter(finder.find(readable) if readable else [])
-    return [(loaded, [] if loaded.image is None else next(found)) for loaded in batch]
+def _find_in_batch(finder, batch, also_unwanted):
+    """(loaded, faces) of each frame; those that are not wanted are searched only where faces are followed from them."""
+    searched = [loaded.image is not None and (also_unwanted or loaded.frame.wanted) for loaded in batch]
+    pictures = [loaded.image for loaded, is_searched in zip(batch, searched) if is_searched]
+    found = iter(finder.find(pictures) if pictures else [])
+    return [(loaded, next(found) if is_searched else []) for loaded, is_searched in zip(batch, searched)]
 
 
 def _runs_at_once(searched, most):

@@ -284,7 +284,7 @@ def _tracks(request, settings, finders, paths, names, state, journal, tally):
         def frames():
             from samplelib.extraction.pipeline import frames_of_files
 
-            return frames_of_files(paths) if paths is not None else _video_frames(request, None)
+            return frames_of_files(paths) if paths is not None else _video_frames(request)
 
         interpolate = request.fill_gaps == gap_filling.INTERPOLATE
         filled = gap_filling.fill_gaps(tracks, frames, finders[0], settings, state, journal, interpolate)
@@ -384,20 +384,19 @@ def _finders(request, settings):
 
 
 def _automatically(request, settings, finders, paths, todo, state, journal, tally):
-    from samplelib.extraction.pipeline import extract_frames, frames_of_files, with_neighbours
+    from samplelib.extraction.pipeline import extract_frames, frames_of_files, with_frames_before, with_neighbours
 
     interact.info("Extracting faces...")
     follow = not request.thorough and finders[0][0].can_follow
     total = len(todo) if todo is not None else _frame_count(request.input_video)
     if todo is None:
-        frames, count = _video_frames(request, state if not follow else None), total
+        frames, count = _video_frames(request), total
         done = {number for number in range(total) if state.is_done(_name_in_video(number))}
     else:
         wanted = {path.name for path in todo}
-        frames, count = frames_of_files(paths if follow else todo), len(paths)
+        frames, count = frames_of_files(paths), len(paths)
         done = {number for number, path in enumerate(paths) if path.name not in wanted}
-    if follow:
-        frames = with_neighbours(frames, done, count)
+    frames = with_neighbours(frames, done, count) if follow else with_frames_before(frames, done)
     with interact.progress(total, "Extracting faces") as bar:
         for result in extract_frames(frames, finders[0], settings, finders[1], follow=follow):
             journal.record(result)
@@ -450,8 +449,8 @@ def _fix_by_hand(request, settings, paths, state, journal, tally):
     _by_hand(request, settings, _finders(request, settings), empty, journal, tally)
 
 
-def _video_frames(request, state):
-    """Frames of a video under the names that extracting the video would give them; with a state those that are not done."""
+def _video_frames(request):
+    """Frames of a video under the names that extracting the video would give them."""
     from core.video.frames import probe, read_frames
     from core.video.steps import tell_hdr
     from samplelib.extraction.pipeline import SourceFrame
@@ -459,9 +458,7 @@ def _video_frames(request, state):
     keep_hdr = request.hdr == "keep"
     tell_hdr(probe(request.input_video), keep_hdr)
     for number, picture in enumerate(read_frames(request.input_video, keep_hdr=keep_hdr)):
-        name = _name_in_video(number)
-        if state is None or not state.is_done(name):
-            yield SourceFrame(name, lambda picture=picture: picture, number)
+        yield SourceFrame(_name_in_video(number), lambda picture=picture: picture, number)
 
 
 def _name_in_video(number):

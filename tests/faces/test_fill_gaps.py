@@ -14,7 +14,7 @@ from facelib.face_finder import FoundFace
 from facelib.face_type import FaceType
 from facelib.finder_factory import make_finders
 from facelib.gap_search import GapSearch
-from samplelib.extraction import pipeline
+from samplelib.extraction import journal, pipeline
 from samplelib.faces.aligned_face import read_metadata
 from samplelib.faces.film import REPORT_NAME
 from samplelib.report.cast import find_persons
@@ -326,3 +326,48 @@ def test_a_record_cannot_make_up_a_film_of_any_length():
     assert len(_names_in_video(state)) < 1100
     few = ExtractionState(results={name: FrameResult(name) for name in names[:2]})
     assert _names_in_video(few) == ["00001.png", "00002.png", "00003.png"]
+
+
+@pytest.fixture(scope="module")
+def two_shots(tmp_path_factory):
+    """Frames of which the seventh begins another shot."""
+    frames = tmp_path_factory.mktemp("shots") / "frames"
+    frames.mkdir()
+    front, back = two_portraits()
+    for number in range(12):
+        frame = background() if number < 6 else np.full((540, 960, 3), 230, np.uint8)
+        put(frame, front if number < 6 else back, 300, 150)
+        cv2.imwrite(str(frames / f"{number:05d}.png"), frame)
+    return frames
+
+
+@pytest.mark.parametrize("last", [4, 5, 6])
+@pytest.mark.parametrize("thorough", [(), ("--thorough",)])
+def test_a_run_that_ended_at_a_cut_goes_on_to_the_same_report(two_shots, tmp_path, monkeypatch, thorough, last):
+    whole, folder = tmp_path / "whole", tmp_path / "aligned"
+    assert extract(two_shots, whole, *thorough) == 0
+    record = journal.ExtractionJournal.record
+
+    def ending(self, result):
+        record(self, result)
+        if result.name == f"{last:05d}.png":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(journal.ExtractionJournal, "record", ending)
+    assert extract(two_shots, folder, *thorough) == 130
+    monkeypatch.setattr(journal.ExtractionJournal, "record", record)
+    assert extract(two_shots, folder, "--continue", *thorough) == 0
+    assert (folder / REPORT_NAME).read_bytes() == (whole / REPORT_NAME).read_bytes()
+    assert report_of(folder)["cuts"] == ["00006.png"]
+
+
+def test_frames_that_are_far_apart_make_no_cut(two_shots, tmp_path):
+    """Two frames of different shots are left to do; none of them follows the other."""
+    folder = tmp_path / "aligned"
+    assert extract(two_shots, folder, "--thorough") == 0
+    report = report_of(folder)
+    for name in ("00002.png", "00010.png"):
+        del report["frames"][name]
+    (folder / REPORT_NAME).write_text(json.dumps(report))
+    assert extract(two_shots, folder, "--thorough", "--continue") == 0
+    assert report_of(folder)["cuts"] == ["00006.png"]
