@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from http.client import HTTPException
 from pathlib import Path
 
 from core.console import interact
@@ -182,6 +183,13 @@ def copy_from_network(address: str, target: Path, caption: str, most_bytes: int 
     OSError
         When it cannot be had.
     """
+    try:
+        _copy(address, target, caption, most_bytes)
+    except HTTPException as error:
+        raise OSError(f"the answer cannot be read: {type(error).__name__}") from None
+
+
+def _copy(address, target, caption, most_bytes):
     with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as response, open(target, "wb") as stream:
         total = int(response.headers.get("Content-Length") or 0) >> 20
         done = 0

@@ -3,6 +3,7 @@
 import argparse
 
 from core.console import interact
+from core.errors import FormatError
 from core.files.paths import absolute_path
 from facelib.registry.kinds import KINDS, ROLES
 
@@ -38,8 +39,13 @@ def run_list(options: argparse.Namespace) -> None:
         state = "can be fetched" if path is None else str(path)
         interact.info(f"{weights.name.removesuffix('.npy'):14} {weights.use:42} {weights.licence:38} {state}")
     for entry in all_entries():
-        path = find_network(entry)
-        if path is not None and entry.sha256 is not None:
+        try:
+            path, changed = find_network(entry), False
+        except FormatError:
+            path, changed = None, True
+        if changed:
+            state = "is not the file that was checked, so it is not used: remove it and get it again"
+        elif path is not None and entry.sha256 is not None:
             state = str(path)
         elif entry.source is not None:
             state = f"to be exported, from {entry.source}"

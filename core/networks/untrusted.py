@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,17 @@ def open_bounded(path: str, spare_memory: int) -> Any:
         return onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no common kind of error
         raise Problem(f"is no ONNX network that can be run ({short_reason(error)})") from None
+
+
+def print_facts(examine: Callable[..., dict], *arguments: object) -> None:
+    """Print what an examination finds as one JSON object, or its ``problem``; the end of a script for :func:`try_out`."""
+    try:
+        found = examine(*arguments)
+    except Problem as problem:
+        found = {"problem": str(problem)}
+    except MemoryError:
+        found = {"problem": "cannot be run (it needs too much memory)"}
+    print(json.dumps(found))
 
 
 def short_reason(error: BaseException) -> str:

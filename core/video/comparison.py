@@ -110,18 +110,18 @@ def compare_videos(
         for group in groups:
             writer.write(arranged(group, layout, labels))
             written += 1
-    if written < count:
-        interact.warning(
-            f"{output}: has {counted(written, 'frame')}, as the shortest of the results; {original.name} has {count}."
-        )
     return written
 
 
 def _groups(original: Path, results: Sequence[Path]) -> Iterator[list[np.ndarray]]:
     """The pictures of each frame, all of the original's size, up to the end of the shortest video."""
-    size, told = None, False
-    for pictures in zip_longest(*(read_frames(path, keep_hdr=False) for path in (original, *results))):
-        if any(picture is None for picture in pictures):
+    size, told, paths = None, False, (original, *results)
+    for number, pictures in enumerate(zip_longest(*(read_frames(path, keep_hdr=False) for path in paths))):
+        ended = [path.name for path, picture in zip(paths, pictures) if picture is None]
+        if ended:
+            interact.warning(
+                f"{', '.join(ended)}: ends after {counted(number, 'frame')}, before the others; so does the comparison."
+            )
             return
         size = pictures[0].shape if size is None else size
         if pictures[0].shape != size:

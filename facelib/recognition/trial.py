@@ -4,7 +4,6 @@ Usage: ``trial.py FILE.onnx``. Prints one JSON object: ``problem``, or ``input``
 ``batch`` (pictures at a time, 0 for any number).
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.networks.untrusted import Problem, open_bounded, short_reason
+from core.networks.untrusted import Problem, open_bounded, print_facts, short_reason
 
 SIZE = 112
 _MOST_AT_A_TIME = 64
@@ -102,16 +101,5 @@ def _pictures():
     return np.stack([noise] + [grey[..., None] * np.array(colour) // 255 for grey, colour in shapes])
 
 
-def main(path: str) -> None:
-    """Print what was found."""
-    try:
-        found = examine(path)
-    except Problem as problem:
-        found = {"problem": str(problem)}
-    except MemoryError:
-        found = {"problem": "cannot be run (it needs too much memory)"}
-    print(json.dumps(found))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    print_facts(examine, sys.argv[1])

@@ -141,6 +141,8 @@ def _entry(row: FileValue, added: bool) -> Entry:
         raise fields["sha256"].unexpected("64 digits 0-9 and a-f")
     if not _NAME.fullmatch(texts["name"]):
         raise fields["name"].unexpected("a name of small letters, digits, '-', '_' and '.'")
+    if not texts.get("address", "https://").startswith(("https://", "http://")):
+        raise fields["address"].unexpected("an address that begins with https://")
     if not _FILE.fullmatch(texts["file"]) or ".." in texts["file"]:
         raise fields["file"].unexpected("the name of a file")
     return Entry(**texts, size=size, added=added)

@@ -4,7 +4,6 @@ Usage: ``trial.py FILE.onnx SIDE``. Prints one JSON object: ``problem``, or ``in
 (names and shapes for one picture of zeros). SIDE is taken where the network does not say the size of its pictures.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.networks.untrusted import Problem, open_bounded, short_reason
+from core.networks.untrusted import Problem, open_bounded, print_facts, short_reason
 
 _SPARE_MEMORY = 2 << 30
 _LARGEST_SIDE = 2048
@@ -48,16 +47,5 @@ def examine(path: str, side: int) -> dict:
     return {"input": inputs[0].name, "channels_first": channels_first, "side": sides[0], "outputs": named}
 
 
-def main(path: str, side: str) -> None:
-    """Print what was found."""
-    try:
-        found = examine(path, int(side))
-    except Problem as problem:
-        found = {"problem": str(problem)}
-    except MemoryError:
-        found = {"problem": "cannot be run (it needs too much memory)"}
-    print(json.dumps(found))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    print_facts(examine, sys.argv[1], int(sys.argv[2]))

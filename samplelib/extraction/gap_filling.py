@@ -17,7 +17,7 @@ from facelib.tracks import thumbnail, thumbnails_agree
 from samplelib.extraction.journal import ExtractionJournal, ExtractionState
 from samplelib.extraction.pipeline import ExtractSettings, FrameResult, SourceFrame, add_face, even_sized
 
-SEARCH, INTERPOLATE = "search", "interpolate"
+INTERPOLATE = "interpolate"
 FOUND, INTERPOLATED = "found", "interpolated"
 
 # What is found in a gap of the one person who is kept may be turned or blurred: so much of the likeness is enough.
@@ -105,7 +105,7 @@ def fill_gaps(
             if outcome.error is not None:
                 raise outcome.error
             frame, (image, faces) = outcome.item, outcome.value
-            beside = [face for _, face in known.get(frame.number, ())]
+            beside = list(known.get(frame.number, ()))
             for face, how in faces:
 
                 def note(name, frame=frame, image=image, how=how):
@@ -140,7 +140,7 @@ def _search(search, number, image, gaps, known, settings, interpolate):
     result: list[tuple[FoundFace, str]] = []
     for gap in gaps:
         expected = _expected(gap, number)
-        others = [face for _, face in known.get(number, ())] + [face for face, _ in result]
+        others = [*known.get(number, ()), *(face for face, _ in result)]
         face = search.find(image, expected, others)
         if face is not None and _is_wanted(image, face, settings):
             result.append((face, FOUND))
@@ -168,12 +168,12 @@ def _box_of(landmarks):
 
 
 def _known_faces(tracks, frames):
-    """(track, face) of every face that lies in one of the frames, by frame."""
-    known: dict[int, list] = {}
+    """Every face that lies in one of the frames, by frame."""
+    known: dict[int, list[FoundFace]] = {}
     for track in tracks:
         for face in track.faces:
             if face.frame in frames:
-                known.setdefault(face.frame, []).append((track, FoundFace(_box_of(face.landmarks), face.landmarks)))
+                known.setdefault(face.frame, []).append(FoundFace(_box_of(face.landmarks), face.landmarks))
     return known
 
 

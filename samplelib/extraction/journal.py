@@ -23,7 +23,7 @@ _OPTIONS = {
     "max_faces?": int,
     "min_face_size?": float,
 }
-_OPTIONS_LINE = {"options": _OPTIONS}
+_OPTIONS_LINE = {"options": _OPTIONS, "cuts?": bool}
 _FRAME_LINE = {"frame": str, "faces": [str], "error?": (str, None), "begins_shot?": bool, "filled?": {str: str}}
 _REPORT = {
     "options": _OPTIONS, "unreadable_images": {str: str}, "frames": {str: [str]}, "frame_sizes?": {str: [int]},
@@ -73,6 +73,7 @@ def read_state(folder: Path) -> ExtractionState:
         for entry in _journal_entries(journal):
             if "options" in entry:
                 state.options = entry["options"]
+                state.knows_cuts = state.knows_cuts and entry.get("cuts", False)
             else:
                 result = _result(entry)
                 state.results[result.name] = result
@@ -107,7 +108,7 @@ class ExtractionJournal:
 
     def __enter__(self) -> "ExtractionJournal":
         results = self._state.results.values() if self._path.is_file() else ()
-        lines = [{"options": self._options}, *map(_entry, results)]
+        lines = [{"options": self._options, "cuts": self._state.knows_cuts}, *map(_entry, results)]
         atomic_write(self._path, "".join(json.dumps(line) + "\n" for line in lines).encode())
         self._stream = open(self._path, "ab", buffering=0)
         return self

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import FormatError
+from core.errors import FormatError, UserError
 from core.files.imageio import read_bgr
 from core.files.paths import list_images
 from core.parallel import ordered_map
@@ -49,12 +49,7 @@ def likeness_of_pictures() -> Callable[[SeenFace, SeenFace], float]:
                 from samplelib.faces.persons import open_embedding
 
                 opened.append(open_embedding())
-            try:
-                picture, metadata = read_bgr(path), aligned_face.read_metadata(path)
-                crop = opened[0].crop(picture, metadata.landmarks)
-                vectors[path] = opened[0].embed([crop])[0]
-            except FormatError:
-                vectors[path] = None
+            vectors[path] = _vector(opened[0], path)
         return vectors[path]
 
     def likeness(one, other):
@@ -62,6 +57,17 @@ def likeness_of_pictures() -> Callable[[SeenFace, SeenFace], float]:
         return 0.0 if pair[0] is None or pair[1] is None else float(pair[0] @ pair[1])
 
     return likeness
+
+
+def _vector(embedding, path):
+    """Who is on a face picture; None when nobody can tell, as for landmarks that lie in one place."""
+    try:
+        metadata = aligned_face.read_metadata(path)
+        if metadata is None:
+            return None
+        return embedding.embed([embedding.crop(read_bgr(path), metadata.landmarks)])[0]
+    except UserError:
+        return None
 
 
 def track_entries(tracks: Sequence[Track], film: Film) -> list[dict]:

@@ -31,7 +31,7 @@ _VERSION = 1
 _HEAD = b"faces of a faceset, cut out; may be deleted\n"
 _ENTRY = np.dtype([("key", "V16"), ("slot", "<u4"), ("crc", "<u4"), ("check", "<u4")])
 _CHECKED_BYTES = _ENTRY.itemsize - 4
-_STALE_SHARE = 2
+_STALE_SHARE, _SPARE_SLOTS = 2, 1000
 _WRITES_BETWEEN_LOOKS = 256
 
 
@@ -203,12 +203,15 @@ class CropFile:
     def _read_index(self, faces):
         """Slot and checksum by key; files of another kind, or mostly of faces that are gone, begin anew."""
         head = _HEAD + f"{_VERSION} {self.layout.shapes}\n".encode()
+        most = _STALE_SHARE * faces
         try:
-            data = self._index.read_bytes()
+            is_long = self._index.stat().st_size >= len(head) + (most + 1) * _ENTRY.itemsize
+            data = b"" if is_long else self._index.read_bytes()
         except FileNotFoundError:
             data = b""
         entries = _whole_entries(data[len(head) :]) if data.startswith(head) else None
-        if entries is None or len(entries) > _STALE_SHARE * faces or not self._crops.is_file():
+        # Places are given out one after the other, so a far one is made up.
+        if entries is None or (entries["slot"] > most + _SPARE_SLOTS).any() or not self._crops.is_file():
             self._crops.write_bytes(b"")
             self._index.write_bytes(head)
             return {}

@@ -14,8 +14,10 @@ from facelib.face_finder import FoundFace
 from facelib.face_type import FaceType
 from facelib.finder_factory import make_finders
 from facelib.gap_search import GapSearch
+from facelib.track_linking import SeenFace
 from samplelib.extraction import journal, pipeline
-from samplelib.faces.aligned_face import read_metadata
+from samplelib.extraction.track_record import likeness_of_pictures
+from samplelib.faces.aligned_face import read_metadata, write_metadata
 from samplelib.faces.film import REPORT_NAME
 from samplelib.report.cast import find_persons
 from samplelib.report.faceset_report import write_report
@@ -209,6 +211,24 @@ def test_a_record_of_an_earlier_version_has_its_cuts_looked_for(tmp_path, capsys
     assert extract(frames, folder, "--continue", "--fill-gaps=interpolate") == 0
     assert not list(folder.glob("00005*.jpg")) and not list(folder.glob("00006*.jpg"))
     assert "cuts" not in report_of(folder)
+
+
+def test_a_journal_of_an_earlier_version_does_not_know_its_cuts(tmp_path):
+    (tmp_path / journal.JOURNAL_NAME).write_text('{"options": {}}\n{"frame": "1.png", "faces": []}\n')
+    assert not journal.read_state(tmp_path).knows_cuts
+    (tmp_path / journal.JOURNAL_NAME).write_text('{"options": {}, "cuts": true}\n{"frame": "1.png", "faces": []}\n')
+    assert journal.read_state(tmp_path).knows_cuts
+
+
+def test_a_face_that_nobody_can_tell_ends_no_extraction(extracted, tmp_path):
+    """Landmarks in one place: who that is cannot be asked, which is no reason to stop."""
+    one, other = sorted(extracted.glob("*.jpg"))[:2]
+    flat, sound = tmp_path / "flat.jpg", tmp_path / "sound.jpg"
+    shutil.copy(one, flat), shutil.copy(other, sound)
+    write_metadata(flat, read_metadata(flat).replace(landmarks=np.full((68, 2), 30.0)))
+    faces = [SeenFace(number, np.zeros((68, 2)), path) for number, path in enumerate((flat, sound, sound))]
+    likeness = likeness_of_pictures()
+    assert likeness(faces[0], faces[1]) == 0.0 and likeness(faces[1], faces[2]) > 0.99
 
 
 def test_one_kept_person_is_one_track_without_a_wrong_face(clip, tmp_path):

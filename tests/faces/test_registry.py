@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import json
+import socketserver
 import threading
 
 import cv2
@@ -267,12 +268,15 @@ def test_a_network_may_not_read_other_files(tmp_path):
         add(path, "other", "occluder")
 
 
-def test_a_file_that_changed_since_is_not_used(tmp_path):
+def test_a_file_that_changed_since_is_not_used(tmp_path, capsys):
     add(tiny_networks.occluder(tmp_path / "o.onnx"), "hands", "occluder")
     kept = store.networks_folder() / "hands.onnx"
     tiny_networks.occluder(kept, side=32)
     with pytest.raises(FormatError, match="its SHA-256 differs"):
         roles.open_parser("hands")
+    assert main.main(["networks", "list"]) == 0
+    told = capsys.readouterr().out
+    assert "is not the file that was checked" in told and "yunet" in told
 
 
 def test_a_known_name_takes_the_known_file_only(tmp_path):
@@ -342,6 +346,21 @@ def test_what_nobody_could_check_needs_a_word_and_is_held_to_what_came_first(tmp
         roles.open_parser("tiny")
 
 
+def test_an_answer_that_is_no_http_is_told_and_leaves_nothing(monkeypatch, capsys):
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(4096)
+            self.request.sendall(b"this is no answer\r\n\r\n")
+
+    server = socketserver.TCPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    on_the_list(monkeypatch, address=f"http://127.0.0.1:{server.server_address[1]}/x.onnx", sha256="0" * 64)
+    assert main.main(["networks", "fetch", "tiny"]) == 1
+    assert "tiny: cannot be fetched (the answer cannot be read" in capsys.readouterr().err
+    assert not list(store.networks_folder().iterdir())
+    server.shutdown()
+
+
 def test_without_a_network_the_address_is_told(monkeypatch, capsys):
     on_the_list(monkeypatch, address="http://127.0.0.1:9/x.onnx", sha256="0" * 64)
     assert main.main(["networks", "fetch", "tiny"]) == 1
@@ -358,6 +377,10 @@ def test_without_a_network_the_address_is_told(monkeypatch, capsys):
         ("networks: [{name: a, role: parser, kind: yunet, file: a.onnx}]", "expected a kind of parser"),
         ("networks: [{name: a, role: parser, kind: occluder, file: ../a.onnx}]", "expected the name of a file"),
         ("networks: [{name: a, role: parser, kind: occluder, file: a.onnx, sha256: xyz}]", "expected 64 digits"),
+        (
+            "networks: [{name: a, role: parser, kind: occluder, file: a.onnx, address: 'file:///etc/passwd'}]",
+            "expected an address",
+        ),
         ("networks: [{name: a, role: parser, kind: occluder, file: a.onnx, more: 1}]", "unknown keys: more"),
         ("networks: [{name: A B, role: parser, kind: occluder, file: a.onnx}]", "expected a name of small letters"),
         ("networks: [{name: a, role: parser, kind: occluder, file: a.onnx, size: big}]", "expected a number of bytes"),

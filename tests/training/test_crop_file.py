@@ -156,6 +156,18 @@ def test_damage_costs_crops_and_never_gives_a_wrong_one(tmp_path, faces, damage)
         left = dict.fromkeys([*left, damage], 5)
 
 
+def test_an_index_that_makes_up_far_places_begins_anew(tmp_path, faces):
+    crops = crops_of(tmp_path)
+    crops._next_slot = 4_000_000
+    store_of(faces, crops).get(0)
+    crops.close()
+    again = crops_of(tmp_path)
+    assert len(again) == 0
+    store_of(faces, again).get(0)
+    again.close()
+    assert (tmp_path / "aligned_samples" / f"{LAYOUT.name}.crops").stat().st_size == LAYOUT.face_bytes
+
+
 def test_crops_of_pictures_that_are_gone_do_not_pile_up(tmp_path, faces):
     for round_number in range(4):
         crops = crops_of(tmp_path)

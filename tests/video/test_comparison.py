@@ -103,7 +103,15 @@ def test_a_shorter_result_ends_the_comparison_and_that_is_said(tmp_path, videos,
     assert run("compare", *words) == 0
     assert len(list(read_frames(output))) == 10
     told = capsys.readouterr()
-    assert "has 10 frames, as the shortest of the results; original.mp4 has 24" in told.out + told.err
+    assert "short.mp4: ends after 10 frames, before the others; so does the comparison." in told.out + told.err
+
+
+def test_a_longer_result_is_said_too(tmp_path, capsys):
+    original, longer = clips.make_clip(tmp_path / "o.mp4", 6), clips.make_clip(tmp_path / "r.mp4", 9)
+    words = ["--original-file", original, "--result-file", longer, "--output-file", tmp_path / "c.mp4", "--bitrate", 8]
+    assert run("compare", *words, "--no-provenance") == 0
+    told = capsys.readouterr()
+    assert "o.mp4: ends after 6 frames, before the others" in told.out + told.err
 
 
 def test_a_compared_video_is_not_written_over(tmp_path, videos, capsys):
