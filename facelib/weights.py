@@ -186,7 +186,7 @@ def copy_from_network(address: str, target: Path, caption: str, most_bytes: int 
     try:
         _copy(address, target, caption, most_bytes)
     except HTTPException as error:
-        raise OSError(f"the answer cannot be read: {type(error).__name__}") from None
+        raise urllib.error.URLError(f"the answer cannot be read: {type(error).__name__}") from None
 
 
 def _copy(address, target, caption, most_bytes):
